@@ -1,0 +1,1 @@
+"""Service A: events in over HTTP, out to SNS and Kafka."""

@@ -1,0 +1,1 @@
+"""The AWS resources: one template for the emulator and for AWS."""

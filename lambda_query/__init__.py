@@ -1,0 +1,1 @@
+"""The query: both stores, one answer."""

@@ -1,0 +1,1 @@
+"""What the services share: the event, settings, errors, dead letters, logs and metrics."""

@@ -1,0 +1,18 @@
+"""The one clock: UTC, as RFC 3339 text with microseconds."""
+
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+def rfc3339(moment: datetime) -> str:
+    """`moment` in UTC as `2026-11-23T15:24:00.123456Z`: 27 characters, so text sorts as time does."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def from_epoch_ms(milliseconds: int) -> datetime:
+    """The moment that Kafka and SQS give as milliseconds since 1970."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -1,0 +1,38 @@
+"""One arrival of an event at a service, by one way, with what travelled beside it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.event import Event
+from pipeline.table import Way
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Bytes as they came in, before anything is known of them.
+
+    `origin` is `{"queue", "message_id"}` or `{"topic", "partition", "offset"}`;
+    `first_seen` is RFC 3339; `attempts` counts from 1.
+    """
+
+    body: bytes
+    via: Way
+    origin: dict[str, Any]
+    first_seen: str
+    attempts: int = 1
+    received_at: str | None = None
+    publisher: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A valid event that arrived."""
+
+    event: Event
+    arrival: Arrival
+
+    @property
+    def received_at(self) -> str:
+        """When the gateway took it, or, where nothing says so, when it was first seen."""
+        return self.arrival.received_at or self.arrival.first_seen

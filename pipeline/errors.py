@@ -1,0 +1,65 @@
+"""Every error that the project raises on purpose, as one small tree.
+
+An error says of itself whether a retry can help: `retriable`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class MensageriaError(Exception):
+    """The root: catch it where any failure of the project's own is meant."""
+
+    retriable: ClassVar[bool] = False
+
+
+class SettingsError(MensageriaError):
+    """A setting is missing or wrong; the text names each one and what to do."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong with an event.
+
+    `pointer` is a JSON pointer (RFC 6901) into the event; "" is the event itself.
+    """
+
+    pointer: str
+    detail: str
+
+
+class MalformedEvent(MensageriaError):
+    """The bytes are not JSON that can be an event: nothing in it can be pointed at."""
+
+
+class InvalidEvent(MensageriaError):
+    """Well-formed JSON that is not a CloudEvents 1.0 event."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in faults))
+        self.faults = faults
+
+
+class LegUnavailable(MensageriaError):
+    """A leg of the gateway did not acknowledge the event in time."""
+
+    retriable = True
+
+    def __init__(self, leg: str, detail: str) -> None:
+        super().__init__(f"{leg}: {detail}")
+        self.leg = leg
+
+
+class StoreUnavailable(MensageriaError):
+    """A store cannot take events now: the consumer waits, and nothing moves."""
+
+    retriable = True
+
+
+class Rejected(MensageriaError):
+    """A store will never take this event: it becomes a dead letter."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

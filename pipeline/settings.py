@@ -1,0 +1,225 @@
+"""All settings, and the only place that reads the environment.
+
+A setting is a field of a dataclass, made by `setting`; `read` fills the dataclass
+from environment variables. `python -m pipeline.settings` prints docs/settings.md.
+
+Only the standard library is imported here: the Lambda's archive holds this module.
+"""
+
+import os
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pipeline.errors import SettingsError
+
+PREFIX = "MENSAGERIA_"
+T = TypeVar("T")
+
+
+def setting(name: str, doc: str, *, default: Any = MISSING, secret: bool = False) -> Any:
+    """A dataclass field that `read` fills from the variable `MENSAGERIA_<name>`."""
+    return field(default=default, repr=not secret, metadata={"name": PREFIX + name, "doc": doc})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSettings:
+    """How every process logs."""
+
+    level: Literal["debug", "info", "warning", "error"] = setting(
+        "LOG_LEVEL", "Least severe level that is logged.", default="info"
+    )
+    format: Literal["auto", "json", "console"] = setting(
+        "LOG_FORMAT", "`auto` is `console` on a terminal and `json` elsewhere.", default="auto"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KafkaSettings:
+    """The Kafka cluster and its topics."""
+
+    bootstrap_servers: str = setting(
+        "KAFKA_BOOTSTRAP_SERVERS", "Brokers as `host:port`, with commas between.", default="127.0.0.1:9092"
+    )
+    topic: str = setting("KAFKA_TOPIC", "Topic of the events.", default="events")
+    dead_letter_topic: str = setting(
+        "KAFKA_DEAD_LETTER_TOPIC", "Topic of the dead letters.", default="events-dead-letters"
+    )
+    partitions: int = setting("KAFKA_PARTITIONS", "Partitions of the event topic when it is made.", default=4)
+    replication_factor: int = setting("KAFKA_REPLICATION_FACTOR", "Copies of each partition.", default=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings:
+    """Service A, the gateway."""
+
+    host: str = setting("GATEWAY_HOST", "Address to listen on.", default="127.0.0.1")
+    port: int = setting("GATEWAY_PORT", "Port to listen on.", default=8000)
+    source: str = setting(
+        "GATEWAY_SOURCE", "`source` of an event that came without one.", default="urn:mensageria:gateway"
+    )
+    topic_arn: str = setting("TOPIC_ARN", "SNS topic of the events.")
+    leg_timeout_s: float = setting(
+        "GATEWAY_LEG_TIMEOUT_S", "Longest wait for a leg's acknowledgement; over it the answer is 503.", default=5.0
+    )
+    stop_timeout_s: int = setting(
+        "GATEWAY_STOP_TIMEOUT_S", "Longest wait for requests in flight at SIGTERM.", default=8
+    )
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings:
+    """What the Faust apps of services B and C share."""
+
+    data_dir: Path = setting(
+        "WORKER_DATA_DIR", "Folder of Faust's own files, one below it a service.", default=Path(".local/faust")
+    )
+    web_host: str = setting("WORKER_WEB_HOST", "Address of Faust's web page.", default="127.0.0.1")
+    batch_events: int = setting("WORKER_BATCH_EVENTS", "Most events that are stored at once.", default=500)
+    batch_wait_s: float = setting(
+        "WORKER_BATCH_WAIT_S", "Longest wait for a batch to fill: latency of every event.", default=0.05
+    )
+    store_timeout_s: float = setting(
+        "WORKER_STORE_TIMEOUT_S", "Longest time that one try to store a batch may take.", default=20.0
+    )
+    visibility_timeout_s: int = setting(
+        "WORKER_VISIBILITY_TIMEOUT_S", "How long SQS hides a message that was received.", default=30
+    )
+    receivers: int = setting("WORKER_RECEIVERS", "SQS receive calls under way at once.", default=4)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceBSettings:
+    """Service B: queue b to PostgreSQL."""
+
+    queue_url: str = setting("QUEUE_B_URL", "SQS queue of service B.")
+    dead_letter_queue_url: str = setting("DEAD_LETTER_B_URL", "Dead-letter queue of service B.")
+    postgres_url: str = setting("POSTGRES_URL", "libpq URL of the database, with its password.", secret=True)
+    postgres_connections: int = setting("POSTGRES_CONNECTIONS", "Most connections of one process.", default=4)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceCSettings:
+    """Service C: queue c and the Kafka topic to DynamoDB."""
+
+    queue_url: str = setting("QUEUE_C_URL", "SQS queue of service C.")
+    dead_letter_queue_url: str = setting("DEAD_LETTER_C_URL", "Dead-letter queue of service C.")
+    table: str = setting("TABLE", "DynamoDB table of the events.", default="events")
+    write_calls: int = setting("DYNAMODB_WRITE_CALLS", "BatchWriteItem calls under way at once.", default=8)
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    worker: WorkerSettings = field(default_factory=WorkerSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuerySettings:
+    """The query Lambda."""
+
+    postgres_url: str = setting("QUERY_POSTGRES_URL", "URL of the database for reading.", secret=True)
+    table: str = setting("TABLE", "DynamoDB table of the events.", default="events")
+    cursor_key: str = setting("CURSOR_KEY", "Key that signs the cursors, at least 32 characters.", secret=True)
+    store_timeout_s: float = setting("QUERY_STORE_TIMEOUT_S", "Longest wait for a store's answer.", default=3.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings:
+    """The web pages."""
+
+    host: str = setting("WEB_HOST", "Address to listen on.", default="127.0.0.1")
+    port: int = setting("WEB_PORT", "Port to listen on.", default=8080)
+    gateway_url: str = setting("GATEWAY_URL", "Base URL of the gateway.", default="http://127.0.0.1:8000")
+    query_url: str = setting("QUERY_URL", "Base URL of the query.")
+    timeout_s: float = setting("WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSettings:
+    """`make run`: the system on this machine."""
+
+    home: Path = setting("HOME", "Folder of all local data.", default=Path(".local"))
+    ports: Literal["default", "free"] = setting(
+        "PORTS", "`free` takes free ports, so that two systems run side by side.", default="default"
+    )
+    dynamodb: Literal["disk", "memory"] = setting(
+        "DYNAMODB", "Where DynamoDB Local keeps the table: `disk` outlives a kill, `memory` is faster.", default="disk"
+    )
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+def read(kind: type[T], environ: Mapping[str, str] = os.environ) -> T:
+    """An instance of the settings class `kind` from environment variables.
+
+    Raises SettingsError, which names every variable that is missing or wrong.
+    """
+    faults: list[str] = []
+    settings = _read(kind, environ, faults)
+    if faults:
+        raise SettingsError("; ".join(faults))
+    return settings
+
+
+def _read(kind: type[T], environ: Mapping[str, str], faults: list[str]) -> T:
+    values: dict[str, Any] = {}
+    for item, wanted in _typed_fields(kind):
+        if is_dataclass(wanted):
+            values[item.name] = _read(typing.cast(type, wanted), environ, faults)
+        elif text := environ.get(name := item.metadata["name"]):
+            try:
+                values[item.name] = _parse(wanted, text)
+            except ValueError as error:
+                shown = repr(text) if item.repr else "(a secret)"
+                faults.append(f"{name} is {shown}: {error}")
+        elif item.default is MISSING:
+            faults.append(f"{name} is not set: {item.metadata['doc']}")
+    return kind(**values) if not faults else typing.cast(T, None)
+
+
+def _typed_fields(kind: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
+    wanted = typing.get_type_hints(kind)
+    return ((item, wanted[item.name]) for item in fields(kind))
+
+
+def _parse(wanted: Any, text: str) -> Any:
+    if typing.get_origin(wanted) is Literal:
+        choices = typing.get_args(wanted)
+        if text not in choices:
+            raise ValueError(f"choose one of {', '.join(choices)}")
+        return text
+    try:
+        return wanted(text)
+    except ValueError:
+        kinds = {int: "a whole number", float: "a number"}
+        raise ValueError(f"give {kinds.get(wanted, 'another value')}") from None
+
+
+def markdown() -> str:
+    """docs/settings.md: each settings class with its variables, defaults and meanings."""
+    lines = [
+        "# Settings",
+        "",
+        "Every setting is an environment variable. Made by `make docs` from pipeline/settings.py.",
+        "The AWS SDKs read their own beside these: `AWS_REGION`, `AWS_ENDPOINT_URL`,",
+        "`AWS_ENDPOINT_URL_DYNAMODB` and the credentials.",
+    ]
+    for kind in _settings_classes():
+        lines += ["", f"## {kind.__doc__}", "", "| variable | default | meaning |", "|---|---|---|"]
+        for item, wanted in _typed_fields(kind):
+            if not is_dataclass(wanted):
+                default = "required" if item.default is MISSING else f"`{item.default}`"
+                lines.append(f"| `{item.metadata['name']}` | {default} | {item.metadata['doc']} |")
+    return "\n".join(lines) + "\n"
+
+
+def _settings_classes() -> list[type[Any]]:
+    return [kind for kind in globals().values() if isinstance(kind, type) and is_dataclass(kind)]
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

@@ -1,0 +1,53 @@
+"""The DynamoDB table `events`: the names of its attributes and how its keys are made.
+
+One item an event, way and content, so that a write can be repeated in any number
+and order and overwrites nothing with something else:
+
+- `identity` (partition key): source and id;
+- `copy` (sort key): the way and the SHA-256 of the content;
+- `bucket` and `position` (the keys of the index `by_time`): the UTC day with a shard,
+  and `received_at` with the identity, so that a range of time is a range read.
+
+Only the standard library is imported here: the Lambda's archive holds this module.
+"""
+
+import hashlib
+from typing import Literal
+
+IDENTITY, COPY = "identity", "copy"
+BY_TIME, BUCKET, POSITION = "by_time", "bucket", "position"
+SHARDS = 4
+MAX_SORT_KEY_BYTES = 1024
+"""DynamoDB's limit of a sort key."""
+
+Way = Literal["sqs", "kafka"]
+
+
+def identity_key(source: str, id_: str) -> str:
+    """The partition key. A line feed can stand in neither part and sorts before all that can."""
+    return f"{source}\n{id_}"
+
+
+def copy_key(via: Way, content_hash: bytes) -> str:
+    """The sort key: `sqs#` or `kafka#` and the content's SHA-256 in hexadecimal."""
+    return f"{via}#{content_hash.hex()}"
+
+
+def bucket_key(received_at: str, source: str, id_: str) -> str:
+    """The index's partition key: both ways of an event share it."""
+    return bucket_of_day(received_at[:10], _shard(source, id_))
+
+
+def bucket_of_day(day: str, shard: int) -> str:
+    """The bucket of a UTC day (`2026-11-23`) and a shard from 0 to SHARDS - 1."""
+    return f"{day}#{shard}"
+
+
+def position_key(received_at: str, source: str, id_: str) -> str:
+    """The index's sort key: by time, then source and id, cut where DynamoDB's limit is."""
+    whole = f"{received_at}#{identity_key(source, id_)}".encode()
+    return whole[:MAX_SORT_KEY_BYTES].decode(errors="ignore")
+
+
+def _shard(source: str, id_: str) -> int:
+    return hashlib.sha256(identity_key(source, id_).encode()).digest()[0] % SHARDS

@@ -1,0 +1,1 @@
+"""The whole system on this machine without Docker: its servers and its services."""

@@ -1,0 +1,1 @@
+"""Services B and C: events from SQS and Kafka into PostgreSQL and DynamoDB."""

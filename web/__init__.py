@@ -1,0 +1,1 @@
+"""The pages: publish an event, follow it, find it again."""
