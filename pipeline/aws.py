@@ -4,11 +4,13 @@ Endpoint, region and credentials are the SDK's own settings (`AWS_ENDPOINT_URL`,
 `AWS_REGION`, …), so the same code runs on the emulator and on AWS.
 """
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Literal
 
 import aioboto3
 from aiobotocore.config import AioConfig
+
+Service = Literal["sns", "sqs", "dynamodb"]
 
 _CONFIG = AioConfig(
     connect_timeout=2,
@@ -18,6 +20,26 @@ _CONFIG = AioConfig(
 )
 
 
-def client(service: Literal["sns", "sqs", "dynamodb"]) -> AbstractAsyncContextManager[Any]:
+def client(service: Service) -> AbstractAsyncContextManager[Any]:
     """A client of `service`, to be entered once by each process that needs it."""
     return aioboto3.Session().client(service, config=_CONFIG)
+
+
+class LateClient:
+    """A client that is made at its first use, in the loop that uses it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._resources = AsyncExitStack()
+        self._client: Any = None
+
+    async def get(self) -> Any:
+        """The client."""
+        if self._client is None:
+            self._client = await self._resources.enter_async_context(client(self._service))
+        return self._client
+
+    async def close(self) -> None:
+        """Close it; the next `get` makes another."""
+        self._client = None
+        await self._resources.aclose()

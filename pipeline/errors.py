@@ -40,6 +40,22 @@ class InvalidEvent(MensageriaError):
         self.faults = faults
 
 
+class TooLarge(MensageriaError):
+    """An event, or a whole request, is over the limit that its text names."""
+
+
+class UnsupportedMediaType(MensageriaError):
+    """The request's content type or encoding is none that can hold an event."""
+
+
+class InvalidBatch(MensageriaError):
+    """Events of a batch that cannot be published: none of the batch is."""
+
+    def __init__(self, errors: dict[int, MensageriaError]) -> None:
+        super().__init__("; ".join(f"event {index}: {error}" for index, error in errors.items()))
+        self.errors = errors
+
+
 class LegUnavailable(MensageriaError):
     """A leg of the gateway did not acknowledge the event in time."""
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 from pipeline.errors import SettingsError
 
 PREFIX = "MENSAGERIA_"
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE")
 T = TypeVar("T")
 
 
@@ -79,6 +80,11 @@ class WorkerSettings:
         "WORKER_DATA_DIR", "Folder of Faust's own files, one below it a service.", default=Path(".local/faust")
     )
     web_host: str = setting("WORKER_WEB_HOST", "Address of Faust's web page.", default="127.0.0.1")
+    instance: str = setting(
+        "WORKER_INSTANCE",
+        "Name of this worker, its own and kept over restarts: with it a killed worker of C is back at once.",
+        default="",
+    )
     batch_events: int = setting("WORKER_BATCH_EVENTS", "Most events that are stored at once.", default=500)
     batch_wait_s: float = setting(
         "WORKER_BATCH_WAIT_S", "Longest wait for a batch to fill: latency of every event.", default=0.05
@@ -90,6 +96,9 @@ class WorkerSettings:
         "WORKER_VISIBILITY_TIMEOUT_S", "How long SQS hides a message that was received.", default=30
     )
     receivers: int = setting("WORKER_RECEIVERS", "SQS receive calls under way at once.", default=4)
+    poll_s: int = setting(
+        "WORKER_POLL_S", "How long a receive call waits for a message, at most 20: it delays a stop.", default=3
+    )
     log: LogSettings = field(default_factory=LogSettings)
 
 
@@ -149,6 +158,15 @@ class StackSettings:
     dynamodb: Literal["disk", "memory"] = setting(
         "DYNAMODB", "Where DynamoDB Local keeps the table: `disk` outlives a kill, `memory` is faster.", default="disk"
     )
+    gateway_port: int = setting("GATEWAY_PORT", "Port of the gateway.", default=8000)
+    web_port: int = setting("WEB_PORT", "Port of the web pages.", default=8080)
+    service_b_port: int = setting("SERVICE_B_PORT", "Port of service B's web page.", default=6066)
+    service_c_port: int = setting("SERVICE_C_PORT", "Port of service C's web page.", default=6067)
+    kafka_port: int = setting("KAFKA_PORT", "Port of Kafka.", default=9092)
+    kafka_controller_port: int = setting("KAFKA_CONTROLLER_PORT", "Port of Kafka's controller.", default=9093)
+    postgres_port: int = setting("POSTGRES_PORT", "Port of PostgreSQL.", default=5433)
+    aws_port: int = setting("AWS_PORT", "Port of the AWS emulator.", default=4566)
+    dynamodb_port: int = setting("DYNAMODB_PORT", "Port of DynamoDB Local.", default=4567)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
@@ -163,6 +181,17 @@ def read(kind: type[T], environ: Mapping[str, str] = os.environ) -> T:
     if faults:
         raise SettingsError("; ".join(faults))
     return settings
+
+
+def given(kind: type[Any], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables of the settings class `kind` that are set, for a process that will read them."""
+    names = (item.metadata["name"] for item, _ in _leaves(kind))
+    return {name: environ[name] for name in names if name in environ}
+
+
+def inherited(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The variables that any process on this machine needs; nothing of the project's and no secret."""
+    return {name: environ[name] for name in _INHERITED if name in environ}
 
 
 def _read(kind: type[T], environ: Mapping[str, str], faults: list[str]) -> T:
@@ -184,6 +213,14 @@ def _read(kind: type[T], environ: Mapping[str, str], faults: list[str]) -> T:
 def _typed_fields(kind: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
     wanted = typing.get_type_hints(kind)
     return ((item, wanted[item.name]) for item in fields(kind))
+
+
+def _leaves(kind: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
+    for item, wanted in _typed_fields(kind):
+        if is_dataclass(wanted):
+            yield from _leaves(typing.cast(type, wanted))
+        else:
+            yield item, wanted
 
 
 def _parse(wanted: Any, text: str) -> Any:

@@ -1,0 +1,38 @@
+"""Where services B and C put dead letters: a queue, or a Kafka topic."""
+
+import asyncio
+from collections.abc import Sequence
+
+import faust
+
+from pipeline.aws import LateClient
+from streams.sqs_queue import SqsQueue
+
+
+class DeadLetterQueue:
+    """The dead-letter queue of an SQS queue."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._client = LateClient("sqs")
+
+    async def write(self, envelopes: Sequence[bytes]) -> None:
+        """Returns when SQS has them all; raises where it can't take them now."""
+        await SqsQueue(await self._client.get(), self._url).send(envelopes)
+
+    async def close(self) -> None:
+        """Close the client."""
+        await self._client.close()
+
+
+class DeadLetterTopic:
+    """The dead-letter topic, written by the app's own producer."""
+
+    def __init__(self, app: faust.App, name: str) -> None:
+        self._topic = app.topic(name, value_type=bytes, value_serializer="raw")
+
+    async def write(self, envelopes: Sequence[bytes]) -> None:
+        """Returns when all replicas have them all; raises where they can't take them now."""
+        # `send` only queues; what it answers is done when the broker has it.
+        sent = [await self._topic.send(value=envelope) for envelope in envelopes]
+        await asyncio.gather(*sent)

@@ -1,0 +1,140 @@
+"""From bytes that arrived to rows that are stored: the one path of both ways.
+
+A batch is settled when each of its arrivals is in the store or is a dead letter.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+
+import stamina
+import structlog
+
+from pipeline.dead_letters import envelope
+from pipeline.delivery import Arrival, Delivery
+from pipeline.errors import InvalidEvent, MalformedEvent, Rejected
+from pipeline.event import MAX_EVENT_BYTES, Event, parse
+from pipeline.metrics import WayMetrics
+from streams.store import Store, Stored
+
+log = structlog.get_logger(__name__)
+
+DeadLetterWriter = Callable[[Sequence[bytes]], Awaitable[None]]
+"""Keeps envelopes for good before it returns; raises where it can't."""
+
+Refused = tuple[Arrival, Rejected]
+
+
+class Interrupted(Exception):
+    """The worker stops or loses its partitions: the batch is given back, not settled."""
+
+
+class Intake:
+    """One store's intake for one way."""
+
+    def __init__(
+        self,
+        service: str,
+        store: Store,
+        write_dead_letters: DeadLetterWriter,
+        metrics: WayMetrics,
+        *,
+        timeout_s: float,
+    ) -> None:
+        self._service = service
+        self._store = store
+        self._write_dead_letters = write_dead_letters
+        self._metrics = metrics
+        self._timeout_s = timeout_s
+
+    async def settle(self, arrivals: Sequence[Arrival], interrupted: Callable[[], bool]) -> None:
+        """Settle the batch, however long the store is away.
+
+        Raises Interrupted, and nothing else, when `interrupted()` says so after a failed try.
+        """
+        try:
+            # Any error: what is no outage is a defect, and a batch that waits loses nothing.
+            async for attempt in stamina.retry_context(
+                on=lambda _: not interrupted(), attempts=None, timeout=None, wait_initial=0.1, wait_max=2
+            ):
+                with attempt:
+                    await self._try(arrivals)
+        except Exception as error:
+            raise Interrupted from error
+
+    async def _try(self, arrivals: Sequence[Arrival]) -> None:
+        via, started, outcome = arrivals[0].via, time.perf_counter(), "failed"
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._settle_once(arrivals)
+            outcome = "stored"
+        except Exception as error:
+            self._metrics.retries.labels(self._store.name, type(error).__name__).inc()
+            log.warning("batch failed", via=via, events=len(arrivals), error=f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            self._metrics.batch_seconds[via, outcome].observe(time.perf_counter() - started)
+
+    async def _settle_once(self, arrivals: Sequence[Arrival]) -> None:
+        deliveries, refused = _parsed(arrivals)
+        stored, rejected = await self._store_apart(deliveries)
+        refused += rejected
+        refused += [(delivery.arrival, _conflict(delivery)) for delivery in stored.conflicting]
+        if refused:
+            await self._write_dead_letters([envelope(arrival, why, self._service) for arrival, why in refused])
+        self._count(arrivals[0].via, len(arrivals), stored, refused)
+
+    async def _store_apart(self, deliveries: Sequence[Delivery]) -> tuple[Stored, list[Refused]]:
+        """Store all that the store takes: a batch with a bad one in it is halved until that one is alone."""
+        if not deliveries:
+            return Stored(), []
+        try:
+            return await self._store.store(deliveries), []
+        except Rejected as why:
+            if len(deliveries) == 1:
+                return Stored(), [(deliveries[0].arrival, why)]
+        half = len(deliveries) // 2
+        left, left_refused = await self._store_apart(deliveries[:half])
+        right, right_refused = await self._store_apart(deliveries[half:])
+        both = Stored(left.new + right.new, left.repeated + right.repeated, left.conflicting + right.conflicting)
+        return both, left_refused + right_refused
+
+    def _count(self, via: str, size: int, stored: Stored, refused: Sequence[Refused]) -> None:
+        self._metrics.batch_events[via].observe(size)
+        self._metrics.stored[via, "stored"].inc(len(stored.new))
+        self._metrics.stored[via, "duplicate"].inc(len(stored.repeated))
+        moment = time.time()
+        for delivery in stored.new:
+            received = datetime.fromisoformat(delivery.received_at)
+            self._metrics.latency[via].observe(max(0.0, moment - received.timestamp()))
+        for arrival, why in refused:
+            self._metrics.dead_letters[via, why.reason].inc()
+            log.warning("dead letter", via=via, reason=why.reason, detail=why.detail, origin=arrival.origin)
+
+
+def _parsed(arrivals: Sequence[Arrival]) -> tuple[list[Delivery], list[Refused]]:
+    deliveries: list[Delivery] = []
+    refused: list[Refused] = []
+    for arrival in arrivals:
+        try:
+            deliveries.append(Delivery(_event(arrival.body), arrival))
+        except Rejected as why:
+            refused.append((arrival, why))
+    return deliveries, refused
+
+
+def _event(body: bytes) -> Event:
+    if len(body) > MAX_EVENT_BYTES:
+        raise Rejected("too_large", f"{len(body)} bytes; an event has at most {MAX_EVENT_BYTES}")
+    try:
+        return parse(body)
+    except MalformedEvent as error:
+        raise Rejected("malformed", str(error)) from error
+    except InvalidEvent as error:
+        raise Rejected("invalid", str(error)) from error
+
+
+def _conflict(delivery: Delivery) -> Rejected:
+    source, id_ = delivery.event.identity
+    return Rejected("conflict", f"the store has another content of source {source!r}, id {id_!r}")

@@ -1,0 +1,128 @@
+"""Events in PostgreSQL: one row an event, one statement a batch."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aiopg
+import msgspec
+import psycopg2
+
+from pipeline.delivery import Delivery
+from pipeline.errors import Rejected, StoreUnavailable
+from streams.store import Stored
+
+_SQL = Path(__file__).parent / "sql"
+_INSERT = (_SQL / "insert_events.sql").read_text()
+_SELECT_HASHES = (_SQL / "select_content_hashes.sql").read_text()
+_NEVER = ("22", "23", "54")
+"""SQLSTATE classes of rows that no retry can store: data, constraint, program limit."""
+
+
+class PostgresStore:
+    """A pool of connections that is made at the first use and heals by itself."""
+
+    name = "postgres"
+
+    def __init__(self, url: str, *, connections: int, timeout_s: float) -> None:
+        self._url = url
+        self._connections = connections
+        self._timeout_s = timeout_s
+        self._pool: aiopg.Pool | None = None
+
+    async def store(self, deliveries: Sequence[Delivery]) -> Stored:
+        """Insert what is new, and tell repeats from conflicts by the content's hash."""
+        first_of: dict[tuple[str, str], Delivery] = {}
+        later: list[Delivery] = []
+        for delivery in deliveries:
+            if first_of.setdefault(delivery.event.identity, delivery) is not delivery:
+                later.append(delivery)
+        # In one order everywhere, so that two workers with the same events never deadlock.
+        firsts = sorted(first_of.values(), key=lambda delivery: delivery.event.identity)
+        inserted = {(source, id_) for source, id_ in await self._run(_INSERT, _rows(firsts))}
+        known = [delivery for delivery in firsts if delivery.event.identity not in inserted]
+        held = await self._content_hashes(known)
+        result = Stored(new=[delivery for delivery in firsts if delivery.event.identity in inserted])
+        for delivery in known + later:
+            identity, content_hash = delivery.event.identity, delivery.event.content_hash()
+            same = content_hash == (held.get(identity) or first_of[identity].event.content_hash())
+            (result.repeated if same else result.conflicting).append(delivery)
+        return result
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable where no connection answers."""
+        await self._run("select 1", b"[]")
+
+    async def close(self) -> None:
+        """Close the pool, after the statements under way."""
+        if self._pool:
+            self._pool.close()
+            await self._pool.wait_closed()
+            self._pool = None
+
+    async def _content_hashes(self, known: Sequence[Delivery]) -> Mapping[tuple[str, str], bytes]:
+        if not known:
+            return {}
+        rows = await self._run(_SELECT_HASHES, _identities(known))
+        held = {(source, id_): bytes(content_hash) for source, id_, content_hash in rows}
+        if len(held) < len(known):
+            raise StoreUnavailable("postgres: a row went away between the insert and the comparison")
+        return held
+
+    async def _run(self, statement: str, rows: bytes) -> list[Any]:
+        try:
+            pool = self._pool = self._pool or await self._connect()
+            async with pool.acquire() as connection, connection.cursor() as cursor:
+                await cursor.execute(statement, {"rows": rows.decode()})
+                return list(await cursor.fetchall())
+        except psycopg2.Error as error:
+            raise _sorted_out(error) from error
+        except OSError as error:
+            raise StoreUnavailable(f"postgres: {error}") from error
+
+    async def _connect(self) -> aiopg.Pool:
+        return await aiopg.create_pool(
+            self._url,
+            minsize=1,
+            maxsize=self._connections,
+            timeout=self._timeout_s,
+            enable_hstore=False,
+            enable_json=False,
+            enable_uuid=False,
+            application_name="service-b",
+            connect_timeout=5,
+            keepalives_idle=10,
+            tcp_user_timeout=int(self._timeout_s * 1000),
+            options=f"-c statement_timeout={int(self._timeout_s * 1000)}",
+        )
+
+
+def _sorted_out(error: psycopg2.Error) -> Rejected | StoreUnavailable:
+    text = str(error).strip().partition("\n")[0]
+    if (error.pgcode or "")[:2] in _NEVER:
+        return Rejected("rejected", f"postgres {error.pgcode}: {text}")
+    return StoreUnavailable(f"postgres {error.pgcode or 'connection'}: {text}")
+
+
+def _identities(deliveries: Sequence[Delivery]) -> bytes:
+    return msgspec.json.encode([{"source": delivery.event.source, "id": delivery.event.id} for delivery in deliveries])
+
+
+def _rows(deliveries: Sequence[Delivery]) -> bytes:
+    return msgspec.json.encode([_row(delivery) for delivery in deliveries])
+
+
+def _row(delivery: Delivery) -> dict[str, Any]:
+    event, arrival = delivery.event, delivery.arrival
+    return {
+        "source": event.source,
+        "id": event.id,
+        "type": event.type,
+        "subject": event.subject,
+        "time": event.time,
+        "received_at": delivery.received_at,
+        "publisher": arrival.publisher,
+        "origin": arrival.origin,
+        "content_hash": event.content_hash().hex(),
+        "event": msgspec.Raw(event.body),
+    }

@@ -1,0 +1,4 @@
+-- The content that the store holds of each identity in %(rows)s.
+select stored.source, stored.id, stored.content_hash
+from events as stored
+join jsonb_to_recordset(%(rows)s::jsonb) as row (source text, id text) using (source, id)
