@@ -1,0 +1,188 @@
+"""The event's rules: CloudEvents 1.0.2, and the project's own limits."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import InvalidEvent, MalformedEvent
+from pipeline.event import MAX_NESTING, parse, parse_json, pointer
+
+EVENT: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "urn:test", "type": "order.created"}
+
+
+def encode(**changes: Any) -> bytes:
+    return json.dumps({name: value for name, value in (EVENT | changes).items() if value is not ...}).encode()
+
+
+def faults_of(body: bytes) -> dict[str, str]:
+    with pytest.raises(InvalidEvent) as caught:
+        parse(body)
+    return {fault.pointer: fault.detail for fault in caught.value.faults}
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_a_valid_event_keeps_the_bytes_it_came_as() -> None:
+    body = b'{ "specversion":"1.0", "id":"\xc3\xa9", "source":"urn:test", "type":"t", "data":{"n":1.50} }'
+    event = parse(body)
+    assert (event.id, event.source, event.type, event.body) == ("é", "urn:test", "t", body)
+    assert event.identity == ("urn:test", "é")
+
+
+def test_the_partition_key_is_the_extension_or_the_id() -> None:
+    assert parse(encode()).partition_key == "1"
+    assert parse(encode(partitionkey="customer-7")).partition_key == "customer-7"
+
+
+@pytest.mark.parametrize("name", ["specversion", "id", "source", "type"])
+def test_each_required_attribute_is_missed(name: str) -> None:
+    assert faults_of(encode(**{name: ...})) == {f"/{name}": "is required"}
+    assert faults_of(encode(**{name: None})) == {f"/{name}": "is required"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("specversion", "0.3"),
+        ("id", ""),
+        ("id", 7),
+        ("id", "x" * 513),
+        ("source", "é" * 257),
+        ("source", "a\nb"),
+        ("type", ""),
+        ("subject", ""),
+        ("time", "yesterday"),
+        ("time", "2026-11-23T15:24:00"),
+        ("time", "2026-02-30T00:00:00Z"),
+        ("time", "2026-W01-1T00:00:00Z"),
+        ("partitionkey", ""),
+        ("dataschema", 1),
+        ("extension", 1.5),
+        ("extension", 2**31),
+        ("extension", {"a": 1}),
+        ("extension", "\ufffe"),
+        ("Extension", "x"),
+        ("my-extension", "x"),
+        ("data_base64", "not base64!"),
+        ("data_base64", 1),
+    ],
+)
+def test_each_wrong_attribute_is_pointed_at(name: str, value: Any) -> None:
+    assert list(faults_of(encode(**{name: value}))) == [f"/{name}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("id", "x" * 512),
+        ("source", "é" * 256),
+        ("id", "🦀/%2f ?&#"),
+        ("time", "2026-11-23T15:24:00Z"),
+        ("time", "2026-11-23t15:24:00.123456789z"),
+        ("time", "2016-12-31T23:59:60+00:00"),
+        ("time", None),
+        ("extension", True),
+        ("extension", -(2**31)),
+        ("extension", ""),
+        ("data", nested(MAX_NESTING - 1)),
+        ("data_base64", "AAE="),
+    ],
+)
+def test_what_the_specification_allows_is_taken(name: str, value: Any) -> None:
+    assert parse(encode(**{name: value})).content[name] == value
+
+
+def test_every_fault_is_told_at_once() -> None:
+    assert set(faults_of(encode(id=..., source="", time="x", data=1, data_base64="AAE="))) == {
+        "/id",
+        "/source",
+        "/time",
+        "/data_base64",
+    }
+
+
+def test_u0000_is_refused_where_it_stands() -> None:
+    assert list(faults_of(encode(data={"a/b": ["x", "y\0"]}))) == ["/data/a~1b/1"]
+    assert list(faults_of(encode(data={"a": {"\0": 1}}))) == ["/data/a"]
+    assert parse(encode(data="the text \\u0000 is harmless")).id == "1"
+
+
+@pytest.mark.parametrize("levels", [MAX_NESTING, 500, 100_000])
+def test_deep_nesting_is_refused(levels: int) -> None:
+    body = b'{"data":' + b"[" * levels + b"]" * levels + b"}"
+    assert faults_of(body) == {"": f"nested deeper than {MAX_NESTING} levels"}
+
+
+def test_wide_is_not_deep() -> None:
+    assert parse(encode(data=[[1], {"a": []}] * 100)).id == "1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"nope",
+        b'{"a":NaN}',
+        b'{"a":-Infinity}',
+        b'"\xff"',
+        b'{"a":"\\ud800"}',
+        b'{"a":1,"a":2}',
+        b"\xef\xbb\xbf{}",
+    ],
+)
+def test_what_is_not_json_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedEvent):
+        parse(body)
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b'"text"', b"1"])
+def test_an_event_is_an_object(body: bytes) -> None:
+    assert faults_of(body) == {"": "an event is a JSON object"}
+
+
+def test_a_number_beyond_a_double_is_refused() -> None:
+    (detail,) = faults_of(b'{"data":1e400}').values()
+    assert "out of range" in detail
+
+
+def test_the_content_hash_sees_content_and_nothing_else() -> None:
+    plain = parse(encode(data={"a": 1, "b": [1.0, "x"]})).content_hash()
+    spaced = parse(json.dumps(dict(reversed(list(EVENT.items())), data={"b": [1, "x"], "a": 1}), indent=3).encode())
+    assert spaced.content_hash() == plain
+    assert parse(encode(data={"a": 1, "b": [1.5, "x"]})).content_hash() != plain
+    assert parse(encode(data={"a": True, "b": [1.0, "x"]})).content_hash() != plain
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_any_json_is_read_as_the_standard_library_reads_it(value: Any) -> None:
+    body = json.dumps(value).encode(errors="surrogatepass")
+    assert parse_json(body) == value
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_an_event_or_one_of_the_two_errors(body: bytes) -> None:
+    try:
+        parse(body)
+    except (MalformedEvent, InvalidEvent):
+        return
+    pytest.fail("random bytes are no event")
+
+
+def test_pointers_escape_their_two_characters() -> None:
+    assert pointer("a/b", "~") == "/a~1b/~0"

@@ -1,0 +1,53 @@
+"""Settings come from the environment, and every fault is named at once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from pipeline.errors import SettingsError
+from pipeline.settings import markdown, read, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inner:
+    """A part that several settings classes share."""
+
+    size: int = setting("SIZE", "A size.", default=3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outer:
+    """A program's settings."""
+
+    name: str = setting("NAME", "A name.")
+    key: str = setting("KEY", "A key.", default="", secret=True)
+    kind: Literal["a", "b"] = setting("KIND", "A kind.", default="a")
+    inner: Inner = Inner()
+
+
+def test_defaults_and_values_are_read() -> None:
+    settings = read(Outer, {"MENSAGERIA_NAME": "x", "MENSAGERIA_SIZE": "7"})
+    assert settings == Outer(name="x", inner=Inner(size=7))
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    assert read(Inner, {"MENSAGERIA_SIZE": ""}).size == 3
+
+
+def test_every_fault_is_named() -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(Outer, {"MENSAGERIA_SIZE": "many", "MENSAGERIA_KIND": "c"})
+    text = str(caught.value)
+    assert "MENSAGERIA_NAME is not set" in text
+    assert "MENSAGERIA_SIZE is 'many': give a whole number" in text
+    assert "MENSAGERIA_KIND is 'c': choose one of a, b" in text
+
+
+def test_a_secret_is_not_shown() -> None:
+    assert "hush" not in repr(read(Outer, {"MENSAGERIA_NAME": "x", "MENSAGERIA_KEY": "hush"}))
+
+
+def test_the_page_of_settings_is_up_to_date() -> None:
+    assert Path("docs/settings.md").read_text() == markdown()
