@@ -1,0 +1,82 @@
+"""The forms in which an event comes in; each becomes structured JSON once.
+
+CloudEvents 1.0.2, HTTP protocol binding, section 3, and the contract's simple form.
+"""
+
+import msgspec
+
+from gateway import binary, simple
+from gateway.inbound import Inbound
+from pipeline.errors import (
+    Fault,
+    InvalidBatch,
+    InvalidEvent,
+    MalformedEvent,
+    MensageriaError,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from pipeline.event import STRUCTURED, Event, parse
+
+BATCH = "application/cloudevents-batch+json"
+SIMPLE = "application/json"
+ACCEPTED = (STRUCTURED, BATCH, SIMPLE, "any content type with ce-* headers")
+MAX_BATCH_EVENTS = 500
+
+_raw_events = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def read(inbound: Inbound, source: str) -> Event | list[Event]:
+    """The event of a request, or the events of a batch in their order.
+
+    `source` is for an event of the simple form that has none. Raises UnsupportedMediaType,
+    MalformedEvent, InvalidEvent with every fault, TooLarge, and InvalidBatch.
+    """
+    inbound.require_no_encoding()
+    media_type = inbound.media_type()
+    if media_type == STRUCTURED:
+        inbound.require_utf8()
+        return parse(inbound.body)
+    if media_type == BATCH:
+        inbound.require_utf8()
+        return _batch(inbound.body)
+    if media_type.startswith("application/cloudevents"):
+        raise _unsupported(inbound)
+    if binary.has_attributes(inbound):
+        return binary.read(inbound)
+    if media_type == SIMPLE:
+        inbound.require_utf8()
+        return simple.read(inbound, source)
+    raise _unsupported(inbound)
+
+
+def _batch(body: bytes) -> list[Event]:
+    try:
+        raw_events = _raw_events.decode(body)
+    except msgspec.ValidationError:
+        raise InvalidEvent([Fault("", "a batch is a JSON array of events")]) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedEvent(f"not JSON in UTF-8: {error}") from None
+    if not raw_events:
+        raise MalformedEvent("an empty batch: send at least one event")
+    if len(raw_events) > MAX_BATCH_EVENTS:
+        raise TooLarge(f"a batch of {len(raw_events)} events: send at most {MAX_BATCH_EVENTS}")
+    return _each(raw_events)
+
+
+def _each(raw_events: list[msgspec.Raw]) -> list[Event]:
+    events: list[Event] = []
+    errors: dict[int, MensageriaError] = {}
+    for index, raw in enumerate(raw_events):
+        try:
+            events.append(parse(bytes(raw)))
+        except (MalformedEvent, InvalidEvent) as error:
+            errors[index] = error
+    if errors:
+        raise InvalidBatch(errors)
+    return events
+
+
+def _unsupported(inbound: Inbound) -> UnsupportedMediaType:
+    sent = inbound.header(b"content-type")
+    return UnsupportedMediaType(f"the content type {sent!r} holds no event" if sent else "no Content-Type was sent")

@@ -1,0 +1,47 @@
+"""One `POST /events` as it came, whatever server or framework received it."""
+
+from dataclasses import dataclass
+
+from pipeline.errors import UnsupportedMediaType
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """The headers as ASGI gives them (names in lower case) and the whole body."""
+
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def header(self, name: bytes) -> str | None:
+        """The first value of the header `name`, or None where there is none."""
+        return next((decoded(value) for key, value in self.headers if key == name), None)
+
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case; "" where none was sent."""
+        return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+
+    def charset(self) -> str:
+        """The content type's charset in lower case; `utf-8` where none was sent."""
+        for parameter in (self.header(b"content-type") or "").split(";")[1:]:
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "charset":
+                return value.strip().strip('"').lower()
+        return "utf-8"
+
+    def require_utf8(self) -> None:
+        """Raise UnsupportedMediaType where the content type declares another charset: JSON is UTF-8 (RFC 8259)."""
+        if self.charset() not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMediaType(f"the charset {self.charset()!r} is not supported: send UTF-8")
+
+    def require_no_encoding(self) -> None:
+        """Raise UnsupportedMediaType where the body is compressed."""
+        if (encoding := self.header(b"content-encoding") or "identity").lower() != "identity":
+            raise UnsupportedMediaType(f"the content encoding {encoding!r} is not supported: send the body as it is")
+
+
+def decoded(value: bytes) -> str:
+    """A header's value as text: UTF-8 as people send it, else Latin-1, which takes every byte."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")

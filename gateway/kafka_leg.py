@@ -1,0 +1,119 @@
+"""The Kafka leg: one idempotent producer, replaced when it can't go on."""
+
+import asyncio
+from contextlib import suppress
+from typing import Self
+
+import stamina
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from gateway.publication import Publication
+from pipeline import kafka
+from pipeline.errors import LegUnavailable
+from pipeline.settings import KafkaSettings
+
+_STOP_TIMEOUT_S = 1.0
+_log = structlog.get_logger(__name__)
+
+
+class KafkaLeg:
+    """Publishes to one topic by a producer that is connected in the background.
+
+    aiokafka retries by itself what a retry can help, for as long as the broker is
+    away. An error that it raises leaves a gap in the batch numbers of its producer id,
+    and every later batch of that partition is refused (OutOfOrderSequenceNumber): only
+    a new producer, with a new id, can go on.
+    """
+
+    name = "kafka"
+
+    def __init__(self, settings: KafkaSettings, timeout_s: float) -> None:
+        self._settings = settings
+        self._timeout_s = timeout_s
+        self._connected: asyncio.Future[AIOKafkaProducer]
+        self._keeper: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        self._connected = asyncio.get_running_loop().create_future()
+        self._keeper = asyncio.create_task(self._keep_connected())
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._keeper
+        if self._connected.done():
+            await _stop(self._connected.result())
+
+    async def publish(self, publication: Publication) -> None:
+        """Return once all replicas have it; raises LegUnavailable."""
+        producer = await asyncio.shield(self._connected)
+        try:
+            await self._send(producer, publication)
+        except KafkaTimeoutError as error:
+            raise LegUnavailable(self.name, "its buffer is full") from error
+        except KafkaError as error:
+            self._replace(producer, error)
+            raise LegUnavailable(self.name, repr(error)) from error
+
+    async def check(self) -> None:
+        """Raises LegUnavailable where no broker answers or the topic is missing."""
+        if not self._connected.done():
+            raise LegUnavailable(self.name, "not connected")
+        client = self._connected.result().client
+        if not await client.force_metadata_update():
+            raise LegUnavailable(self.name, "no broker answers")
+        if not client.cluster.partitions_for_topic(self._settings.topic):
+            raise LegUnavailable(self.name, f"the topic {self._settings.topic} is missing")
+
+    async def _send(self, producer: AIOKafkaProducer, publication: Publication) -> None:
+        await producer.send_and_wait(
+            self._settings.topic,
+            value=publication.event.body,
+            key=publication.event.partition_key.encode(),
+            headers=[kafka.CONTENT_TYPE, *((name, value.encode()) for name, value in publication.metadata)],
+        )
+
+    def _replace(self, producer: AIOKafkaProducer, error: KafkaError) -> None:
+        """Have a new producer made, once for however many events `producer` failed."""
+        if self._connected.done() and self._connected.result() is producer:
+            _log.warning("kafka producer replaced", error=repr(error))
+            self._connected = asyncio.get_running_loop().create_future()
+            self._broken.set_result(producer)
+
+    async def _keep_connected(self) -> None:
+        while True:
+            self._broken: asyncio.Future[AIOKafkaProducer] = asyncio.get_running_loop().create_future()
+            self._connected.set_result(await self._connect())
+            await _stop(await self._broken)
+
+    async def _connect(self) -> AIOKafkaProducer:
+        async for attempt in stamina.retry_context(
+            on=(KafkaError, TimeoutError), attempts=None, timeout=None, wait_initial=0.1, wait_max=2.0, wait_jitter=0.2
+        ):
+            with attempt:
+                return await self._started_producer()
+        raise AssertionError("the retries have no end")
+
+    async def _started_producer(self) -> AIOKafkaProducer:
+        producer = kafka.producer(self._settings, timeout_s=self._timeout_s)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await producer.start()
+                await producer.partitions_for(self._settings.topic)
+        except BaseException:
+            await _stop(producer)
+            raise
+        return producer
+
+
+async def _stop(producer: AIOKafkaProducer) -> None:
+    """Flush and close: without an end where the broker is away, so with a deadline and then by force."""
+    try:
+        async with asyncio.timeout(_STOP_TIMEOUT_S):
+            await producer.stop()
+    except TimeoutError:
+        _log.warning("kafka producer closed with events that were never acknowledged")
+        await producer.client.close()

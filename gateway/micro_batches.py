@@ -1,0 +1,144 @@
+"""Publications gathered into calls of up to ten, with no wait where nothing is under way."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import stamina
+import structlog
+
+from gateway.publication import Publication
+from pipeline.errors import LegUnavailable
+
+MAX_ENTRIES = 10
+MAX_BYTES = 262_144
+"""SNS, PublishBatch: the entries of a request, and their bytes with attributes."""
+
+MAX_CALLS = 8
+"""Calls under way at once."""
+
+LINGER_S = 0.005
+"""Longest wait for a batch to fill while other calls are under way."""
+
+Call = Callable[[list[Publication]], Awaitable[set[int]]]
+"""Sends a batch and answers the positions that were acknowledged; raises LegUnavailable."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Entry:
+    publication: Publication
+    acknowledged: asyncio.Future[None]
+    since: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.since = self.acknowledged.get_loop().time()
+
+
+class MicroBatches:
+    """Sends each publication by `call` until it is acknowledged or its publisher has left.
+
+    A batch goes out when nothing is under way, when it is full, or after LINGER_S.
+    Entries that were not acknowledged are tried again, and they alone, with jitter,
+    for `timeout_s`.
+    """
+
+    def __init__(self, call: Call, timeout_s: float) -> None:
+        self._call = call
+        self._timeout_s = timeout_s
+        self._waiting: deque[_Entry] = deque()
+        self._waiting_bytes = 0
+        self._calls: set[asyncio.Task[None]] = set()
+        self._wake_up: asyncio.Handle | None = None
+
+    async def publish(self, publication: Publication) -> None:
+        """Return once `publication` is acknowledged; raises LegUnavailable. May be cancelled at any time."""
+        loop = asyncio.get_running_loop()
+        entry = _Entry(publication, loop.create_future())
+        self._waiting.append(entry)
+        self._waiting_bytes += publication.size_bytes
+        # At the end of this turn of the loop: what arrives in the same turn goes together.
+        loop.call_soon(self._send_due)
+        await entry.acknowledged
+
+    async def aclose(self) -> None:
+        """End the calls under way; nobody waits for them any more."""
+        if self._wake_up:
+            self._wake_up.cancel()
+        while self._waiting:
+            self._waiting.popleft().acknowledged.cancel()
+        for call in self._calls:
+            call.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
+    def _send_due(self) -> None:
+        while self._is_due():
+            if batch := self._take_batch():
+                call = asyncio.create_task(self._deliver(batch))
+                self._calls.add(call)
+                call.add_done_callback(self._call_ended)
+        self._wake_up_later()
+
+    def _call_ended(self, call: asyncio.Task[None]) -> None:
+        self._calls.discard(call)
+        if not call.cancelled() and (error := call.exception()):
+            _log.error("sns call failed unexpectedly", exc_info=error)
+        self._send_due()
+
+    def _is_due(self) -> bool:
+        if not self._waiting or len(self._calls) >= MAX_CALLS:
+            return False
+        if not self._calls or len(self._waiting) >= MAX_ENTRIES or self._waiting_bytes >= MAX_BYTES:
+            return True
+        return asyncio.get_running_loop().time() - self._waiting[0].since >= LINGER_S
+
+    def _wake_up_later(self) -> None:
+        if self._wake_up:
+            self._wake_up.cancel()
+            self._wake_up = None
+        if self._waiting and len(self._calls) < MAX_CALLS:
+            self._wake_up = asyncio.get_running_loop().call_at(self._waiting[0].since + LINGER_S, self._send_due)
+
+    def _take_batch(self) -> list[_Entry]:
+        batch: list[_Entry] = []
+        room = MAX_BYTES
+        while self._waiting and len(batch) < MAX_ENTRIES and self._waiting[0].publication.size_bytes <= room:
+            entry = self._waiting.popleft()
+            self._waiting_bytes -= entry.publication.size_bytes
+            if not entry.acknowledged.done():
+                room -= entry.publication.size_bytes
+                batch.append(entry)
+        return batch
+
+    async def _deliver(self, batch: list[_Entry]) -> None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._until_acknowledged(batch)
+        except TimeoutError:
+            _log.warning("sns did not acknowledge in time", events=len(_unacknowledged(batch)))
+        finally:
+            for entry in _unacknowledged(batch):
+                entry.acknowledged.set_exception(LegUnavailable("sns", "no acknowledgement in time"))
+
+    async def _until_acknowledged(self, batch: list[_Entry]) -> None:
+        async for attempt in stamina.retry_context(
+            on=LegUnavailable, attempts=None, timeout=None, wait_initial=0.05, wait_max=0.5, wait_jitter=0.1
+        ):
+            with attempt:
+                await self._attempt(_unacknowledged(batch))
+
+    async def _attempt(self, entries: list[_Entry]) -> None:
+        if not entries:
+            return
+        acknowledged = await self._call([entry.publication for entry in entries])
+        for index in acknowledged:
+            if not entries[index].acknowledged.done():
+                entries[index].acknowledged.set_result(None)
+        if missing := len(entries) - len(acknowledged):
+            raise LegUnavailable("sns", f"{missing} of {len(entries)} entries failed")
+
+
+def _unacknowledged(batch: list[_Entry]) -> list[_Entry]:
+    return [entry for entry in batch if not entry.acknowledged.done()]

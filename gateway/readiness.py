@@ -1,0 +1,31 @@
+"""Whether this process should get requests now."""
+
+import asyncio
+import time
+
+from gateway.fan_out import FanOut
+
+_FRESH_S = 1.0
+
+
+class Readiness:
+    """Asks the legs at most once a second, however many ask it."""
+
+    def __init__(self, fan_out: FanOut) -> None:
+        self._fan_out = fan_out
+        self._lock = asyncio.Lock()
+        self._faults: dict[str, str | None] = {}
+        self._checked_at = float("-inf")
+        self.is_stopping = False
+
+    def stop(self) -> None:
+        """Say no from now on: the process is about to end."""
+        self.is_stopping = True
+
+    async def faults(self) -> dict[str, str | None]:
+        """For each leg why it can't take events, or None where it can; at most a second old."""
+        async with self._lock:
+            if time.monotonic() - self._checked_at >= _FRESH_S:
+                self._faults = await self._fan_out.check()
+                self._checked_at = time.monotonic()
+            return self._faults
