@@ -5,12 +5,13 @@ Endpoint, region and credentials are the SDK's own settings (`AWS_ENDPOINT_URL`,
 """
 
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import aioboto3
 from aiobotocore.config import AioConfig
 
-Service = Literal["sns", "sqs", "dynamodb"]
+Service = Literal["sns", "sqs", "dynamodb", "s3", "cloudformation", "apigatewayv2"]
 
 _CONFIG = AioConfig(
     connect_timeout=2,
@@ -20,9 +21,20 @@ _CONFIG = AioConfig(
 )
 
 
-def client(service: Service) -> AbstractAsyncContextManager[Any]:
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """An endpoint that the environment doesn't name, as the emulator's is to the program that starts it."""
+
+    endpoint_url: str
+    region_name: str
+    aws_access_key_id: str
+    aws_secret_access_key: str = field(repr=False)
+
+
+def client(service: Service, endpoint: Endpoint | None = None) -> AbstractAsyncContextManager[Any]:
     """A client of `service`, to be entered once by each process that needs it."""
-    return aioboto3.Session().client(service, config=_CONFIG)
+    named = asdict(endpoint) if endpoint else {}
+    return aioboto3.Session().client(service, config=_CONFIG, **named)
 
 
 class LateClient:

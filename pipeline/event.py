@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from pipeline.errors import Fault, InvalidEvent, MalformedEvent
 
 MAX_IDENTITY_BYTES = 512
 MAX_NESTING = 64
+MAX_DIGITS = 1000
+"""Far above a double's 17, far below what PostgreSQL's numeric holds."""
 MAX_EVENT_BYTES = 262_144
 """SNS: 256 KiB a message, its attributes included."""
 
@@ -29,6 +32,7 @@ _INT32 = 2**31
 _EXACT_FLOAT = 2**53
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _NAME = re.compile(r"[a-z0-9]+\Z")
+_SIGNIFICANT = re.compile(r"-?[0.]*[1-9]")
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z")
 _REQUIRED = ("specversion", "id", "source", "type")
 _PAYLOAD = ("data", "data_base64")
@@ -108,8 +112,10 @@ def pointer(*steps: str) -> str:
 
 def _number(text: str) -> float | int:
     value = float(text)
-    if value in (float("inf"), float("-inf")):
+    if math.isinf(value) or (value == 0 and _SIGNIFICANT.match(text)):
         raise ValueError(f"the number {text[:40]} is out of range: send it as a string")
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits: send it as a string")
     return int(value) if value.is_integer() and abs(value) < _EXACT_FLOAT else value
 
 

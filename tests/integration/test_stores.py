@@ -1,0 +1,167 @@
+"""Both stores on their real servers: any order and any number of repeats gives the same rows."""
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg2
+import pytest
+from prometheus_client import CollectorRegistry
+
+from pipeline.aws import LateClient
+from pipeline.delivery import Arrival, Delivery
+from pipeline.errors import Rejected, StoreUnavailable
+from pipeline.event import parse
+from pipeline.metrics import WayMetrics
+from pipeline.table import Way
+from streams.dynamodb import DynamoStore
+from streams.intake import Intake, Interrupted
+from streams.postgres import PostgresStore
+
+RECEIVED_AT = "2026-11-23T15:24:00.123456Z"
+
+
+def arrival(source: str, id_: str, data: Any = None, *, via: Way = "sqs", **attributes: Any) -> Arrival:
+    event = {"specversion": "1.0", "id": id_, "source": source, "type": "test", "data": data} | attributes
+    origin = {"queue": "events-b", "message_id": id_}
+    return Arrival(json.dumps(event).encode(), via, origin, first_seen=RECEIVED_AT, received_at=RECEIVED_AT)
+
+
+def delivery(source: str, id_: str, data: Any = None, **changes: Any) -> Delivery:
+    arrived = arrival(source, id_, data, **changes)
+    return Delivery(parse(arrived.body), arrived)
+
+
+def ids(deliveries: list[Delivery]) -> list[str]:
+    return sorted(each.event.id for each in deliveries)
+
+
+@pytest.fixture
+async def postgres(system: Any) -> AsyncIterator[PostgresStore]:
+    store = PostgresStore(system.endpoints["postgres"], connections=2, timeout_s=5)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+async def dynamodb(aws: dict[str, str]) -> AsyncIterator[DynamoStore]:
+    store = DynamoStore(aws["table"], calls=4, timeout_s=5)
+    yield store
+    await store.close()
+
+
+async def items_of(source: str, id_: str, table: str) -> list[dict[str, Any]]:
+    client = LateClient("dynamodb")
+    try:
+        answer = await (await client.get()).query(
+            TableName=table,
+            KeyConditionExpression="#identity = :identity",
+            ExpressionAttributeNames={"#identity": "identity"},
+            ExpressionAttributeValues={":identity": {"S": f"{source}\n{id_}"}},
+            ConsistentRead=True,
+        )
+        items: list[dict[str, Any]] = answer["Items"]
+        return items
+    finally:
+        await client.close()
+
+
+async def test_postgres_keeps_the_first_content(postgres: PostgresStore, source: str) -> None:
+    first = await postgres.store([delivery(source, "a", 1), delivery(source, "b", 1)])
+    assert (ids(first.new), ids(first.repeated), ids(first.conflicting)) == (["a", "b"], [], [])
+    second = await postgres.store([delivery(source, "b", 1), delivery(source, "a", 2), delivery(source, "c", 3)])
+    assert (ids(second.new), ids(second.repeated), ids(second.conflicting)) == (["c"], ["b"], ["a"])
+
+
+async def test_postgres_sorts_out_repeats_within_a_batch(postgres: PostgresStore, source: str) -> None:
+    stored = await postgres.store([delivery(source, "a", 1), delivery(source, "a", 1), delivery(source, "a", 2)])
+    assert (len(stored.new), len(stored.repeated), len(stored.conflicting)) == (1, 1, 1)
+    assert stored.new[0].event.content["data"] == 1
+
+
+@pytest.fixture
+async def strict(system: Any) -> AsyncIterator[PostgresStore]:
+    """A database of its own whose table refuses one type, as no valid event is refused otherwise."""
+    url = urlsplit(system.endpoints["postgres"])
+    name = f"strict_{uuid.uuid4().hex}"
+    own = urlunsplit(url._replace(path=f"/{name}"))
+    run(system.endpoints["postgres"], f"create database {name}")
+    schema = (Path("migrations") / "20261123150000_events.sql").read_text().partition("-- migrate:down")[0]
+    run(own, schema)
+    run(own, "alter table events add check (type <> 'refused')")
+    store = PostgresStore(own, connections=1, timeout_s=5)
+    yield store
+    await store.close()
+    run(system.endpoints["postgres"], f"drop database {name}")
+
+
+def run(url: str, statement: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+    connection.close()
+
+
+async def test_one_row_that_postgres_refuses_leaves_the_others(strict: PostgresStore, source: str) -> None:
+    letters: list[bytes] = []
+
+    async def write(envelopes: Any) -> None:
+        letters.extend(envelopes)
+
+    intake = Intake("service-b", strict, write, WayMetrics(CollectorRegistry(), "postgres", ("sqs",)), timeout_s=10)
+    batch = [arrival(source, str(number)) for number in range(20)]
+    batch.insert(7, arrival(source, "bad", type="refused"))
+    await intake.settle(batch, lambda: False)
+    again = await strict.store([delivery(source, str(number)) for number in range(20)])
+    assert (len(again.new), len(again.repeated)) == (0, 20)
+    assert [json.loads(letter)["reason"] for letter in letters] == ["rejected"]
+
+
+async def test_a_postgres_that_is_away_is_an_outage(source: str) -> None:
+    away = PostgresStore("postgresql://nobody@127.0.0.1:1/none", connections=1, timeout_s=2)
+    with pytest.raises(StoreUnavailable):
+        await away.store([delivery(source, "a")])
+    intake = Intake("service-b", away, _no_letters, WayMetrics(CollectorRegistry(), "postgres", ("sqs",)), timeout_s=5)
+    with pytest.raises(Interrupted):
+        await intake.settle([arrival(source, "a")], lambda: True)
+
+
+async def test_dynamodb_keeps_one_item_an_event_way_and_content(
+    dynamodb: DynamoStore, source: str, aws: dict[str, str]
+) -> None:
+    for _ in range(2):
+        await dynamodb.store(
+            [delivery(source, "a", 1), delivery(source, "a", 1, via="kafka"), delivery(source, "a", 2)]
+        )
+    items = await items_of(source, "a", aws["table"])
+    assert [item["via"]["S"] for item in items] == ["kafka", "sqs", "sqs"]
+    assert {json.loads(item["event"]["S"])["data"] for item in items} == {1, 2}
+    assert {item["received_at"]["S"] for item in items} == {RECEIVED_AT}
+
+
+async def test_dynamodb_takes_more_than_one_call_holds(dynamodb: DynamoStore, source: str, aws: dict[str, str]) -> None:
+    await dynamodb.store([delivery(source, str(number), "x" * 3000) for number in range(120)])
+    for id_ in ("0", "25", "119"):
+        assert len(await items_of(source, id_, aws["table"])) == 1
+
+
+async def test_an_item_that_dynamodb_refuses_is_rejected(dynamodb: DynamoStore, source: str) -> None:
+    with pytest.raises(Rejected):
+        await dynamodb.store([delivery(source, "a", "x" * 420_000)])
+
+
+async def test_a_table_that_is_missing_is_an_outage(aws: dict[str, str], source: str) -> None:
+    missing = DynamoStore("no-such-table", calls=1, timeout_s=2)
+    try:
+        with pytest.raises(StoreUnavailable):
+            await missing.store([delivery(source, "a")])
+    finally:
+        await missing.close()
+
+
+async def _no_letters(_envelopes: Any) -> None:
+    pytest.fail("an outage makes no dead letter")
