@@ -1,0 +1,85 @@
+"""What the gateway and the query answer, as the contract has it. Times are in UTC."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class Accepted(msgspec.Struct):
+    """The gateway's 202."""
+
+    id: str
+    source: str
+    received_at: datetime
+
+
+class Fault(msgspec.Struct):
+    """One entry of a problem's `errors`: `pointer` for an event, `parameter` for an address."""
+
+    detail: str
+    pointer: str = ""
+    parameter: str = ""
+
+
+class Problem(msgspec.Struct):
+    """Problem details (RFC 9457)."""
+
+    status: int
+    detail: str = ""
+    errors: list[Fault] = []
+
+
+class Row(msgspec.Struct):
+    """One event of the list."""
+
+    source: str
+    id: str
+    type: str
+    received_at: datetime
+    stores: list[str]
+    subject: str | None = None
+
+
+class Page(msgspec.Struct):
+    """`GET /events`; `next` is a cursor."""
+
+    events: list[Row]
+    next: str | None = None
+    partial: bool = False
+    unavailable: list[str] = []
+
+
+class Copy(msgspec.Struct):
+    """An event as it came to a store by one way."""
+
+    stored_at: datetime
+    origin: dict[str, Any] = {}
+
+
+class Copies(msgspec.Struct):
+    """DynamoDB's, one a way."""
+
+    sqs: Copy | None = None
+    kafka: Copy | None = None
+
+
+class Receipt(msgspec.Struct):
+    """When and how an event came to each store."""
+
+    received_at: datetime
+    postgres: Copy | None = None
+    dynamodb: Copies | None = None
+
+
+class Record(msgspec.Struct):
+    """`GET /event`; `event` stays undecoded, so that its numbers keep all their digits."""
+
+    source: str
+    id: str
+    event: msgspec.Raw
+    receipt: Receipt
+    complete: bool
+    conflict: bool = False
+    partial: bool = False
+    unavailable: list[str] = []

@@ -1,0 +1,38 @@
+"""The app of the pages: what it is made of, on one page."""
+
+from collections.abc import AsyncGenerator
+
+import httpx
+from jinja2 import StrictUndefined
+from quart import Quart
+
+from pipeline.event import MAX_EVENT_BYTES
+from pipeline.settings import WebSettings
+from web import event, events, failures, formats, health, languages, protection, publish
+from web.edges import Edges
+
+_MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
+"""Both ways of writing an event stand in one form, and percent-encoding makes three bytes of one."""
+
+
+def create_app(settings: WebSettings) -> Quart:
+    """The pages for one gateway and one query; the connections are made when it starts to serve."""
+    app = Quart(__name__)
+    app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES, MAX_FORM_MEMORY_SIZE=_MAX_FORM_BYTES)
+    app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+
+    languages.install(app)
+    formats.install(app)
+    protection.install(app, settings)
+    failures.install(app)
+    for part in (publish, events, event, health):
+        app.register_blueprint(part.blueprint)
+
+    @app.while_serving
+    async def connections() -> AsyncGenerator[None, None]:
+        # No proxy of the environment stands between the pages and their own services.
+        async with httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
+            app.extensions["edges"] = Edges(client, settings.gateway_url, settings.query_url)
+            yield
+
+    return app

@@ -1,0 +1,104 @@
+"""`/event`: one event, where it is, and its journey while it is under way."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from quart import Blueprint, Response, abort, current_app, render_template, request, stream_with_context
+
+from pipeline import clock
+from web import edges, follow
+from web.edges import EdgeUnavailable
+from web.follow import Sighting
+from web.journey import Journey
+from web.picture import TALL, WIDE
+
+blueprint = Blueprint("event", __name__)
+
+_FRESH = timedelta(minutes=10)
+"""How long an accepted event that no store has yet is on its way and not unknown."""
+_MAX_STREAMS = 50
+"""API Gateway lets 50 requests a second through: more followers would take it all."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@blueprint.get("/event")
+async def show() -> Any:
+    """One event with its receipt; on its way where it was only just accepted; else a 404 that helps."""
+    source, id_ = _identity()
+    accepted_at = _accepted_at()
+    try:
+        record, reachable = await edges.current().event(source, id_), True
+    except EdgeUnavailable:
+        if not accepted_at:
+            raise
+        record, reachable = None, False
+    if not record and not accepted_at:
+        return await render_template("event_unknown.html", source=source, id=id_), 404
+    return await render_template("event.html", **_view(Sighting(record, reachable)))
+
+
+@blueprint.get("/event/journey")
+async def journey() -> Any:
+    """The changing parts of the page as server-sent events, until every store has the event.
+
+    503 where too many are followed already.
+    """
+    source, id_ = _identity()
+    streams = current_app.extensions.setdefault("streams", set())
+    if len(streams) >= _MAX_STREAMS:
+        return "", 503, {"Retry-After": "5"}
+    sightings = follow.sightings(edges.current(), source, id_)
+
+    @stream_with_context
+    async def messages() -> AsyncIterator[bytes]:
+        streams.add(sightings)
+        try:
+            async for sighting in sightings:
+                yield _message("sighting", await render_template("event_parts.html", **_view(sighting)))
+            yield _message("end", "")
+        finally:
+            streams.discard(sightings)
+
+    response = Response(messages(), content_type="text/event-stream", headers={"Cache-Control": "no-store"})
+    response.timeout = None
+    return response
+
+
+def _identity() -> tuple[str, str]:
+    source, id_ = request.args.get("source", ""), request.args.get("id", "")
+    if not source or not id_:
+        abort(404)
+    return source, id_
+
+
+def _accepted_at() -> datetime | None:
+    """When the gateway took it, as the publish page says in the address: only if that was lately."""
+    try:
+        moment = datetime.fromisoformat(request.args.get("received_at", ""))
+    except ValueError:
+        return None
+    if not moment.tzinfo or not timedelta(0) <= clock.now() - moment < _FRESH:
+        return None
+    return moment
+
+
+def _view(sighting: Sighting) -> dict[str, Any]:
+    source, id_ = _identity()
+    record, accepted_at = sighting.record, _accepted_at()
+    here = {"source": source, "id": id_}
+    return here | {
+        "here": here | ({"received_at": clock.rfc3339(accepted_at)} if accepted_at else {}),
+        "record": record,
+        "event": json.loads(bytes(record.event)) if record else {},
+        "reachable": sighting.reachable,
+        "journey": Journey.of(record, accepted_at),
+        "drawings": {"wide": WIDE, "tall": TALL},
+    }
+
+
+def _message(name: str, data: str) -> bytes:
+    lines = "\n".join(f"data: {line}" for line in _LINE_END.split(data))
+    return f"event: {name}\n{lines}\n\n".encode()

@@ -1,0 +1,68 @@
+"""The pages for what went wrong: what happened, and what to do next."""
+
+import structlog
+from quart import Quart, render_template
+from werkzeug.exceptions import HTTPException
+
+from web.edges import EdgeUnavailable, Refused
+from web.languages import gettext, marked
+
+_log = structlog.get_logger("web")
+
+_TEXTS = {
+    403: (
+        marked("This request came from another site"),
+        marked("Only these pages themselves may act here. Open the page by its own address and try again."),
+    ),
+    404: (marked("There is no such page"), marked("Check the address, or go on from one of the pages above.")),
+    405: (marked("This address does not do that"), marked("Go on from one of the pages above.")),
+    413: (
+        marked("That is too large"),
+        marked("An event has at most 262,144 bytes. Go back and shorten it: what you typed is still there."),
+    ),
+    500: (
+        marked("Something broke on this page"),
+        marked("Nothing was lost: what was accepted is stored. Reload the page; the details are in the log of web."),
+    ),
+}
+_OTHER = (marked("This request cannot be answered"), marked("Check the address, or go on from one of the pages above."))
+_UNAVAILABLE = {
+    "gateway": marked("The gateway does not answer"),
+    "query": marked("The query does not answer"),
+}
+
+
+def install(app: Quart) -> None:
+    """Answer every failure of `app` with a page."""
+    app.register_error_handler(HTTPException, _http_failure)
+    app.register_error_handler(EdgeUnavailable, _unavailable)
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(Exception, _broken)
+
+
+async def _http_failure(failure: HTTPException) -> tuple[str, int]:
+    status = failure.code or 500
+    title, advice = _TEXTS.get(status, _OTHER)
+    return await _page(title, advice), status
+
+
+async def _unavailable(failure: EdgeUnavailable) -> tuple[str, int, dict[str, str]]:
+    _log.warning("edge unavailable", edge=failure.edge, detail=str(failure))
+    advice = marked("What was accepted is safe. Try again in a moment; if it stays so, look at its log.")
+    return await _page(_UNAVAILABLE[failure.edge], advice), 503, {"Retry-After": "2"}
+
+
+async def _refused(failure: Refused) -> tuple[str, int]:
+    page = await render_template(
+        "failure.html", title=gettext(_OTHER[0]), advice=gettext(_OTHER[1]), detail=failure.problem.detail
+    )
+    return page, 400
+
+
+async def _broken(failure: Exception) -> tuple[str, int]:
+    _log.error("request failed", exc_info=failure)
+    return await _page(*_TEXTS[500]), 500
+
+
+async def _page(title: str, advice: str) -> str:
+    return await render_template("failure.html", title=gettext(title), advice=gettext(advice), detail="")

@@ -1,0 +1,72 @@
+"""An event's journey: the three ways that it goes, and how far it is on each."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from web.answers import Copies, Copy, Record
+
+WAYS = {
+    "postgres_sqs": ("gateway", "sns", "queue_b", "service_b", "postgres"),
+    "dynamodb_sqs": ("gateway", "sns", "queue_c", "service_c", "dynamodb"),
+    "dynamodb_kafka": ("gateway", "kafka", "service_c", "dynamodb"),
+}
+"""Each way's hops, from the gateway to a store, as in the contract's picture."""
+
+_LEGS = frozenset((("gateway", "sns"), ("gateway", "kafka")))
+
+
+@dataclass(frozen=True)
+class Journey:
+    """How far an event is: `copies` by the names of WAYS, `passed` the links that it has gone."""
+
+    received_at: datetime | None
+    copies: dict[str, Copy]
+    passed: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, record: Record | None, accepted_at: datetime | None) -> "Journey":
+        """The journey that a receipt tells of, and the gateway's 202 at `accepted_at`, which has both legs."""
+        copies = _copies(record) if record else {}
+        passed = {link for way in copies for link in links(way)}
+        if accepted_at:
+            passed |= _LEGS
+        return cls(record.receipt.received_at if record else accepted_at, copies, frozenset(passed))
+
+    @property
+    def hops(self) -> frozenset[str]:
+        """The hops that it has reached."""
+        return frozenset(hop for link in self.passed for hop in link)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether each way has come to its store."""
+        return len(self.copies) == len(WAYS)
+
+    @property
+    def elapsed(self) -> timedelta | None:
+        """From the gateway to the last store that has it; None while none has."""
+        return max(filter(None, (self.since(way) for way in self.copies)), default=None)
+
+    def since(self, way: str) -> timedelta | None:
+        """From the gateway to the store by one way; None where it is not there."""
+        if way not in self.copies or not self.received_at:
+            return None
+        return self.copies[way].stored_at - self.received_at
+
+    def state(self, hop: str) -> str:
+        """`passed`, `waiting`, or `partly`: reached by one of the two ways that end there."""
+        if hop not in self.hops:
+            return "waiting"
+        arriving = [way for way, hops in WAYS.items() if hops[-1] == hop]
+        return "passed" if all(way in self.copies for way in arriving) else "partly"
+
+
+def links(way: str) -> tuple[tuple[str, str], ...]:
+    """The pairs of neighbours on a way."""
+    return tuple(zip(WAYS[way], WAYS[way][1:], strict=False))
+
+
+def _copies(record: Record) -> dict[str, Copy]:
+    dynamodb = record.receipt.dynamodb or Copies()
+    found = {"postgres_sqs": record.receipt.postgres, "dynamodb_sqs": dynamodb.sqs, "dynamodb_kafka": dynamodb.kafka}
+    return {way: copy for way, copy in found.items() if copy}
