@@ -1,1 +1,1 @@
-"""The whole system on this machine without Docker: its servers and its services."""
+"""The whole system on this machine: its servers and services, started, watched and stopped."""

@@ -1,0 +1,99 @@
+"""The AWS emulator: SNS, SQS, Lambda and API Gateway, laid out by the template.
+
+It saves what it holds in an ordered stop only. What it saved is dropped once it has
+read it, so that a crash never brings back a queue as it was long ago.
+"""
+
+from infra import deploy
+from pipeline.aws import Endpoint
+from pipeline.settings import inherited
+from stack import postgres
+from stack.errors import StackError
+from stack.home import ROOT, STACK_BIN, Home
+from stack.part import Part
+from stack.ports import HOST, Ports
+from stack.probes import answers
+
+ARCHIVE = ROOT / ".build" / "lambda_query.zip"
+REGION = "us-east-1"
+ACCESS_KEY = SECRET_KEY = "test"  # noqa: S105 - the emulator's own dummies
+_BUCKET = "mensageria-code"
+_API = "mensageria"  # pinned by the template
+NOTICE = (
+    "the emulator was laid out anew: what its queues held is gone from it,"
+    " and `mensageria differences --repair` brings it back"
+)
+
+
+def endpoint(port: int) -> Endpoint:
+    """The emulator, or DynamoDB Local, on `port`."""
+    return Endpoint(
+        endpoint_url=f"http://{HOST}:{port}",
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
+
+
+def query_url(ports: Ports) -> str:
+    """The base URL of the query API: works without a special Host header."""
+    return f"http://{HOST}:{ports.aws}/_aws/execute-api/{_API}/$default"
+
+
+def has_crashed(home: Home) -> bool:
+    """Whether the emulator ran on this home before and did not save what it held."""
+    return any((home.path / "aws" / "s3").glob("*")) and not any(home.folder("aws", "state").glob("*"))
+
+
+def part(home: Home, ports: Ports) -> Part:
+    """The emulator with the stack deployed on it."""
+    if not ARCHIVE.exists():
+        raise StackError(f"{ARCHIVE} is missing: `make run` packages the query")
+
+    async def lay_out() -> None:
+        await outputs(home, ports)
+        home.empty_folder("aws", "state")
+
+    return Part(
+        name="aws",
+        command=(str(STACK_BIN / "python"), "-m", "ministack"),
+        environment=_environment(home, ports),
+        scratch=home.path / "aws" / "tmp",
+        probe=answers(f"http://{HOST}:{ports.aws}/_ministack/ready"),
+        lay_out=lay_out,
+        notice=NOTICE,
+        stop_timeout_s=14,
+    )
+
+
+async def outputs(home: Home, ports: Ports) -> dict[str, str]:
+    """Deploy the template, or find it deployed, and return its outputs by name."""
+    emulator = endpoint(ports.aws)
+    parameters = {
+        "Target": "local",
+        "QueryPostgresUrl": postgres.url(home, ports),
+        "CursorKey": home.secret("cursor-key"),
+        "DynamoDBEndpoint": endpoint(ports.dynamodb).endpoint_url,
+        "WebOrigin": f"http://{HOST}:{ports.web}",
+    }
+    deployment = deploy.Deployment(archive=ARCHIVE, bucket=_BUCKET, parameters=parameters, endpoint=emulator)
+    found = await deploy.deploy(deployment, deadline_s=60)
+    await deploy.set_cors(emulator, found["ApiId"], parameters)
+    return found
+
+
+def _environment(home: Home, ports: Ports) -> dict[str, str]:
+    return inherited() | {
+        "BIND_HOST": HOST,
+        "MINISTACK_HOST": HOST,
+        "GATEWAY_PORT": str(ports.aws),
+        "MINISTACK_REGION": REGION,
+        "LOG_LEVEL": "WARNING",
+        "PERSIST_STATE": "1",
+        "STATE_DIR": str(home.folder("aws", "state")),
+        "S3_PERSIST": "1",
+        "S3_DATA_DIR": str(home.folder("aws", "s3")),
+        "TMPDIR": str(home.path / "aws" / "tmp"),
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+    }

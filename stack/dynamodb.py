@@ -1,0 +1,43 @@
+"""DynamoDB Local, with the table that the template defines."""
+
+from typing import Literal
+
+from infra import template
+from pipeline.aws import Endpoint, client
+from pipeline.settings import inherited
+from stack.home import JARS, Home
+from stack.java import java
+from stack.part import Part
+from stack.ports import Ports
+from stack.probes import listens
+
+_MAIN_CLASS = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
+
+
+def part(home: Home, ports: Ports, endpoint: Endpoint, kept: Literal["disk", "memory"]) -> Part:
+    """The server, its table on disk (it outlives a kill) or in memory (faster)."""
+    place = ("-inMemory",) if kept == "memory" else ("-dbPath", str(home.folder("dynamodb")))
+    # SQLite's native library is installed beside the jars.
+    command = java("dynamodb", _MAIN_CLASS, "-Xmx512m", f"-Djava.library.path={JARS / 'dynamodb'}")
+
+    async def lay_out() -> None:
+        await _make_table(endpoint)
+
+    return Part(
+        name="dynamodb",
+        command=(*command, "-sharedDb", "-disableTelemetry", "-port", str(ports.dynamodb), *place),
+        environment=inherited(),
+        probe=listens(ports.dynamodb),
+        lay_out=lay_out,
+        notice="what it held in memory is gone" if kept == "memory" else "",
+    )
+
+
+async def _make_table(endpoint: Endpoint) -> None:
+    table = template.table()
+    async with client("dynamodb", endpoint) as dynamodb:
+        there = await dynamodb.list_tables()
+        if table["TableName"] not in there["TableNames"]:
+            await dynamodb.create_table(**table)
+        # The service answers before the table can be written to.
+        await dynamodb.get_waiter("table_exists").wait(TableName=table["TableName"], WaiterConfig={"Delay": 1})

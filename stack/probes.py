@@ -1,0 +1,36 @@
+"""How to tell that a server answers. Each makes one attempt."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+from stack.ports import HOST
+
+
+def listens(port: int) -> Callable[[], Awaitable[bool]]:
+    """A probe: something accepts connections on `port`."""
+
+    async def probe() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except OSError:
+            return False
+        writer.close()
+        await writer.wait_closed()
+        return True
+
+    return probe
+
+
+def answers(url: str) -> Callable[[], Awaitable[bool]]:
+    """A probe: `url` answers with a status below 300."""
+
+    async def probe() -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=2, trust_env=False) as client:
+                return (await client.get(url)).is_success
+        except httpx.TransportError:
+            return False
+
+    return probe

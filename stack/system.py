@@ -1,0 +1,56 @@
+"""The whole system: what is started in which order, and the addresses that it tells others."""
+
+from pipeline.settings import StackSettings
+from stack import aws, dynamodb, kafka, postgres, services
+from stack.console import say
+from stack.home import Home
+from stack.ports import Ports
+from stack.supervisor import Supervisor
+
+
+async def start(supervisor: Supervisor, settings: StackSettings, home: Home, ports: Ports) -> dict[str, str]:
+    """Start the servers, then the services; returns the addresses, as endpoints.json has them.
+
+    Raises PartFailed (in an exception group) or StackError.
+    """
+    if aws.has_crashed(home):
+        say(aws.NOTICE)
+    await supervisor.start(
+        kafka.part(home, ports, settings.kafka),
+        postgres.part(home, ports),
+        dynamodb.part(home, ports, aws.endpoint(ports.dynamodb), settings.dynamodb),
+        aws.part(home, ports),
+    )
+    outputs = await aws.outputs(home, ports)
+    await supervisor.start(
+        services.gateway(ports, outputs),
+        services.web(ports),
+        services.service_b(home, ports, outputs),
+        services.service_c(home, ports, outputs),
+    )
+    return _endpoints(settings, home, ports, outputs)
+
+
+def _endpoints(settings: StackSettings, home: Home, ports: Ports, outputs: dict[str, str]) -> dict[str, str]:
+    return {
+        "gateway": services.url(ports.gateway),
+        "web": services.url(ports.web),
+        "query": aws.query_url(ports),
+        "service_b": services.url(ports.service_b),
+        "service_c": services.url(ports.service_c),
+        "kafka": services.kafka_address(ports),
+        "postgres": postgres.url(home, ports),
+        "aws": aws.endpoint(ports.aws).endpoint_url,
+        "dynamodb": aws.endpoint(ports.dynamodb).endpoint_url,
+        "region": aws.REGION,
+        "access_key": aws.ACCESS_KEY,
+        "secret_key": aws.SECRET_KEY,
+        "topic_arn": outputs["TopicArn"],
+        "queue_b": outputs["QueueBUrl"],
+        "queue_c": outputs["QueueCUrl"],
+        "dead_letter_b": outputs["DeadLetterBUrl"],
+        "dead_letter_c": outputs["DeadLetterCUrl"],
+        "kafka_topic": settings.kafka.topic,
+        "kafka_dead_letter_topic": settings.kafka.dead_letter_topic,
+        "table": outputs["TableName"],
+    }
