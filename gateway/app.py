@@ -26,7 +26,6 @@ _ADVICE = {
     404: "nothing is at this address: events go to POST /events",
     405: "this address doesn't know the method: `Allow` names those it does",
     408: "the body did not arrive in time: send the request again",
-    413: f"the body is over {MAX_REQUEST_BYTES} bytes: an event has at most 262144, a batch can be sent in parts",
     500: "a fault of the gateway, which its log describes: sending again with the same id is safe",
 }
 
@@ -59,7 +58,7 @@ async def _http_problem(error: HTTPException) -> Response:
     kind = error.name.lower().replace(" ", "-")
     content = problems.problem(status, kind, _ADVICE.get(status, error.description or ""))
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
-    if status in (408, 413):
+    if status == 408:
         headers["connection"] = "close"  # the rest of the body would be read to no end
     return pages.response(Answer(status, content, headers=headers))
 

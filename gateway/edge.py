@@ -1,6 +1,7 @@
 """The path of `POST /events`, free of any framework: an inbound request to an answer."""
 
 import asyncio
+from dataclasses import replace
 
 from gateway import answers, formats, publication
 from gateway.answers import Answer
@@ -9,7 +10,7 @@ from gateway.inbound import Inbound
 from gateway.publication import Publication
 from pipeline import clock
 from pipeline.errors import InvalidBatch, MensageriaError, TooLarge
-from pipeline.event import Event
+from pipeline.event import MAX_EVENT_BYTES, Event
 from pipeline.metrics import GatewayMetrics
 from pipeline.trace_context import child_of
 
@@ -35,6 +36,14 @@ class Edge:
         if isinstance(publications, list):
             return self._counted(await self._publish_batch(publications), len(publications))
         return self._counted(await self._publish(publications))
+
+    def refuse_body(self) -> Answer:
+        """413 for a body over MAX_REQUEST_BYTES, which is not read to its end: the connection closes."""
+        detail = (
+            f"the body is over {MAX_REQUEST_BYTES} bytes: send a batch in parts; an event has at most {MAX_EVENT_BYTES}"
+        )
+        answer = answers.refusal(TooLarge(detail))
+        return self._counted(replace(answer, headers={"connection": "close"}))
 
     async def _publish(self, publication: Publication) -> Answer:
         outcome = await self._fan_out.publish(publication)

@@ -7,7 +7,7 @@ from typing import Self
 import stamina
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from gateway.publication import Publication
 from pipeline import kafka
@@ -91,7 +91,7 @@ class KafkaLeg:
 
     async def _connect(self) -> AIOKafkaProducer:
         async for attempt in stamina.retry_context(
-            on=(KafkaError, TimeoutError), attempts=None, timeout=None, wait_initial=0.1, wait_max=2.0, wait_jitter=0.2
+            on=Exception, attempts=None, timeout=None, wait_initial=0.1, wait_max=2.0, wait_jitter=0.2
         ):
             with attempt:
                 return await self._started_producer()
@@ -101,12 +101,17 @@ class KafkaLeg:
         producer = kafka.producer(self._settings, timeout_s=self._timeout_s)
         try:
             async with asyncio.timeout(self._timeout_s):
-                await producer.start()
-                await producer.partitions_for(self._settings.topic)
+                await self._start(producer)
         except BaseException:
             await _stop(producer)
             raise
         return producer
+
+    async def _start(self, producer: AIOKafkaProducer) -> None:
+        await producer.start()
+        await producer.client.add_topic(self._settings.topic)
+        if not producer.client.cluster.partitions_for_topic(self._settings.topic):
+            raise UnknownTopicOrPartitionError(self._settings.topic)
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

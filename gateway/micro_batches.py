@@ -117,7 +117,7 @@ class MicroBatches:
             async with asyncio.timeout(self._timeout_s):
                 await self._until_acknowledged(batch)
         except TimeoutError:
-            _log.warning("sns did not acknowledge in time", events=len(_unacknowledged(batch)))
+            _log.warning("sns did not acknowledge in time", batch_events=len(batch))
         finally:
             for entry in _unacknowledged(batch):
                 entry.acknowledged.set_exception(LegUnavailable("sns", "no acknowledgement in time"))

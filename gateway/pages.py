@@ -1,6 +1,7 @@
 """The resources of the Quart app: events, and what operators ask for."""
 
 from quart import Blueprint, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from gateway.answers import RETRY_AFTER_S, Answer
 from gateway.edge import Edge
@@ -16,7 +17,10 @@ def events(edge: Edge) -> Blueprint:
 
     @blueprint.post("/events")
     async def publish() -> Response:
-        body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        try:
+            body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        except RequestEntityTooLarge:
+            return response(edge.refuse_body())
         return response(await edge.accept(Inbound(list(request.scope["headers"]), body)))
 
     return blueprint
