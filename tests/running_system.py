@@ -52,7 +52,8 @@ def launch(home: Path, **settings: str) -> System:
         process = subprocess.Popen(
             [sys.executable, "-m", "stack", "run"],
             cwd=ROOT,
-            env=os.environ | {f"MENSAGERIA_{name}": value for name, value in own.items()},
+            env=os.environ  # noqa: TID251 - what a shell gives it
+            | {f"MENSAGERIA_{name}": value for name, value in own.items()},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -1,0 +1,94 @@
+# The front door: `make help` lists what it does.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test test-long check logs reset install docs lock
+
+PYTHON ?= python3
+
+# Each environment has a stamp, made anew when its lock changes.
+UV := .venv/bin/uv
+UV_STAMP := .venv/.uv-installed
+APP := .venv/.app-installed
+DEV := .venv/.dev-installed
+STACK := .venv-stack/.installed
+JARS := .jars/kafka.installed .jars/dynamodb.installed
+ARCHIVE := .build/lambda_query.zip
+INSTALL := $(UV) pip install -q --require-hashes
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+run: $(APP) $(STACK) $(JARS) $(ARCHIVE) ## the whole system on this machine, until Ctrl-C
+	@exec .venv/bin/python -m stack run
+
+test: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the tests, in under 10 minutes
+	@exec .venv/bin/python -m pytest -q
+
+test-long: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the same tests with their full counts, sizes and durations
+	@exec .venv/bin/python -m pytest -q --long
+
+check: $(DEV) ## format, lint, types, imports, the template, the generated documents
+	@.venv/bin/ruff format --quiet --check . || { echo "not formatted: run .venv/bin/ruff format"; exit 1; }
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy
+	@PYTHONPATH=. .venv/bin/lint-imports --no-cache
+	@.venv/bin/cfn-lint infra/template.yaml
+	@.venv/bin/python -m pipeline.settings | diff docs/settings.md - || { echo "docs/settings.md is old: run make docs"; exit 1; }
+
+logs: $(APP) ## follow all logs
+	@exec .venv/bin/python -m stack logs
+
+reset: $(APP) ## forget all local data (asks first)
+	@exec .venv/bin/python -m stack reset
+
+install: $(APP) $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## all that is locked, and nothing else
+
+docs: $(APP) ## write docs/settings.md
+	@.venv/bin/python -m pipeline.settings > docs/settings.md
+
+$(UV_STAMP): requirements/bootstrap.lock
+	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) is missing: install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "$$($(PYTHON) --version) won't do: name a Python 3.11, 3.12 or 3.13: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+		echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: the package python3-venv)" >&2; exit 1; }
+	@echo "installing the tools"
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(APP): requirements/app.lock $(UV_STAMP)
+	@echo "installing what the services need"
+	@$(INSTALL) --python .venv/bin/python -r $<
+	@touch $@
+
+$(DEV): requirements/dev.lock $(APP)
+	@echo "installing what the checks and tests need"
+	@$(INSTALL) --python .venv/bin/python -r $<
+	@touch $@
+
+$(STACK): requirements/stack.lock $(UV_STAMP)
+	@echo "installing the servers"
+	@$(PYTHON) -m venv --without-pip .venv-stack
+	@$(INSTALL) --python .venv-stack/bin/python -r $<
+	@touch $@
+
+.jars/%.installed: requirements/%.jars.toml $(STACK)
+	@.venv-stack/bin/python -m stack.jars install $< .jars/$*
+	@touch $@
+
+$(ARCHIVE): requirements/lambda.lock $(APP) $(shell find lambda_query pipeline -name '*.py' -o -name '*.sql')
+	@echo "packaging the query"
+	@.venv/bin/python -m lambda_query.package
+
+COMPILE := $(UV) pip compile -q --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+lock: $(APP) $(STACK) ## resolve all requirements anew, with hashes
+	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.lock
+	@$(COMPILE) requirements/app.in -o requirements/app.lock
+	@$(COMPILE) -c requirements/app.lock requirements/dev.in -o requirements/dev.lock
+	@$(COMPILE) requirements/lambda.in -o requirements/lambda.lock
+	@$(COMPILE) requirements/stack.in -o requirements/stack.lock
+	@.venv-stack/bin/python -m stack.jars lock requirements/kafka.jars.toml .jars/kafka
+	@.venv-stack/bin/python -m stack.jars lock requirements/dynamodb.jars.toml .jars/dynamodb
