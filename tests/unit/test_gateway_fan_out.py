@@ -1,0 +1,196 @@
+"""Fan-out and micro-batches: what is acknowledged, what is tried again, what a deadline ends."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Self
+
+import pytest
+
+from gateway import micro_batches, publication
+from gateway.fan_out import FanOut
+from gateway.micro_batches import MicroBatches
+from gateway.publication import Publication
+from pipeline.errors import LegUnavailable, TooLarge
+from pipeline.event import MAX_EVENT_BYTES, parse
+from pipeline.metrics import GatewayMetrics
+
+RECEIVED_AT = "2026-11-23T15:24:00.123456Z"
+TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def make(id_: int, data_bytes: int = 1) -> Publication:
+    event = {"specversion": "1.0", "id": str(id_), "source": "s", "type": "t", "data": "x" * data_bytes}
+    return publication.of(parse(json.dumps(event).encode()), RECEIVED_AT, TRACEPARENT)
+
+
+class Sns:
+    """Records PublishBatch calls and fails what it is told to: the emulator never fails partially."""
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+        self.failing: dict[str, int] = {}
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def publish(self, publications: list[Publication]) -> set[int]:
+        ids = [each.event.id for each in publications]
+        self.calls.append(ids)
+        await self.gate.wait()
+        failed = {index for index, id_ in enumerate(ids) if self.failing.get(id_)}
+        for index in failed:
+            self.failing[ids[index]] -= 1
+        if failed == set(range(len(ids))):
+            raise LegUnavailable("sns", "all of them")
+        return set(range(len(ids))) - failed
+
+
+async def publish_all(batches: MicroBatches, ids: range) -> None:
+    await asyncio.gather(*(batches.publish(make(id_)) for id_ in ids))
+
+
+async def test_what_comes_in_the_same_turn_goes_together_up_to_ten() -> None:
+    sns = Sns()
+    await publish_all(MicroBatches(sns.publish, 5), range(23))
+    assert [len(call) for call in sns.calls] == [10, 10, 3]
+
+
+async def test_one_alone_goes_at_once_and_the_next_wait_for_company_while_it_is_under_way() -> None:
+    sns = Sns()
+    sns.gate.clear()
+    batches = MicroBatches(sns.publish, 5)
+    first = asyncio.create_task(batches.publish(make(0)))
+    await asyncio.wait_for(_until(lambda: sns.calls == [["0"]]), 1)
+    rest = asyncio.create_task(publish_all(batches, range(1, 4)))
+    await asyncio.wait_for(_until(lambda: len(sns.calls) == 2), 1)
+    assert sns.calls[1] == ["1", "2", "3"]  # after LINGER_S, though the first call hangs
+    sns.gate.set()
+    await asyncio.gather(first, rest)
+
+
+async def test_calls_under_way_are_bounded() -> None:
+    sns = Sns()
+    sns.gate.clear()
+    batches = MicroBatches(sns.publish, 5)
+    everything = asyncio.create_task(publish_all(batches, range(200)))
+    await asyncio.wait_for(_until(lambda: len(sns.calls) == micro_batches.MAX_CALLS), 1)
+    await asyncio.wait([everything], timeout=4 * micro_batches.LINGER_S)
+    assert len(sns.calls) == micro_batches.MAX_CALLS
+    sns.gate.set()
+    await everything
+    assert sum(map(len, sns.calls)) == 200
+
+
+async def test_a_batch_holds_no_more_bytes_than_sns_takes() -> None:
+    sns = Sns()
+    sizes = [100_000, 100_000, 100_000, 200_000, 10]
+    batches = MicroBatches(sns.publish, 5)
+    await asyncio.gather(*(batches.publish(make(id_, size)) for id_, size in enumerate(sizes)))
+    assert sns.calls == [["0", "1"], ["2"], ["3", "4"]]
+
+
+async def test_only_the_failed_entries_are_tried_again() -> None:
+    sns = Sns()
+    sns.failing = {"1": 2, "3": 1}
+    await publish_all(MicroBatches(sns.publish, 5), range(4))
+    assert sns.calls == [["0", "1", "2", "3"], ["1", "3"], ["1"]]
+
+
+async def test_an_entry_that_keeps_failing_ends_with_the_deadline_and_alone() -> None:
+    sns = Sns()
+    sns.failing = {"1": 1_000}
+    batches = MicroBatches(sns.publish, 0.3)
+    outcomes = await asyncio.gather(*(batches.publish(make(id_)) for id_ in range(3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None), LegUnavailable, type(None)]
+
+
+async def test_a_publisher_that_leaves_takes_its_entry_along_and_no_other() -> None:
+    sns = Sns()
+    sns.gate.clear()
+    batches = MicroBatches(sns.publish, 5)
+    busy = [asyncio.create_task(batches.publish(make(id_))) for id_ in range(10 * micro_batches.MAX_CALLS)]
+    await asyncio.wait_for(_until(lambda: len(sns.calls) == micro_batches.MAX_CALLS), 1)
+    leaving, staying = (asyncio.create_task(batches.publish(make(id_))) for id_ in (1_000, 1_001))
+    await _turn()
+    leaving.cancel()
+    busy[0].cancel()
+    sns.gate.set()
+    await asyncio.gather(*busy[1:], staying)
+    assert sns.calls[-1] == ["1001"]
+
+
+async def test_closing_leaves_no_call_behind() -> None:
+    sns = Sns()
+    sns.gate.clear()
+    batches = MicroBatches(sns.publish, 5)
+    tasks = [asyncio.create_task(batches.publish(make(id_))) for id_ in range(100)]
+    await asyncio.wait_for(_until(lambda: bool(sns.calls)), 1)
+    await batches.aclose()
+    await asyncio.wait(tasks, timeout=1)
+    assert all(task.done() for task in tasks)
+    assert {task for task in asyncio.all_tasks() if task is not asyncio.current_task()} == set()
+    for task in tasks:
+        if not task.cancelled():
+            assert isinstance(task.exception(), LegUnavailable)
+
+
+def test_an_event_that_fits_without_its_metadata_alone_is_too_large() -> None:
+    fits = make(1)
+    spare = MAX_EVENT_BYTES - fits.size_bytes
+    assert make(1, 1 + spare).size_bytes == MAX_EVENT_BYTES
+    with pytest.raises(TooLarge, match="262145 bytes"):
+        make(1, 2 + spare)
+
+
+class OneLeg:
+    """A leg that acknowledges when its gate is open."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.gate = asyncio.Event()
+        self.published: list[str] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        return None
+
+    async def publish(self, publication: Publication) -> None:
+        await self.gate.wait()
+        self.published.append(publication.event.id)
+
+    async def check(self) -> None:
+        if not self.gate.is_set():
+            raise LegUnavailable(self.name, "closed")
+
+
+async def test_a_leg_that_does_not_answer_fails_at_the_deadline_and_the_other_is_stored() -> None:
+    sns, kafka, metrics = OneLeg("sns"), OneLeg("kafka"), GatewayMetrics()
+    sns.gate.set()
+    async with FanOut([sns, kafka], 0.05, metrics) as fan_out:
+        assert await fan_out.publish(make(1)) == {"sns": "stored", "kafka": "failed"}
+        assert await fan_out.check() == {"sns": None, "kafka": "kafka: closed"}
+    assert b'events_published_total{leg="kafka",outcome="failed"} 1.0' in metrics.exposition()
+    assert b'events_published_total{leg="sns",outcome="stored"} 1.0' in metrics.exposition()
+
+
+async def test_a_client_that_goes_away_leaves_no_event_in_one_leg_alone() -> None:
+    sns, kafka = OneLeg("sns"), OneLeg("kafka")
+    sns.gate.set()
+    async with FanOut([sns, kafka], 5, GatewayMetrics()) as fan_out:
+        request = asyncio.create_task(fan_out.publish(make(1)))
+        await asyncio.wait_for(_until(lambda: bool(sns.published)), 1)
+        request.cancel()
+        await _turn()
+        kafka.gate.set()
+    assert (sns.published, kafka.published) == (["1"], ["1"])
+
+
+async def _turn() -> None:
+    await asyncio.sleep(0)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await _turn()

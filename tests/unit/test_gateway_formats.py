@@ -1,0 +1,169 @@
+"""Every form in which an event comes in becomes the same structured JSON."""
+
+import base64
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import formats
+from gateway.inbound import Inbound
+from pipeline.errors import (
+    Fault,
+    InvalidBatch,
+    InvalidEvent,
+    MalformedEvent,
+    MensageriaError,
+    TooLarge,
+    UnsupportedMediaType,
+)
+from pipeline.event import Event
+
+SOURCE = "urn:mensageria:gateway"
+EVENT: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
+CE = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t"}
+
+
+def inbound(body: bytes, content_type: str | None = "application/json", **headers: str) -> Inbound:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    if content_type is not None:
+        named["content-type"] = content_type
+    return Inbound([(name.encode(), value.encode()) for name, value in named.items()], body)
+
+
+def read_one(request: Inbound) -> Event:
+    event = formats.read(request, SOURCE)
+    assert isinstance(event, Event)
+    return event
+
+
+def faults(request: Inbound) -> list[Fault]:
+    with pytest.raises(InvalidEvent) as caught:
+        formats.read(request, SOURCE)
+    return caught.value.faults
+
+
+def test_a_structured_event_goes_on_as_the_bytes_that_came() -> None:
+    body = b'{ "type":"t", "id":"1","source":"/s","specversion":"1.0", "data": 1.50 }'
+    assert read_one(inbound(body, "Application/CloudEvents+JSON; charset=UTF-8")).body == body
+
+
+def test_a_simple_event_gets_an_id_and_a_source() -> None:
+    event = read_one(inbound(b'{"type": "t", "data": null}'))
+    assert (event.source, event.type, event.id[14]) == (SOURCE, "t", "7")
+    assert event.content["data"] is None
+
+
+def test_the_idempotency_key_is_the_id_where_the_event_has_none() -> None:
+    assert read_one(inbound(b'{"type": "t", "data": 1}', idempotency_key="k-é")).id == "k-é"
+    assert read_one(inbound(b'{"type": "t", "data": 1, "id": "own"}', idempotency_key="k")).id == "own"
+    assert faults(inbound(b'{"type": "t", "data": 1}', idempotency_key=""))[0].pointer == "/id"
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(st.characters(exclude_characters="\0", codec="utf-8")),
+    lambda children: (
+        st.lists(children, max_size=3) | st.dictionaries(st.text("ab~/é", max_size=3), children, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(json_values, st.sampled_from([None, 1]))
+def test_the_data_of_a_simple_event_travels_as_the_same_bytes(value: Any, indent: int | None) -> None:
+    data = json.dumps(value, indent=indent).encode()
+    event = read_one(inbound(b'{"data": %b, "type": "t"}' % data))
+    assert bytes(msgspec.json.decode(event.body, type=dict[str, msgspec.Raw])["data"]) == data
+
+
+def test_every_fault_of_a_simple_event_is_in_one_answer() -> None:
+    found = faults(inbound(b'{"type": "", "a/b": 1, "time": "soon"}'))
+    assert {fault.pointer for fault in found} == {"/a~1b", "/data", "/type", "/time"}
+
+
+def test_a_batch_is_read_in_its_order_each_event_as_its_own_bytes() -> None:
+    bodies = [json.dumps(EVENT | {"id": str(number)}, indent=number).encode() for number in range(3)]
+    events = formats.read(inbound(b"[" + b" , ".join(bodies) + b"]", formats.BATCH), SOURCE)
+    assert isinstance(events, list)
+    assert [event.body for event in events] == bodies
+
+
+def test_a_batch_names_each_event_that_is_wrong() -> None:
+    body = json.dumps([EVENT, EVENT | {"id": 7}, 1]).encode()
+    with pytest.raises(InvalidBatch) as caught:
+        formats.read(inbound(body, formats.BATCH), SOURCE)
+    assert set(caught.value.errors) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b"[]", MalformedEvent),
+        (b"[", MalformedEvent),
+        (b"{}", InvalidEvent),
+        (b"\xff", MalformedEvent),
+        (b"[" + b",".join([b"1"] * 501) + b"]", TooLarge),
+    ],
+)
+def test_a_batch_that_is_none_is_refused(body: bytes, error: type[MensageriaError]) -> None:
+    with pytest.raises(error):
+        formats.read(inbound(body, formats.BATCH), SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "payload"),
+    [
+        ("application/json", b'{"a": 1.50}', {"data": {"a": 1.5}}),
+        ("application/vnd.x+json; charset=utf-8", b"[1]", {"data": [1]}),
+        ("text/plain", "olá".encode(), {"data": "olá"}),
+        ("text/plain; charset=iso-8859-1", b"\xe1", {"data_base64": "4Q=="}),
+        ("text/plain", b"a\0b", {"data_base64": base64.b64encode(b"a\0b").decode()}),
+        ("image/png", b"\x89PNG", {"data_base64": "iVBORw=="}),
+        (None, b"", {}),
+    ],
+)
+def test_binary_mode_keeps_the_data(content_type: str | None, body: bytes, payload: dict[str, Any]) -> None:
+    content = read_one(inbound(body, content_type, **CE)).content
+    wanted = EVENT | payload | ({"datacontenttype": content_type} if content_type else {})
+    assert content == wanted
+
+
+def test_binary_mode_decodes_attributes() -> None:
+    event = read_one(inbound(b"", None, **CE | {"ce-subject": '"a \\"b\\" %C3%A9%25"', "ce-ext1": "%F0%9F%98%80"}))
+    assert event.subject == 'a "b" é%'
+    assert event.content["ext1"] == "😀"
+
+
+def test_binary_mode_names_the_headers_that_are_wrong() -> None:
+    request = inbound(b"", None, **CE | {"ce-data": "x", "ce-datacontenttype": "x", "ce-x": "%ff", "ce-time": "soon"})
+    request.headers.append((b"ce-id", b"2"))
+    assert {fault.pointer for fault in faults(request)} == {"/data", "/datacontenttype", "/x", "/time", "/id"}
+
+
+def test_binary_mode_needs_json_where_it_says_json() -> None:
+    with pytest.raises(MalformedEvent):
+        formats.read(inbound(b'{"a":', **CE), SOURCE)
+    with pytest.raises(MalformedEvent):
+        formats.read(inbound(b'1,"id":"other"', **CE), SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "headers"),
+    [
+        (None, {}),
+        ("text/plain", {}),
+        ("application/cloudevents+xml", CE),
+        ("application/json; charset=latin1", {}),
+        ('application/cloudevents+json; x=y; Charset="UTF-16"', {}),
+        ("application/json", {"content_encoding": "gzip"}),
+    ],
+)
+def test_another_content_type_is_refused(content_type: str | None, headers: dict[str, str]) -> None:
+    with pytest.raises(UnsupportedMediaType):
+        formats.read(inbound(b'{"type": "t", "data": 1}', content_type, **headers), SOURCE)
