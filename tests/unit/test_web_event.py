@@ -1,0 +1,124 @@
+"""`/event`: one event, its receipt, and its journey while it is under way."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from quart.typing import TestClientProtocol as Client
+
+from pipeline.clock import now, rfc3339
+from tests.unit.conftest import Edge
+
+TAKEN = "2026-11-23T15:24:00.000000Z"
+ADDRESS = "/event?source=/s&id=1"
+UNKNOWN = (404, {"status": 404, "detail": "no store has it"})
+HOSTILE = "<script>alert(1)</script>"
+
+
+def copy(via: str, milliseconds: int) -> dict[str, Any]:
+    stored_at = datetime(2026, 11, 23, 15, 24, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    return {"stored_at": rfc3339(stored_at), "via": via, "origin": {"queue": "events-b", "message_id": HOSTILE}}
+
+
+def record(event: dict[str, Any] | None = None, *, complete: bool = True, **more: Any) -> tuple[int, dict[str, Any]]:
+    late = copy("sqs", 130) if complete else None
+    return 200, {
+        "source": "/s",
+        "id": "1",
+        "event": {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"} | (event or {}),
+        "receipt": {
+            "received_at": TAKEN,
+            "postgres": copy("sqs", 80),
+            "dynamodb": {"sqs": late, "kafka": copy("kafka", 60)},
+        },
+        "complete": complete,
+        "conflict": False,
+        "partial": False,
+        "unavailable": [],
+    } | more
+
+
+async def text_of(pages: Client, address: str, status: int = 200, language: str = "en") -> str:
+    answer = await pages.get(address, headers={"accept-language": language})
+    assert answer.status_code == status
+    return await answer.get_data(as_text=True)
+
+
+async def test_a_complete_event_has_all_its_times_and_no_script(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/event", record({"data": {"n": 12345678901234567890123}}))
+    text = await text_of(pages, ADDRESS)
+    assert "130 ms after the gateway took it" in text
+    assert all(time in text for time in ("+80 ms", "SQS +130 ms", "Kafka +60 ms"))
+    assert "&#34;n&#34;: 12345678901234567890123" in text
+    assert "<script" not in text
+    assert edge.queries == [{"source": "/s", "id": "1"}]
+
+
+async def test_all_that_is_the_events_own_is_escaped(pages: Client, edge: Edge) -> None:
+    event = {"type": HOSTILE, "subject": "\u202egpj.exe", "data": {HOSTILE: HOSTILE}, "ext<b>": True}
+    edge.answer("/stage/event", record(event))
+    text = await text_of(pages, ADDRESS)
+    assert "<script" not in text
+    assert "<b>" not in text
+    assert "\u202e" not in text
+    assert r"\u202egpj.exe" in text
+
+
+async def test_text_bytes_and_nothing_are_shown_as_what_they_are(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/event", record({"data": "plain <text>"}), record({"data_base64": "AAEC"}), record())
+    assert "<code>plain &lt;text&gt;</code>" in await text_of(pages, ADDRESS)
+    assert "<code>AAEC</code>" in await text_of(pages, ADDRESS)
+    assert "This event has no data." in await text_of(pages, ADDRESS)
+
+
+async def test_partial_answers_and_conflicts_are_said(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/event", record(conflict=True, partial=True, unavailable=["dynamodb"]))
+    text = await text_of(pages, ADDRESS)
+    assert "no answer from DynamoDB" in text
+    assert "Two events with different content" in text
+
+
+async def test_an_accepted_event_that_no_store_has_is_on_its_way(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/event", UNKNOWN)
+    text = await text_of(pages, f"{ADDRESS}&received_at={rfc3339(now())}")
+    assert "No store has it yet" in text
+    assert 'data-live="/event/journey?source=/s&amp;id=1&amp;received_at=' in text
+    assert '<noscript><meta http-equiv="refresh"' in text
+
+
+async def test_an_unknown_event_is_a_page_that_helps(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/event", UNKNOWN)
+    for stale in ("", f"&received_at={TAKEN}", "&received_at=x", "&received_at=2999-01-01T00:00:00Z"):
+        text = await text_of(pages, ADDRESS + stale, status=404)
+        assert 'href="/events?source=/s"' in text
+
+
+async def test_a_query_that_is_down_does_not_hide_an_accepted_event(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/event", (503, {"status": 503}))
+    assert "The query does not answer" in await text_of(pages, ADDRESS, status=503)
+    text = await text_of(pages, f"{ADDRESS}&received_at={rfc3339(now())}")
+    assert "It keeps asking" in text
+
+
+async def test_without_source_or_id_there_is_no_page(pages: Client) -> None:
+    assert "There is no such page" in await text_of(pages, "/event?source=/s", status=404)
+
+
+async def test_the_journey_tells_each_change_once_and_ends_when_complete(pages: Client, edge: Edge) -> None:
+    partly = record(complete=False)
+    edge.answer("/stage/event", UNKNOWN, UNKNOWN, (503, {"status": 503}), partly, partly, record())
+    answer = await pages.get(f"/event/journey?source=/s&id=1&received_at={rfc3339(now())}")
+    text = await answer.get_data(as_text=True)
+    assert answer.content_type == "text/event-stream"
+    messages = text.removesuffix("\n\n").split("\n\n")
+    assert [message.split("\n")[0] for message in messages] == ["event: sighting"] * 4 + ["event: end"]
+    assert "No store has it yet" in messages[0]
+    assert "It keeps asking" in messages[1]
+    assert "2 of 3 ways have arrived." in messages[2]
+    assert "Stored everywhere" in messages[3]
+
+
+async def test_data_with_line_ends_does_not_break_out_of_its_message(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/event", record({"data": "a\r\n\nevent: end\rdata: x"}))
+    answer = await pages.get("/event/journey?source=/s&id=1")
+    lines = (await answer.get_data(as_text=True)).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    assert [line for line in lines if line.startswith("event:")] == ["event: sighting", "event: end"]

@@ -1,0 +1,73 @@
+"""`/events`: filters that live in the address, and honest lists."""
+
+from typing import Any
+
+import pytest
+from quart.typing import TestClientProtocol as Client
+
+from tests.unit.conftest import Edge
+
+ROW = {
+    "source": "/s?a&b",
+    "id": "é/1",
+    "type": "<b>t</b>",
+    "subject": None,
+    "time": None,
+    "received_at": "2026-11-23T15:24:00Z",
+    "stores": ["postgres", "dynamodb"],
+}
+
+
+def listing(*rows: dict[str, Any], **more: Any) -> tuple[int, dict[str, Any]]:
+    return 200, {"events": list(rows), "next": None, "partial": False, "unavailable": []} | more
+
+
+async def text_of(pages: Client, address: str, status: int = 200) -> str:
+    answer = await pages.get(address)
+    assert answer.status_code == status
+    return await answer.get_data(as_text=True)
+
+
+async def test_a_row_leads_to_its_event(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/events", listing(ROW))
+    text = await text_of(pages, "/events")
+    assert '<a href="/event?source=/s?a%26b&amp;id=%C3%A9/1"><bdi>&lt;b&gt;t&lt;/b&gt;</bdi></a>' in text
+    assert '<time datetime="2026-11-23T15:24:00.000000Z">23 Nov 2026, 15:24:00 UTC</time>' in text
+    assert edge.queries == [{}]
+
+
+async def test_filters_go_to_the_query_and_stay_on_the_page(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/events", listing(ROW, next="c2"))
+    text = await text_of(pages, "/events?store=postgres&type=t&source=&from=2026-11-23T15:24&cursor=c1&other=1")
+    assert edge.queries == [{"store": "postgres", "type": "t", "from": "2026-11-23T15:24:00.000000Z", "cursor": "c1"}]
+    assert '<option value="postgres" selected>' in text
+    assert 'value="2026-11-23T15:24:00"' in text
+    assert 'rel="next" href="/events?cursor=c2&amp;store=postgres&amp;type=t&amp;from=2026-11-23T15:24"' in text
+    assert 'href="/events?store=postgres&amp;type=t&amp;from=2026-11-23T15:24">Back to the newest' in text
+
+
+@pytest.mark.parametrize(("address", "said"), [("/events", "No events yet"), ("/events?type=x", "No event fits")])
+async def test_an_empty_list_says_what_to_do(pages: Client, edge: Edge, address: str, said: str) -> None:
+    edge.answer("/stage/events", listing())
+    assert said in await text_of(pages, address)
+
+
+async def test_a_partial_list_says_so(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/events", listing(ROW, partial=True, unavailable=["postgres"]))
+    assert "no answer from PostgreSQL" in await text_of(pages, "/events")
+
+
+async def test_a_refused_search_names_the_field_and_keeps_the_rest(pages: Client, edge: Edge) -> None:
+    errors = [{"parameter": "from", "detail": "is not RFC 3339"}]
+    edge.answer("/stage/events", (400, {"status": 400, "detail": "from <is> wrong", "errors": errors}))
+    text = await text_of(pages, "/events?from=yesterday&type=t", status=400)
+    assert "from &lt;is&gt; wrong" in text
+    assert 'id="from" name="from" type="datetime-local" step="1" value="" aria-invalid="true"' in text
+    assert 'id="type" name="type" value="t"' in text
+    assert edge.queries == [{"from": "yesterday", "type": "t"}]
+
+
+@pytest.mark.parametrize("answer", [(503, {}), (200, {"events": 1}), (502, "x")])
+async def test_a_query_that_is_down_is_a_page_that_says_so(pages: Client, edge: Edge, answer: tuple[int, Any]) -> None:
+    edge.answer("/stage/events", answer)
+    assert "The query does not answer" in await text_of(pages, "/events", status=503)

@@ -1,0 +1,150 @@
+"""English and Portuguese: every text in both, chosen by the browser."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations
+from quart.typing import TestClientProtocol as Client
+
+import web
+from pipeline.errors import InvalidEvent
+from pipeline.event import parse
+from tests.unit.conftest import Edge
+from tests.unit.test_web_event import record
+from tests.unit.test_web_events import ROW, listing
+from web.answers import Fault, Problem
+from web.draft import Draft
+
+ROOT = Path(web.__file__).parent
+_VOID = ("meta", "link", "input", "img")
+NAMES = {"Mensageria", "PostgreSQL", "DynamoDB", "UTC", "SQS", "Kafka", "ms", "s"}
+EVENTS_OWN = {"t"}
+
+
+def catalogue() -> Catalog:
+    with (ROOT / "translations/pt_BR/LC_MESSAGES/messages.po").open("rb") as file:
+        return read_po(file, locale="pt_BR")
+
+
+def texts_of_the_code() -> set[Any]:
+    with (ROOT / "translations/babel.cfg").open() as file:
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
+    keywords = {"gettext": None, "_": None, "marked": None, "ngettext": (1, 2)}
+    found = extract_from_dir(ROOT, methods, options, keywords=keywords)
+    return {text for _, _, text, _, _ in found}
+
+
+def test_every_text_has_its_portuguese_and_every_portuguese_its_text() -> None:
+    translated = {message.id for message in catalogue() if message.id and not message.fuzzy}
+    assert translated == texts_of_the_code()
+
+
+def test_no_translation_is_empty_or_has_other_placeholders() -> None:
+    messages = catalogue()
+    assert [message.id for message in messages if message.id and not all(_forms(message.string))] == []
+    assert [str(error) for _, errors in messages.check() for error in errors] == []
+
+
+def _forms(text: str | list[str] | tuple[str, ...] | None) -> list[str]:
+    return list(text) if isinstance(text, list | tuple) else [text or ""]
+
+
+@pytest.mark.parametrize(
+    ("spoken", "tag"),
+    [
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR"),
+        ("pt", "pt-BR"),
+        ("pt-PT", "pt-BR"),
+        ("en-GB,pt-BR;q=0.9", "en"),
+        ("de,pt;q=0.5", "pt-BR"),
+        ("pt;q=0,en", "en"),
+        ("de", "en"),
+        ("", "en"),
+        ("x" * 5000, "en"),
+    ],
+)
+async def test_the_browsers_language_is_taken(pages: Client, spoken: str, tag: str) -> None:
+    answer = await pages.get("/", headers={"accept-language": spoken})
+    assert f'<html lang="{tag}">' in await answer.get_data(as_text=True)
+    assert "Accept-Language" in answer.headers["vary"]
+
+
+class _Texts(HTMLParser):
+    """What a reader of the page sees or hears, without what is an event's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in _VOID:
+            self.open.append(tag)
+        self.handle_startendtag(tag, attrs)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attrs if value and name in ("aria-label", "alt", "title")]
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not {"bdi", "code", "time", "textarea"} & set(self.open):
+            self.found.append(data)
+
+
+@pytest.mark.parametrize(
+    "address", ["/", "/events", "/events?type=none", "/event?source=/s&id=1", "/nothing", "/event"]
+)
+async def test_no_text_of_a_page_bypasses_the_catalogue(
+    pages: Client, edge: Edge, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr(NullTranslations, "gettext", lambda _self, _text: "§")
+    monkeypatch.setattr(NullTranslations, "ngettext", lambda *_: "§")
+    edge.answer("/stage/events", listing() if "none" in address else listing(ROW, next="c"))
+    edge.answer("/stage/event", record())
+    answer = await pages.get(address, headers={"accept-language": "en"})
+    parser = _Texts()
+    parser.feed(await answer.get_data(as_text=True))
+    words = {word for text in parser.found for word in text.split() if word[0].isalpha()}
+    assert words <= NAMES | EVENTS_OWN
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        [],
+        {},
+        {
+            "specversion": "2",
+            "id": "",
+            "source": 1,
+            "type": "t",
+            "time": "x",
+            "aB": 1.5,
+            "n": 2**40,
+            "data_base64": "?",
+        },
+        {"specversion": "1.0", "id": "x" * 600, "source": "s", "type": "t", "data": "\0"},
+        {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": 1, "data_base64": "AA=="},
+        {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": json.loads("[" * 70 + "]" * 70)},
+    ],
+)
+def test_the_faults_of_the_event_are_known_to_the_catalogue(event: Any) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        parse(json.dumps(event).encode())
+    known = texts_of_the_code()
+    assert [fault.detail for fault in caught.value.faults if fault.detail not in known] == []
+
+
+def test_a_fault_belongs_to_the_field_that_its_pointer_names() -> None:
+    problem = Problem(422, errors=[Fault("x", "/partitionkey"), Fault("x", "#/data/a"), Fault("x", "/other")])
+    assert [Draft().field_of(fault.pointer) for fault in problem.errors] == ["key", "data", ""]
+    assert Draft(written_as="json").field_of("/type") == "json"

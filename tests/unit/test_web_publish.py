@@ -1,0 +1,106 @@
+"""`/`: what is typed becomes an event, and nothing typed is lost."""
+
+import json
+from html import escape
+
+import pytest
+from quart.typing import TestClientProtocol as Client
+
+from pipeline.event import parse
+from tests.unit.conftest import Edge
+from web.draft import Draft, NotJson
+
+FORM = {
+    "form_id": "f",
+    "written_as": "fields",
+    "type": "order.created",
+    "source": "/shop",
+    "subject": "order/1",
+    "key": "k1",
+    "data": '{"n": 12345678901234567890123, "b": 1.10}',
+    "json": "{}",
+}
+ACCEPTED = {"id": "é 1", "source": "/shop?a&b", "type": "t", "received_at": "2026-11-23T15:24:00.123456Z"}
+
+
+async def test_an_event_goes_out_and_the_browser_on_to_its_journey(pages: Client, edge: Edge) -> None:
+    edge.answer("/events", (202, ACCEPTED))
+    answer = await pages.post("/", form=FORM)
+    assert answer.status_code == 303
+    assert answer.headers["location"] == (
+        "/event?source=/shop?a%26b&id=%C3%A9+1&received_at=2026-11-23T15:24:00.123456Z"
+    )
+    sent = parse(edge.bodies[0])
+    assert (sent.type, sent.source, sent.subject, sent.partition_key) == ("order.created", "/shop", "order/1", "k1")
+    assert b'"data":' + FORM["data"].encode() in edge.bodies[0]
+
+
+async def test_raw_json_goes_out_as_it_is(pages: Client, edge: Edge) -> None:
+    edge.answer("/events", (202, ACCEPTED))
+    await pages.post("/", form=FORM | {"written_as": "json", "json": ' {"specversion" : "1.0"} '})
+    assert edge.bodies == [b' {"specversion" : "1.0"} ']
+
+
+async def test_faults_stand_at_their_fields_and_what_was_typed_stays(pages: Client, edge: Edge) -> None:
+    faults = [{"pointer": "/type", "detail": "is required"}, {"pointer": "/data/b", "detail": "odd"}]
+    edge.answer("/events", (422, {"status": 422, "detail": "…", "errors": faults}))
+    answer = await pages.post("/", form=FORM | {"type": "", "subject": '"><script>'})
+    text = await answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert 'id="type-hint"><span class="fault"><bdi>is required' in " ".join(text.split()).replace("> <", "><")
+    assert "<code>/data/b</code>" in text
+    assert 'id="subject" name="subject" aria-describedby="subject-hint" value="&#34;&gt;&lt;script&gt;"' in text
+    assert escape(FORM["data"]).replace("&quot;", "&#34;") in text
+
+
+async def test_data_that_is_no_json_is_said_with_its_place_in_the_readers_language(pages: Client) -> None:
+    typed = FORM | {"data": '{\n "a": 1,\n}'}
+    answer = await pages.post("/", form=typed, headers={"accept-language": "pt"})
+    assert answer.status_code == 422
+    assert "não é JSON: veja a linha 3, coluna 1" in await answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("status", [503, 429, 500])
+async def test_a_gateway_that_cannot_leaves_the_same_event_to_send_again(
+    pages: Client, edge: Edge, status: int
+) -> None:
+    edge.answer("/events", (status, {"status": status}))
+    answer = await pages.post("/", form=FORM)
+    text = await answer.get_data(as_text=True)
+    assert answer.status_code == 503
+    assert "Publish again in a moment" in text
+    assert 'name="form_id" value="f"' in text
+
+
+@pytest.mark.parametrize(("status", "said"), [(400, "not JSON"), (413, "larger than 262,144"), (403, "did not take")])
+async def test_each_refusal_is_said_plainly(pages: Client, edge: Edge, status: int, said: str) -> None:
+    edge.answer("/events", (status, {"status": status, "detail": "<b>why</b>"}))
+    answer = await pages.post("/", form=FORM)
+    text = await answer.get_data(as_text=True)
+    assert answer.status_code == status
+    assert said in text
+    assert "&lt;b&gt;why&lt;/b&gt;" in text
+
+
+def test_one_form_with_one_content_is_one_event_and_a_change_makes_another() -> None:
+    first = parse(Draft.typed(FORM).body())
+    assert parse(Draft.typed(FORM).body()).id == first.id
+    assert parse(Draft.typed(FORM | {"data": "1"}).body()).id != first.id
+    assert parse(Draft.typed(FORM | {"form_id": "g"}).body()).id != first.id
+
+
+def test_a_fresh_form_is_a_valid_event_either_way() -> None:
+    assert parse(Draft().body()).type == parse(Draft(written_as="json").body()).type
+    assert "data" not in json.loads(Draft(data=" ").body())
+
+
+@pytest.mark.parametrize("data", ["{", "NaN", "[" * 100_000, "1" * 5000, "1 2"])
+def test_what_is_not_json_is_no_data(data: str) -> None:
+    with pytest.raises(NotJson):
+        Draft(data=data).body()
+
+
+async def test_a_form_over_the_limit_is_told_so(pages: Client) -> None:
+    answer = await pages.post("/", form=FORM | {"data": "x" * 3_000_000})
+    assert answer.status_code == 413
+    assert "too large" in await answer.get_data(as_text=True)
