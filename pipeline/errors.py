@@ -56,6 +56,14 @@ class InvalidBatch(MensageriaError):
         self.errors = errors
 
 
+class InvalidParameters(MensageriaError):
+    """A request's parameters that are wrong: what is wrong with each, by its name."""
+
+    def __init__(self, faults: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{name} {fault}" for name, fault in faults.items()))
+        self.faults = faults
+
+
 class LegUnavailable(MensageriaError):
     """A leg of the gateway did not acknowledge the event in time."""
 
@@ -67,7 +75,7 @@ class LegUnavailable(MensageriaError):
 
 
 class StoreUnavailable(MensageriaError):
-    """A store cannot take events now: the consumer waits, and nothing moves."""
+    """A store cannot be used now: a consumer waits, and nothing moves; the query answers without it."""
 
     retriable = True
 

@@ -1,0 +1,21 @@
+"""What Lambda calls. The app, with its connections, lives as long as the instance."""
+
+from functools import cache
+from typing import Any
+
+from lambda_query.answers import Response
+from lambda_query.app import App, create_app
+from pipeline.settings import QuerySettings, read
+
+
+def handle(event: dict[str, Any], _context: object) -> Response:
+    """The response to `event`, an HTTP API's request in payload format 2.0.
+
+    Raises SettingsError at the first request where a setting is missing or wrong.
+    """
+    return _app()(event)
+
+
+@cache
+def _app() -> App:
+    return create_app(read(QuerySettings))

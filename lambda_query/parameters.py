@@ -1,0 +1,159 @@
+"""A request's query string, checked: every fault is found and names its parameter."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from lambda_query import cursor
+from lambda_query.question import DYNAMODB, FIELDS, POSTGRES, Identity, Place, Question
+from pipeline import clock
+from pipeline.errors import InvalidParameters
+
+T = TypeVar("T")
+
+MAX_LIMIT = 200
+_MAX_IDENTITY_BYTES = 512
+_STORES = {"both": (POSTGRES, DYNAMODB), POSTGRES: (POSTGRES,), DYNAMODB: (DYNAMODB,)}
+_DESCENDING = {"desc": True, "asc": False}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCK_SKEW = timedelta(minutes=5)
+"""A list without `to` ends here after now: a gateway's clock may be ahead of ours."""
+
+
+def parse_list(raw: str, key: bytes) -> Question:
+    """What `GET /events?{raw}` asks; `from` is included, `to` is not. Raises InvalidParameters."""
+    checked = _checked(_parse_query(raw, _LIST_CHECKS), _LIST_CHECKS)
+    since, until = checked.get("from"), checked.get("to")
+    if since and until and since > until:
+        raise InvalidParameters({"from": "is after `to`: exchange them"})
+    filters = {name: checked.get(name) for name in ("type", "source", "subject")}
+    stores, descending = checked.get("store", _STORES["both"]), checked.get("order", True)
+    question = Question(
+        stores=stores,
+        low=Place(since) if since else None,
+        high=Place(until or clock.rfc3339(clock.now() + _CLOCK_SKEW)),
+        descending=descending,
+        scope=json.dumps([stores, descending, since, until, filters]),
+        limit=checked.get("limit", 50),
+        fields=checked.get("fields", FIELDS),
+        **filters,
+    )
+    return question.after(_place(checked["cursor"], question.scope, key)) if "cursor" in checked else question
+
+
+def parse_identity(raw: str) -> Identity:
+    """The (source, id) of `GET /event?{raw}`. Raises InvalidParameters."""
+    parameters = _parse_query(raw, _IDENTITY_CHECKS)
+    if missing := [name for name in _IDENTITY_CHECKS if name not in parameters]:
+        raise InvalidParameters(dict.fromkeys(missing, "is required"))
+    checked = _checked(parameters, _IDENTITY_CHECKS)
+    return checked["source"], checked["id"]
+
+
+def _parse_query(raw: str, known: Mapping[str, Any]) -> dict[str, str]:
+    pairs = parse_qsl(raw, keep_blank_values=True, errors="surrogateescape")
+    times = Counter(name for name, _ in pairs)
+    faults: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in known:
+            faults[_utf8(name)] = f"is no parameter here: there are {', '.join(known)}"
+        elif times[name] > 1:
+            faults[name] = "stands more than once"
+        elif value != _utf8(value):
+            faults[name] = "is not UTF-8"
+    if faults:
+        raise InvalidParameters(faults)
+    return dict(pairs)
+
+
+def _checked(parameters: dict[str, str], checks: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, text in parameters.items():
+        try:
+            values[name] = checks[name](text)
+        except ValueError as fault:
+            faults[name] = str(fault)
+    if faults:
+        raise InvalidParameters(faults)
+    return values
+
+
+def _utf8(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _one_of(choices: dict[str, T]) -> Callable[[str], T]:
+    def check(text: str) -> T:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return choices[text]
+
+    return check
+
+
+def _limit(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,2}", text) or int(text) > MAX_LIMIT:
+        raise ValueError(f"must be a whole number from 1 to {MAX_LIMIT}")
+    return int(text)
+
+
+def _fields(text: str) -> tuple[str, ...]:
+    names = text.split(",")
+    if not set(names) <= set(FIELDS):
+        raise ValueError(f"must be names of {', '.join(FIELDS)}, with commas between")
+    return tuple(name for name in FIELDS if name in names)
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("must not be empty")
+    if found := _CONTROL.search(text):
+        raise ValueError(f"has the character U+{ord(found[0]):04X}, which no event can have here")
+    return text
+
+
+def _identity_part(text: str) -> str:
+    if len(text.encode()) > _MAX_IDENTITY_BYTES:
+        raise ValueError(f"is longer than {_MAX_IDENTITY_BYTES} bytes of UTF-8")
+    return _text(text)
+
+
+def _time(text: str) -> str:
+    wanted = "must be a time after RFC 3339 with its zone, such as 2026-11-23T15:24:00Z (in a URL, + is %2B)"
+    if not _RFC3339.match(text):
+        raise ValueError(wanted)
+    try:
+        # Nothing was received before 1970, and from there on a year's text has four digits.
+        return clock.rfc3339(max(datetime.fromisoformat(text.upper()), _EPOCH))
+    except (ValueError, OverflowError):
+        raise ValueError(wanted) from None
+
+
+def _place(text: str, scope: str, key: bytes) -> Place:
+    try:
+        return cursor.decode(text, scope, key)
+    except cursor.ForeignCursor:
+        detail = "is not from this list: take `next` of a page with the same parameters"
+        raise InvalidParameters({"cursor": detail}) from None
+
+
+_LIST_CHECKS: dict[str, Callable[[str], Any]] = {
+    "store": _one_of(_STORES),
+    "type": _text,
+    "source": _identity_part,
+    "subject": _text,
+    "from": _time,
+    "to": _time,
+    "order": _one_of(_DESCENDING),
+    "limit": _limit,
+    "cursor": _text,
+    "fields": _fields,
+}
+_IDENTITY_CHECKS: dict[str, Callable[[str], Any]] = {"source": _identity_part, "id": _identity_part}

@@ -1,0 +1,76 @@
+"""What a list asks for, and the one order that both stores share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+POSTGRES, DYNAMODB = "postgres", "dynamodb"
+FIELDS = ("source", "id", "type", "subject", "time", "received_at", "stores", "event")
+"""The members of a listed event."""
+
+Identity = tuple[str, str]
+"""(source, id)."""
+
+
+class Place(NamedTuple):
+    """Where an event stands in a list; compares as both stores sort.
+
+    `received_at` has 27 characters (pipeline.clock.rfc3339). No event has an empty
+    source or id: a place with both empty stands before all events of its microsecond.
+    """
+
+    received_at: str
+    source: str = ""
+    id: str = ""
+
+    @property
+    def identity(self) -> Identity:
+        """(source, id)."""
+        return self.source, self.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """One page of a list: events whose place is above `low` and below `high`.
+
+    `low` is None where neither a `from` nor a cursor bounds the list; `scope` says
+    which events the list has and in which order: its cursors are good for that alone.
+    """
+
+    stores: tuple[str, ...]
+    low: Place | None
+    high: Place
+    descending: bool
+    scope: str
+    limit: int
+    type: str | None = None
+    source: str | None = None
+    subject: str | None = None
+    fields: tuple[str, ...] = FIELDS
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The wanted value of each member that is filtered."""
+        wanted = {"type": self.type, "source": self.source, "subject": self.subject}
+        return {name: value for name, value in wanted.items() if value is not None}
+
+    @property
+    def with_events(self) -> bool:
+        """Whether the events' content is asked for."""
+        return "event" in self.fields
+
+    def after(self, place: Place) -> "Question":
+        """The same list from behind `place` on."""
+        return replace(self, high=place) if self.descending else replace(self, low=place)
+
+    def holds(self, place: Place) -> bool:
+        """Whether `place` is inside the range."""
+        return (self.low is None or self.low < place) and place < self.high
+
+    def sort(self, places: Iterable[Place]) -> list[Place]:
+        """`places` as the list shows them."""
+        return sorted(places, reverse=self.descending)
+
+    def precedes(self, one: Place, other: Place) -> bool:
+        """Whether the list comes to `one` before `other`."""
+        return one > other if self.descending else one < other

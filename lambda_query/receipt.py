@@ -1,0 +1,69 @@
+"""`GET /event`: one event, and where it has got to."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from lambda_query.answers import Verbatim
+from lambda_query.question import DYNAMODB, POSTGRES, Identity
+from lambda_query.records import Copy, Stored
+from lambda_query.stores import Stores
+from pipeline.errors import StoreUnavailable
+
+
+def find_event(stores: Stores, identity: Identity, failures: dict[str, str]) -> dict[str, Any] | None:
+    """The event of `identity` with its receipt; None where both stores answered and none has it.
+
+    Stores that did not answer are added to `failures`. Raises StoreUnavailable where
+    no store that answered has it: another may.
+    """
+    questions: dict[str, Callable[[], Any]] = {
+        POSTGRES: partial(stores.postgres.find, identity),
+        DYNAMODB: partial(stores.dynamodb.find, identity),
+    }
+    try:
+        answers = stores.ask(questions, failures)
+    finally:
+        stores.postgres.release()
+    row: Stored | None = answers.get(POSTGRES)
+    copies: list[Copy] = answers.get(DYNAMODB, [])
+    if row or copies:
+        return _document(identity, row, [copy.stored for copy in copies]) | {
+            "partial": bool(failures),
+            "unavailable": sorted(failures),
+        }
+    if failures:
+        raise StoreUnavailable("the stores that answered do not have the event")
+    return None
+
+
+def _document(identity: Identity, row: Stored | None, copies: list[Stored]) -> dict[str, Any]:
+    source, id_ = identity
+    event = row or copies[0]
+    ways = {via: _copy_by(via, copies, event.content_hash) for via in ("sqs", "kafka")}
+    holders = [row, *ways.values()]
+    return {
+        "source": source,
+        "id": id_,
+        "event": Verbatim(event.event),
+        "receipt": {
+            "received_at": event.received_at,
+            "postgres": _entry(row),
+            "dynamodb": {via: _entry(copy) for via, copy in ways.items()},
+        },
+        "complete": all(holder and holder.content_hash == event.content_hash for holder in holders),
+        "conflict": any(copy.content_hash != event.content_hash for copy in copies),
+    }
+
+
+def _copy_by(via: str, copies: list[Stored], content_hash: str) -> Stored | None:
+    """The copy that came by `via`: the one of this content where there is one."""
+    came = [copy for copy in copies if copy.via == via]
+    same = [copy for copy in came if copy.content_hash == content_hash]
+    return next(iter(same + came), None)
+
+
+def _entry(stored: Stored | None) -> dict[str, Any] | None:
+    if not stored:
+        return None
+    return {"stored_at": stored.stored_at, "via": stored.via, "origin": Verbatim(stored.origin)}
