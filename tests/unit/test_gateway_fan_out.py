@@ -110,13 +110,13 @@ async def test_a_publisher_that_leaves_takes_its_entry_along_and_no_other() -> N
     batches = MicroBatches(sns.publish, 5)
     busy = [asyncio.create_task(batches.publish(make(id_))) for id_ in range(10 * micro_batches.MAX_CALLS)]
     await asyncio.wait_for(_until(lambda: len(sns.calls) == micro_batches.MAX_CALLS), 1)
-    leaving, staying = (asyncio.create_task(batches.publish(make(id_))) for id_ in (1_000, 1_001))
+    late = [asyncio.create_task(batches.publish(make(id_))) for id_ in range(1_000, 1_015)]
     await _turn()
-    leaving.cancel()
-    busy[0].cancel()
+    for leaving in (*late[:5], busy[0]):
+        leaving.cancel()
     sns.gate.set()
-    await asyncio.gather(*busy[1:], staying)
-    assert sns.calls[-1] == ["1001"]
+    await asyncio.gather(*busy[1:], *late[5:])
+    assert sns.calls[micro_batches.MAX_CALLS :] == [[str(id_) for id_ in range(1_005, 1_015)]]
 
 
 async def test_closing_leaves_no_call_behind() -> None:
@@ -125,7 +125,7 @@ async def test_closing_leaves_no_call_behind() -> None:
     batches = MicroBatches(sns.publish, 5)
     tasks = [asyncio.create_task(batches.publish(make(id_))) for id_ in range(100)]
     await asyncio.wait_for(_until(lambda: bool(sns.calls)), 1)
-    await batches.aclose()
+    await asyncio.wait_for(batches.aclose(), 1)
     await asyncio.wait(tasks, timeout=1)
     assert all(task.done() for task in tasks)
     assert {task for task in asyncio.all_tasks() if task is not asyncio.current_task()} == set()

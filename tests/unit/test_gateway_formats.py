@@ -48,7 +48,7 @@ def faults(request: Inbound) -> list[Fault]:
 
 def test_a_structured_event_goes_on_as_the_bytes_that_came() -> None:
     body = b'{ "type":"t", "id":"1","source":"/s","specversion":"1.0", "data": 1.50 }'
-    assert read_one(inbound(body, "Application/CloudEvents+JSON; charset=UTF-8")).body == body
+    assert read_one(inbound(body, 'Application/CloudEvents+JSON; charset="UTF-8"')).body == body
 
 
 def test_a_simple_event_gets_an_id_and_a_source() -> None:
@@ -150,7 +150,7 @@ def test_binary_mode_needs_json_where_it_says_json() -> None:
     with pytest.raises(MalformedEvent):
         formats.read(inbound(b'{"a":', **CE), SOURCE)
     with pytest.raises(MalformedEvent):
-        formats.read(inbound(b'1,"id":"other"', **CE), SOURCE)
+        formats.read(inbound(b'1,"evil":"x"', **CE), SOURCE)
 
 
 @pytest.mark.parametrize(
