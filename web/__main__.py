@@ -1,6 +1,9 @@
 """`python -m web`: the pages, served by uvicorn."""
 
+import asyncio
+import socket
 import sys
+from contextlib import suppress
 
 import uvicorn
 
@@ -9,8 +12,20 @@ from pipeline.errors import SettingsError
 from pipeline.settings import WebSettings, read
 from web.app import create_app
 
-_STOP_TIMEOUT_S = 2
-"""A journey that a browser follows may stay open for minutes: at the end it is cut."""
+_STOP_TIMEOUT_S = 5
+
+
+class Server(uvicorn.Server):
+    """Lets go of the journeys that browsers follow when it stops: uvicorn would wait for their end."""
+
+    def __init__(self, config: uvicorn.Config, closing: asyncio.Event) -> None:
+        super().__init__(config)
+        self._closing = closing
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, once what is in flight is answered."""
+        self._closing.set()
+        await super().shutdown(sockets)
 
 
 def main() -> None:
@@ -20,8 +35,9 @@ def main() -> None:
     except SettingsError as error:
         sys.exit(f"web: {error}")
     logs.configure("web", settings.log)
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
@@ -31,6 +47,11 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=_STOP_TIMEOUT_S,
     )
+    server = Server(config, app.extensions["closing"])
+    with suppress(KeyboardInterrupt):  # Ctrl-C, which uvicorn raises again once all is stopped
+        server.run()
+    if not server.started:
+        sys.exit("web: it could not start")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The app of the pages: what it is made of, on one page."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import httpx
@@ -16,8 +17,12 @@ _MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
 
 
 def create_app(settings: WebSettings) -> Quart:
-    """The pages for one gateway and one query; the connections are made when it starts to serve."""
+    """The pages for one gateway and one query; the connections are made when it starts to serve.
+
+    `extensions["closing"]` is to be set when it stops: it ends the journeys that are followed.
+    """
     app = Quart(__name__)
+    app.extensions["closing"] = asyncio.Event()
     app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES, MAX_FORM_MEMORY_SIZE=_MAX_FORM_BYTES)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
 

@@ -50,7 +50,8 @@ async def journey() -> Any:
     streams = current_app.extensions.setdefault("streams", set())
     if len(streams) >= _MAX_STREAMS:
         return "", 503, {"Retry-After": "5"}
-    sightings = follow.sightings(edges.current(), source, id_)
+    closing = current_app.extensions["closing"]
+    sightings = follow.sightings(edges.current(), source, id_, closing)
 
     @stream_with_context
     async def messages() -> AsyncIterator[bytes]:
@@ -58,7 +59,8 @@ async def journey() -> Any:
         try:
             async for sighting in sightings:
                 yield _message("sighting", await render_template("event_parts.html", **_view(sighting)))
-            yield _message("end", "")
+            if not closing.is_set():  # without it the browser comes back, to the process that comes after
+                yield _message("end", "")
         finally:
             streams.discard(sightings)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from web.answers import Record
@@ -20,21 +21,22 @@ class Sighting:
     reachable: bool
 
 
-async def sightings(edges: Edges, source: str, id_: str) -> AsyncIterator[Sighting]:
-    """Each look that found something new, up to the complete receipt or for five minutes.
+async def sightings(edges: Edges, source: str, id_: str, closing: asyncio.Event) -> AsyncIterator[Sighting]:
+    """Each look that found something new, up to the complete receipt, `closing` or five minutes.
 
     The query tells nobody when an event arrives, so it is asked, less and less often.
     """
     clock = asyncio.get_running_loop().time
     deadline, pause, last = clock() + _LONGEST_S, _FIRST_PAUSE_S, None
-    while clock() < deadline:
+    while clock() < deadline and not closing.is_set():
         sighting = await _look(edges, source, id_, last)
         if sighting != last:
             yield sighting
         if sighting.reachable and sighting.record and sighting.record.complete:
             return
         last = sighting
-        await asyncio.sleep(pause)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), pause)
         pause = min(pause * 1.3, _LONGEST_PAUSE_S)
 
 

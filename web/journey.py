@@ -38,11 +38,6 @@ class Journey:
         return frozenset(hop for link in self.passed for hop in link)
 
     @property
-    def is_over(self) -> bool:
-        """Whether each way has come to its store."""
-        return len(self.copies) == len(WAYS)
-
-    @property
     def elapsed(self) -> timedelta | None:
         """From the gateway to the last store that has it; None while none has."""
         return max(filter(None, (self.since(way) for way in self.copies)), default=None)
