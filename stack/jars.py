@@ -20,7 +20,7 @@ from jgo.maven import MavenContext
 
 _COORDINATES = {
     "kafka": "org.apache.kafka:kafka_2.13:4.1.1+org.slf4j:slf4j-simple:1.7.36",
-    "dynamodb": "com.amazonaws:DynamoDBLocal:2.6.1",
+    "dynamodb": "com.amazonaws:DynamoDBLocal:2.6.1+org.eclipse.jdt:ecj:3.46.100",
 }
 _MEMBERS = ("groupId", "artifactId", "version", "classifier", "packaging", "sha256")
 _FOREIGN = ("dll", "linux-i386")

