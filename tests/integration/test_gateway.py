@@ -1,0 +1,190 @@
+"""The gateway as a process on the real SNS emulator and Kafka."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from pipeline import aws as aws_clients
+from pipeline.event import STRUCTURED
+from tests.running_system import ROOT
+from tests.waiting import until
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.fixture
+async def sns_messages(aws: dict[str, str], source: str) -> AsyncIterator[Callable[[], Any]]:
+    """What SNS has delivered of the test's source, by id, since the test began: a queue of its own sees it."""
+    name = f"test-{uuid.uuid4()}"
+    found: dict[str, Any] = {}
+    async with aws_clients.client("sqs") as sqs, aws_clients.client("sns") as sns:
+        queue = (await sqs.create_queue(QueueName=name))["QueueUrl"]
+        arn = (await sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"]))["Attributes"]["QueueArn"]
+        subscription = await sns.subscribe(
+            TopicArn=aws["topic_arn"], Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+        )
+
+        async def receive() -> dict[str, Any]:
+            answer = await sqs.receive_message(
+                QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
+            )
+            for message in answer.get("Messages", []):
+                event = json.loads(message["Body"])
+                if event["source"] == source:
+                    found[event["id"]] = message
+            return found
+
+        yield receive
+        await sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+        await sqs.delete_queue(QueueUrl=queue)
+
+
+@pytest.fixture
+async def kafka_records(aws: dict[str, str], source: str) -> AsyncIterator[Callable[[], Any]]:
+    """What Kafka has of the test's source, by id."""
+    found: dict[str, Any] = {}
+    topic, servers = aws["kafka_topic"], aws["kafka"]
+    async with AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
+
+        async def receive() -> dict[str, Any]:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                for record in records:
+                    event = json.loads(record.value)
+                    if event["source"] == source:
+                        found[event["id"]] = record
+            return found
+
+        yield receive
+
+
+@asynccontextmanager
+async def gateway(aws: dict[str, str], port: int, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A gateway of the test's own, killed at the end if it is still there."""
+    own = {"TOPIC_ARN": aws["topic_arn"], "KAFKA_BOOTSTRAP_SERVERS": aws["kafka"], "GATEWAY_PORT": str(port)} | settings
+    environ = os.environ | {f"MENSAGERIA_{name}": value for name, value in own.items()}  # noqa: TID251
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway", cwd=ROOT, env=environ)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def answers(client: httpx.AsyncClient, path: str, status: int) -> dict[str, Any] | None:
+    """The JSON of `path` where it answers `status`, else None."""
+    try:
+        answer = await client.get(path)
+    except httpx.TransportError:
+        return None
+    return dict(answer.json()) if answer.status_code == status else None
+
+
+async def test_a_structured_event_is_in_both_legs_as_the_same_bytes(
+    aws: dict[str, str], source: str, sns_messages: Any, kafka_records: Any
+) -> None:
+    body = json.dumps(
+        {"specversion": "1.0", "id": "é", "source": source, "type": "t", "partitionkey": "p", "data": {"n": 1.5}},
+        indent=1,
+        ensure_ascii=False,
+    ).encode()
+    async with httpx.AsyncClient(base_url=aws["gateway"]) as client:
+        answer = await client.post("/events", content=body, headers={"content-type": STRUCTURED, "traceparent": PARENT})
+    receipt = answer.json()
+    assert (answer.status_code, receipt["legs"]) == (202, {"sns": "stored", "kafka": "stored"})
+
+    async def received(messages: Any) -> Any:
+        return (await messages()).get("é")
+
+    message = await until(lambda: received(sns_messages), within_s=10)
+    record = await until(lambda: received(kafka_records), within_s=10)
+    attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    headers = {name: value.decode() for name, value in record.headers}
+    assert (message["Body"].encode(), record.value, record.key) == (body, body, b"p")
+    assert headers.pop("content-type").startswith(STRUCTURED)
+    assert headers == attributes
+    assert attributes.pop("traceparent").startswith(PARENT[:35])
+    assert attributes == {"id": "é", "source": source, "type": "t", "received_at": receipt["received_at"]}
+
+
+async def test_sigterm_under_load_loses_nothing_that_was_accepted(
+    aws: dict[str, str], source: str, sns_messages: Any, kafka_records: Any, unused_tcp_port: int
+) -> None:
+    accepted: set[str] = set()
+    enough = asyncio.Event()
+
+    async def publish_on(client: httpx.AsyncClient, name: int) -> None:
+        for number in range(10_000):
+            id_ = f"{name}-{number}"
+            try:
+                answer = await client.post("/events", json={"type": "t", "source": source, "id": id_, "data": number})
+            except httpx.TransportError:
+                return
+            assert answer.status_code == 202
+            accepted.add(id_)
+            if len(accepted) == 100:
+                enough.set()
+
+    async with (
+        gateway(aws, unused_tcp_port) as process,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
+    ):
+        await until(lambda: answers(client, "/readyz", 200), within_s=20)
+        load = asyncio.gather(*(publish_on(client, name) for name in range(8)))
+        await asyncio.wait_for(enough.wait(), 20)
+        process.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert time.monotonic() - begun < 10
+        await load
+
+    async def are_in(messages: Any) -> bool:
+        return accepted <= set(await messages())
+
+    await until(lambda: are_in(sns_messages), within_s=20, every_s=0)
+    await until(lambda: are_in(kafka_records), within_s=20, every_s=0)
+
+
+async def test_a_gateway_that_starts_before_kafka_is_alive_and_connects_by_itself(
+    aws: dict[str, str], unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    port, door = unused_tcp_port_factory(), unused_tcp_port_factory()
+    async with (
+        gateway(aws, port, KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{door}"),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        unready = await until(lambda: answers(client, "/readyz", 503), within_s=20)
+        assert unready
+        assert unready["legs"] == {"sns": "reachable", "kafka": "unreachable"}
+        assert await answers(client, "/healthz", 200)
+        async with await asyncio.start_server(lambda *ends: _forward(aws["kafka"], *ends), "127.0.0.1", door):
+            await until(lambda: answers(client, "/readyz", 200), within_s=20)
+
+
+async def test_an_address_that_others_reach_is_refused_without_keys(aws: dict[str, str], unused_tcp_port: int) -> None:
+    async with gateway(aws, unused_tcp_port, GATEWAY_HOST="0.0.0.0") as process:
+        assert await asyncio.wait_for(process.wait(), 20) == 1
+
+
+async def _forward(to: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Pass bytes between a connection and the server at `to` until one of them ends."""
+    host, _, port = to.partition(":")
+    far_reader, far_writer = await asyncio.open_connection(host, int(port))
+
+    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while chunk := await source.read(65_536):
+            sink.write(chunk)
+        sink.close()
+
+    await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
