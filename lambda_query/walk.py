@@ -7,7 +7,6 @@ of them ends it wrongly.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import takewhile
 from time import monotonic
 from typing import Any
 
@@ -158,11 +157,25 @@ def _days(question: Question) -> list[date]:
 
 
 def _skip_empty(store: DynamoDB, days: list[date], budget: Budget) -> list[date]:
+    """`days` without the empty ones that it begins with, as far as one round of calls shows them."""
     stretches = [days[start : start + _PROBED_DAYS] for start in range(0, len(days), _PROBED_DAYS)][:CALLS]
     budget.calls -= len(stretches)
     occupied = store.at_once(store.any_in, map(_buckets, stretches))
-    empty = list(takewhile(lambda pair: not pair[1], zip(stretches, occupied, strict=True)))
-    return days[sum(len(stretch) for stretch, _ in empty) :]
+    if True not in occupied:
+        return days[sum(map(len, stretches)) :]
+    first = occupied.index(True)
+    return days[first * _PROBED_DAYS + _quiet_days(store, stretches[first], budget) :]
+
+
+def _quiet_days(store: DynamoDB, days: list[date], budget: Budget) -> int:
+    """How many empty days `days` begins with, in which there is something: by halves."""
+    if len(days) == 1:
+        return 0
+    half = len(days) // 2
+    budget.calls -= 1
+    if store.any_in(_buckets(days[:half])):
+        return _quiet_days(store, days[:half], budget)
+    return half + _quiet_days(store, days[half:], budget)
 
 
 def _first_events(places: list[Place], events: int) -> list[Place]:
