@@ -1,0 +1,34 @@
+"""The CPU time of processes and the cores that they may use; Linux alone tells both."""
+
+import os
+from pathlib import Path
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_UTIME, _STIME = 11, 12  # of the fields after the program's name, which may hold blanks
+
+
+def seconds(pid: int) -> float:
+    """User and system time that the process `pid` and its living descendants have used, in steps of 10 ms.
+
+    Raises FileNotFoundError where the process is gone.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = (int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS_PER_S
+    return own + sum(seconds(child) for child in _children(pid))
+
+
+def pin(pid: int, cores: set[int]) -> None:
+    """Let every thread of the process `pid` run on `cores` alone; those it starts later inherit it."""
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
+
+
+def split_cores() -> tuple[set[int], set[int]]:
+    """The core of what is measured, and those of all else; the same one where there is only one."""
+    first, *others = sorted(os.sched_getaffinity(0))
+    return {first}, set(others or [first])
+
+
+def _children(pid: int) -> list[int]:
+    files = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for file in files for child in file.read_text().split()]

@@ -1,0 +1,60 @@
+"""W1: what an event costs the gateway, and how many it can take."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+
+from bench import gateway_rig
+from bench.gateway_rig import NAIVE, OURS, Taken
+from bench.load.plan import Outcome
+from bench.workload import Durations, Figure, MeasureCase, Record, Target, Workload
+
+CPU = Figure("gateway_us", "gateway, CPU µs/event")
+RATE = Figure("events_per_s", "events/s")
+BUSY = Figure("gateway_busy", "gateway's core busy, %")
+
+
+def figures(outcome: Outcome, taken: Taken) -> dict[str, float]:
+    """What every load on a gateway tells, by the figures' names."""
+    cost = {f"{name}_us": seconds * 1e6 / outcome.events for name, seconds in outcome.cpu_s.items()}
+    return cost | {
+        RATE.name: outcome.events / outcome.seconds,
+        BUSY.name: 100 * outcome.cpu_s["gateway"] / outcome.seconds,
+        "events_per_call": taken.sns_events / taken.sns_calls,
+        "p50_ms": outcome.p50_ms,
+        "p99_ms": outcome.p99_ms,
+        "p999_ms": outcome.p999_ms,
+        "longest_ms": outcome.longest_ms,
+    }
+
+
+@asynccontextmanager
+async def _start(durations: Durations, _: Mapping[str, Record]) -> AsyncGenerator[MeasureCase, None]:
+    async with gateway_rig.started() as rig:
+
+        async def measure(case: str) -> dict[str, float]:
+            return figures(*await rig.run(case, durations))
+
+        yield measure
+
+
+WORKLOAD = Workload(
+    name="W1",
+    title="Gateway saturated: 64 connections, closed loop, SNS stub, real Kafka",
+    explanation=(
+        "Every connection sends its next event as soon as the one before it is answered. Where the gateway's core"
+        " is less than 95 % busy, the others capped the rate: it is a lower bound of the capacity, and the CPU per"
+        " event stands. `naive` is Quart on hypercorn with one `sns.publish` and one `send_and_wait` a request."
+    ),
+    cases=(OURS, NAIVE),
+    figures=(
+        *(CPU, RATE, BUSY),
+        Figure("events_per_call", "events/SNS call", 1),
+        Figure("sns_us", "SNS stub, CPU µs/event"),
+        Figure("kafka_us", "Kafka, CPU µs/event"),
+        Figure("load_us", "load, CPU µs/event"),
+    ),
+    plotted=CPU,
+    references={OURS: NAIVE},
+    targets=(Target(case=OURS, figure=CPU, at_most=0.14, stretch=0.07, reference=NAIVE),),
+    start=_start,
+)

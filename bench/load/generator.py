@@ -1,0 +1,98 @@
+"""One load from the first connection to the last answer."""
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+
+from bench import cpu, events, spread
+from bench.load.connection import Connection
+from bench.load.pace import ClosedLoop, OpenLoop
+from bench.load.plan import Outcome, Plan
+from bench.load.tally import Tally
+
+_DRAIN_S = 20.0
+_POLL_S = 0.02
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What was counted at one moment."""
+
+    at: float
+    accepted: int
+    cpu_s: dict[str, float]
+
+
+class Generator:
+    """Carries out one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        requests = events.requests(plan.host, plan.port)
+        self._plan = plan
+        self._pace = OpenLoop(requests, plan.rate_per_s) if plan.rate_per_s else ClosedLoop(requests)
+        self._tally = Tally()
+        self._connections: list[Connection] = []
+        self._connecting = asyncio.TaskGroup()
+        self._unanswered = 0
+        self._is_done = False
+
+    async def run(self) -> Outcome:
+        """The load; raises OSError (in an exception group) where the server can't be reached."""
+        async with self._connecting:
+            for _ in range(self._plan.connections):
+                connection = Connection(self._pace.ready, self._tally.answered, self._lost)
+                self._connections.append(connection)
+                self._connect(connection)
+            await asyncio.sleep(self._plan.warm_up_s)
+            self._tally.begin()
+            before = self._mark()
+            await asyncio.sleep(self._plan.measure_s)
+            after = self._mark()
+            self._tally.end()
+            self._pace.end()
+            await self._drain()
+            self._close()
+        return self._outcome(before, after)
+
+    def _connect(self, connection: Connection) -> None:
+        connecting = asyncio.get_running_loop().create_connection(lambda: connection, self._plan.host, self._plan.port)
+        self._connecting.create_task(connecting)
+
+    def _lost(self, connection: Connection) -> None:
+        if not self._is_done:
+            self._unanswered += connection.is_waiting
+            self._connect(connection)
+
+    def _close(self) -> None:
+        self._is_done = True
+        for connection in self._connections:
+            self._unanswered += connection.is_waiting
+            connection.close()
+
+    async def _drain(self) -> None:
+        """Wait for the answers that are missing, for a while."""
+        deadline = time.perf_counter() + _DRAIN_S
+        while any(each.is_waiting for each in self._connections) and time.perf_counter() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_S)  # an event for each answer would cost the load itself
+
+    def _mark(self) -> _Mark:
+        watched = {**self._plan.watched, "load": os.getpid()}
+        cpu_s = {name: cpu.seconds(pid) for name, pid in watched.items()}
+        return _Mark(time.perf_counter(), self._tally.accepted, cpu_s)
+
+    def _outcome(self, before: _Mark, after: _Mark) -> Outcome:
+        latencies_ms = sorted(latency * 1000 for latency in self._tally.latencies_s) or [float("nan")]
+        return Outcome(
+            sent=self._pace.sent,
+            accepted=self._tally.accepted,
+            refused=dict(self._tally.refused),
+            unanswered=self._unanswered,
+            events=after.accepted - before.accepted,
+            seconds=after.at - before.at,
+            cpu_s={name: after.cpu_s[name] - before.cpu_s[name] for name in after.cpu_s},
+            p50_ms=spread.percentile(latencies_ms, 50),
+            p99_ms=spread.percentile(latencies_ms, 99),
+            p999_ms=spread.percentile(latencies_ms, 99.9),
+            longest_ms=latencies_ms[-1],
+        )

@@ -1,0 +1,40 @@
+"""What the load generator is asked to do, and what it tells afterwards."""
+
+import msgspec
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A load: `rate_per_s` requests a second (open loop), or as many as are answered (closed loop) where it is None.
+
+    `watched` are processes, by name, whose CPU time is read while the load is on.
+    """
+
+    host: str
+    port: int
+    connections: int
+    warm_up_s: float
+    measure_s: float
+    watched: dict[str, int]
+    rate_per_s: float | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a load.
+
+    `sent`, `refused` (by status) and `unanswered` count from the first request to the last
+    answer; `accepted` too. What follows is of the measured seconds alone: `events` that were
+    accepted, `seconds`, the `cpu_s` of each watched process and of the generator (`load`),
+    and the latencies from the moment a request was due to its answer.
+    """
+
+    sent: int
+    accepted: int
+    refused: dict[int, int]
+    unanswered: int
+    events: int
+    seconds: float
+    cpu_s: dict[str, float]
+    p50_ms: float
+    p99_ms: float
+    p999_ms: float
+    longest_ms: float

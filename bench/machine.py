@@ -1,0 +1,60 @@
+"""The machine and the versions that a record was made with."""
+
+import os
+import platform
+import subprocess
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from stack.home import ROOT
+
+_PACKAGES = (
+    *("aioboto3", "aiobotocore", "aiokafka", "faust-streaming", "httptools", "hypercorn", "msgspec"),
+    *("quart", "uvicorn", "uvloop"),
+)
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a record was made. `commit` ends in `-dirty` where the checkout held more than the commit."""
+
+    cpu: str
+    cores: int
+    memory_gib: float
+    system: str
+    python: str
+    commit: str
+    packages: dict[str, str]
+    kafka: str
+
+
+def this() -> Machine:
+    """The machine that this runs on, as it is now."""
+    return Machine(
+        cpu=_cpu_model(),
+        cores=len(os.sched_getaffinity(0)),
+        memory_gib=round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3, 1),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=platform.python_version(),
+        commit=_commit(),
+        packages={name: version(name) for name in _PACKAGES},
+        kafka=_kafka_version(),
+    )
+
+
+def _cpu_model() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    described = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return described.stdout.strip() or "not a git checkout"
+
+
+def _kafka_version() -> str:
+    locked = tomllib.loads((ROOT / "requirements" / "kafka.jars.toml").read_text())["dependencies"]
+    return str(next(jar["version"] for jar in locked if jar["artifactId"].startswith("kafka_")))
