@@ -6,7 +6,9 @@ from typing import Any
 from quart.typing import TestClientProtocol as Client
 
 from pipeline.clock import now, rfc3339
+from pipeline.settings import WebSettings
 from tests.unit.conftest import Edge
+from web.app import create_app
 
 TAKEN = "2026-11-23T15:24:00.000000Z"
 ADDRESS = "/event?source=/s&id=1"
@@ -118,7 +120,25 @@ async def test_the_journey_tells_each_change_once_and_ends_when_complete(pages: 
 
 
 async def test_data_with_line_ends_does_not_break_out_of_its_message(pages: Client, edge: Edge) -> None:
-    edge.answer("/stage/event", record({"data": "a\r\n\nevent: end\rdata: x"}))
+    edge.answer("/stage/event", record({"data": "a\r\n\nevent: end\revent: end"}))
     answer = await pages.get("/event/journey?source=/s&id=1")
     lines = (await answer.get_data(as_text=True)).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     assert [line for line in lines if line.startswith("event:")] == ["event: sighting", "event: end"]
+
+
+async def test_a_journey_is_let_go_when_the_process_stops(edge: Edge) -> None:
+    edge.answer("/stage/event", UNKNOWN)
+    app = create_app(WebSettings(gateway_url=edge.url, query_url=f"{edge.url}/stage"))
+    app.extensions["closing"].set()
+    async with app.test_app() as running:
+        answer = await running.test_client().get("/event/journey?source=/s&id=1")
+        assert await answer.get_data() == b""
+
+
+async def test_only_so_many_journeys_are_followed_at_once(edge: Edge) -> None:
+    app = create_app(WebSettings(gateway_url=edge.url, query_url=f"{edge.url}/stage"))
+    app.extensions["streams"] = set(range(50))
+    async with app.test_app() as running:
+        answer = await running.test_client().get("/event/journey?source=/s&id=1")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "5"

@@ -1,5 +1,7 @@
 """`/events`: filters that live in the address, and honest lists."""
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -36,6 +38,16 @@ async def test_a_row_leads_to_its_event(pages: Client, edge: Edge) -> None:
     assert edge.queries == [{}]
 
 
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/Sao_Paulo")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_from_utc")
 async def test_filters_go_to_the_query_and_stay_on_the_page(pages: Client, edge: Edge) -> None:
     edge.answer("/stage/events", listing(ROW, next="c2"))
     text = await text_of(pages, "/events?store=postgres&type=t&source=&from=2026-11-23T15:24&cursor=c1&other=1")

@@ -64,7 +64,7 @@ def _forms(text: str | list[str] | tuple[str, ...] | None) -> list[str]:
         ("pt-PT", "pt-BR"),
         ("en-GB,pt-BR;q=0.9", "en"),
         ("de,pt;q=0.5", "pt-BR"),
-        ("pt;q=0,en", "en"),
+        ("pt;q=0", "en"),
         ("de", "en"),
         ("", "en"),
         ("x" * 5000, "en"),

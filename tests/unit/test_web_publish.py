@@ -60,6 +60,12 @@ async def test_data_that_is_no_json_is_said_with_its_place_in_the_readers_langua
     assert "não é JSON: veja a linha 3, coluna 1" in await answer.get_data(as_text=True)
 
 
+async def test_a_fault_that_is_known_is_said_in_the_readers_language(pages: Client, edge: Edge) -> None:
+    edge.answer("/events", (422, {"status": 422, "errors": [{"pointer": "/type", "detail": "is required"}]}))
+    answer = await pages.post("/", form=FORM, headers={"accept-language": "pt"})
+    assert "<bdi>é obrigatório</bdi>" in await answer.get_data(as_text=True)
+
+
 @pytest.mark.parametrize("status", [503, 429, 500])
 async def test_a_gateway_that_cannot_leaves_the_same_event_to_send_again(
     pages: Client, edge: Edge, status: int
