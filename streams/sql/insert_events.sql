@@ -1,4 +1,5 @@
--- One statement a batch: %(rows)s is a JSON array, one object an event, no identity twice.
+-- One statement a batch: the parameter is a JSON array, one object an event, no identity twice.
+-- (Never name it here: psycopg2 fills in parameters in comments too.)
 -- Answers the identities that were new; the first content of an identity stays.
 insert into events (source, id, type, subject, "time", received_at, publisher, origin, content_hash, event)
 select

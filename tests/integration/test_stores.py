@@ -76,6 +76,24 @@ async def test_postgres_keeps_the_first_content(postgres: PostgresStore, source:
     assert (ids(second.new), ids(second.repeated), ids(second.conflicting)) == (["c"], ["b"], ["a"])
 
 
+@pytest.mark.parametrize("text", ["a\nb", "'; drop table events; --", "%(rows)s %s %%", "\\", "olá 🦀"])
+async def test_postgres_takes_any_text_as_data(postgres: PostgresStore, source: str, text: str) -> None:
+    event = {"specversion": "1.0", "id": "a", "source": source, "type": "test", "data": text}
+    body = json.dumps(event, indent=2, ensure_ascii=False).encode()
+    arrived = Arrival(body, "sqs", {}, first_seen=RECEIVED_AT)
+    for expected in (("new", "a"), ("repeated", "a")):
+        stored = await postgres.store([Delivery(parse(body), arrived)])
+        assert [(name, ids(getattr(stored, name))) for name in ("new", "repeated") if getattr(stored, name)] == [
+            (expected[0], [expected[1]])
+        ]
+
+
+@pytest.mark.parametrize("statement", sorted((Path("streams") / "sql").glob("*.sql")), ids=lambda path: path.stem)
+def test_no_parameter_stands_in_a_comment(statement: Path) -> None:
+    comments = [line for line in statement.read_text().splitlines() if line.lstrip().startswith("--")]
+    assert not [line for line in comments if "%(" in line]
+
+
 async def test_postgres_sorts_out_repeats_within_a_batch(postgres: PostgresStore, source: str) -> None:
     stored = await postgres.store([delivery(source, "a", 1), delivery(source, "a", 1), delivery(source, "a", 2)])
     assert (len(stored.new), len(stored.repeated), len(stored.conflicting)) == (1, 1, 1)
