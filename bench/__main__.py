@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from bench import report, rounds, workloads
+from bench import plot, report, rounds, workloads
 from bench.errors import BenchError
 from bench.workload import Durations, Record, Workload
 from pipeline.errors import MensageriaError
@@ -33,7 +33,9 @@ def main() -> int:
         return 2
     for workload, record in zip(chosen, records, strict=True):
         _tell(workload, record)
-    _say(f"written: {report.write(folder, workloads.ALL)}")
+    all_kept = report.all_kept(folder, workloads.ALL)
+    plot.write(folder / report.PLOT, all_kept)
+    _say(f"written: {report.write(folder, all_kept)}")
     return int(any(run.fault for record in records for run in record.runs))
 
 

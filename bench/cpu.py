@@ -17,6 +17,14 @@ def seconds(pid: int) -> float:
     return own + sum(seconds(child) for child in _children(pid))
 
 
+def waited_seconds(pid: int) -> float:
+    """How long the main thread of the process `pid` could have run and had no core: others had it.
+
+    Source: the kernel's scheduler statistics, sched-stats.rst. Raises FileNotFoundError where the process is gone.
+    """
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def pin(pid: int, cores: set[int]) -> None:
     """Let every thread of the process `pid` run on `cores` alone; those it starts later inherit it."""
     for thread in Path(f"/proc/{pid}/task").iterdir():

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from bench import gateway_capacity, gateway_rig
 from bench.errors import DoesNotCount
-from bench.gateway_capacity import BUSY, CPU, RATE
+from bench.gateway_capacity import BUSY, CPU, RATE, WAITED
 from bench.gateway_rig import NAIVE, OURS
 from bench.workload import Durations, Figure, MeasureCase, Record, Target, Workload
 
@@ -44,7 +44,7 @@ WORKLOAD = Workload(
     figures=(
         Figure("p50_ms", "p50, ms", 1),
         *(_P99, Figure("p999_ms", "p99.9, ms", 1), Figure("longest_ms", "longest, ms", 1)),
-        *(RATE, BUSY, CPU),
+        *(RATE, BUSY, WAITED, CPU),
     ),
     plotted=_P99,
     targets=(

@@ -7,13 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench import spread
+from bench.report import Records
 from bench.workload import Record, Workload
 
 _OURS, _OTHERS = "#0b6e4f", "#9aa5b1"
 _HEIGHT_OF_BAR, _HEIGHT_OF_FRAME, _WIDTH = 0.42, 1.1, 8.0
 
 
-def write(file: Path, records: list[tuple[Workload, Record]]) -> None:
+def write(file: Path, records: Records) -> None:
     """An SVG with one row of bars a workload: medians, with least and greatest. The same records give the same file."""
     heights = [_HEIGHT_OF_FRAME + _HEIGHT_OF_BAR * len(workload.cases) for workload, _ in records]
     with mpl.rc_context({"svg.hashsalt": "mensageria", "svg.fonttype": "none", "font.family": "sans-serif"}):

@@ -1,22 +1,20 @@
-"""docs/benchmarks.md and its plot, made from the kept records alone."""
+"""docs/benchmarks.md, made from the kept records alone."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from bench import plot, spread
+from bench import spread
 from bench.spread import Spread
 from bench.workload import Figure, Record, Target, Workload
 
 PLOT = "benchmarks.svg"
+Records = list[tuple[Workload, Record]]
 
 
-def write(folder: Path, workloads: dict[str, Workload]) -> Path:
-    """The page `folder`.md and `folder`/benchmarks.svg of all records in `folder`; the page's path."""
-    found = [(workload, kept(folder, name)) for name, workload in workloads.items()]
-    records = [(workload, record) for workload, record in found if record]
-    plot.write(folder / PLOT, records)
+def write(folder: Path, records: Records) -> Path:
+    """The page `folder`.md of all `records`; its path."""
     page = folder.with_suffix(".md")
     page.write_text("\n".join(_page(folder.name, records)) + "\n")
     return page
@@ -29,10 +27,12 @@ def keep(folder: Path, record: Record) -> None:
     _file(folder, record.workload).write_bytes(text + b"\n")
 
 
-def kept(folder: Path, workload: str) -> Record | None:
-    """The record of `workload` in `folder`, if there is one."""
-    file = _file(folder, workload)
-    return msgspec.json.decode(file.read_bytes(), type=Record) if file.exists() else None
+def all_kept(folder: Path, workloads: dict[str, Workload]) -> Records:
+    """The workloads that have a record in `folder`, each with it."""
+    files = [(workload, _file(folder, name)) for name, workload in workloads.items()]
+    return [
+        (workload, msgspec.json.decode(file.read_bytes(), type=Record)) for workload, file in files if file.exists()
+    ]
 
 
 def table(workload: Workload, record: Record) -> list[str]:
@@ -61,7 +61,7 @@ def verdict(target: Target, record: Record) -> str:
     return f"{asked}: {_cell(found, 3 if target.reference else target.figure.decimals)}, **{met}**"
 
 
-def _page(folder: str, records: list[tuple[Workload, Record]]) -> Iterator[str]:
+def _page(folder: str, records: Records) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
     yield "Made by `make bench` (bench/): every case in turn, round after round, on one machine in one run. A cell is"

@@ -17,11 +17,21 @@ _POLL_S = 0.02
 
 @dataclass(frozen=True)
 class _Mark:
-    """What was counted at one moment."""
+    """What was counted up to one moment."""
 
     at: float
     accepted: int
     cpu_s: dict[str, float]
+    waited_s: dict[str, float]
+
+    def since(self, earlier: "_Mark") -> "_Mark":
+        """What was counted between the two."""
+        return _Mark(
+            self.at - earlier.at,
+            self.accepted - earlier.accepted,
+            {name: seconds - earlier.cpu_s[name] for name, seconds in self.cpu_s.items()},
+            {name: seconds - earlier.waited_s[name] for name, seconds in self.waited_s.items()},
+        )
 
 
 class Generator:
@@ -53,7 +63,7 @@ class Generator:
             self._pace.end()
             await self._drain()
             self._close()
-        return self._outcome(before, after)
+        return self._outcome(after.since(before))
 
     def _connect(self, connection: Connection) -> None:
         connecting = asyncio.get_running_loop().create_connection(lambda: connection, self._plan.host, self._plan.port)
@@ -79,18 +89,20 @@ class Generator:
     def _mark(self) -> _Mark:
         watched = {**self._plan.watched, "load": os.getpid()}
         cpu_s = {name: cpu.seconds(pid) for name, pid in watched.items()}
-        return _Mark(time.perf_counter(), self._tally.accepted, cpu_s)
+        waited_s = {name: cpu.waited_seconds(pid) for name, pid in watched.items()}
+        return _Mark(time.perf_counter(), self._tally.accepted, cpu_s, waited_s)
 
-    def _outcome(self, before: _Mark, after: _Mark) -> Outcome:
+    def _outcome(self, measured: _Mark) -> Outcome:
         latencies_ms = sorted(latency * 1000 for latency in self._tally.latencies_s) or [float("nan")]
         return Outcome(
             sent=self._pace.sent,
             accepted=self._tally.accepted,
             refused=dict(self._tally.refused),
             unanswered=self._unanswered,
-            events=after.accepted - before.accepted,
-            seconds=after.at - before.at,
-            cpu_s={name: after.cpu_s[name] - before.cpu_s[name] for name in after.cpu_s},
+            events=measured.accepted,
+            seconds=measured.at,
+            cpu_s=measured.cpu_s,
+            waited_s=measured.waited_s,
             p50_ms=spread.percentile(latencies_ms, 50),
             p99_ms=spread.percentile(latencies_ms, 99),
             p999_ms=spread.percentile(latencies_ms, 99.9),
