@@ -29,6 +29,7 @@ class Supervisor:
         self._home = home
         self._say = say
         self._keepers = asyncio.TaskGroup()
+        self._keeping: list[asyncio.Task[None]] = []
         self._stages: list[tuple[Part, ...]] = []
         self._processes: dict[str, Process] = {}
 
@@ -37,6 +38,8 @@ class Supervisor:
         return self
 
     async def __aexit__(self, *error: Any) -> None:
+        for keeper in self._keeping:
+            keeper.cancel()
         try:
             await self._keepers.__aexit__(*error)
         finally:
@@ -64,7 +67,7 @@ class Supervisor:
         begun = time.monotonic()
         await self._start(part)
         self._say(f"{part.name}: ready in {time.monotonic() - begun:.1f} s")
-        self._keepers.create_task(self._keep(part))
+        self._keeping.append(self._keepers.create_task(self._keep(part)))
 
     async def _keep(self, part: Part) -> None:
         while True:
@@ -136,7 +139,7 @@ def _failure(part: Part, ended: "asyncio.Future[int]", ready: "asyncio.Future[No
     if ended.done():
         return f"ended before it was ready ({_status(ended.result())})"
     if not ready.done():
-        return f"was not ready in {part.deadline_s:.0f} s"
+        return f"was not ready in {part.deadline_s:g} s"
     error = ready.exception()
     return f"could not be laid out: {error!r}" if error else None
 

@@ -1,0 +1,22 @@
+"""What is read from the template beside CloudFormation."""
+
+from infra import template
+
+
+def test_the_table_is_what_create_table_takes() -> None:
+    table = template.table()
+    assert table["TableName"] == "events"
+    assert [key["AttributeName"] for key in table["KeySchema"]] == ["identity", "copy"]
+    assert "DeletionProtectionEnabled" not in table
+
+
+def test_cors_has_the_parameter_filled_in() -> None:
+    cors = template.cors({"WebOrigin": "http://127.0.0.1:8080"})
+    assert cors == {"AllowOrigins": ["http://127.0.0.1:8080"], "AllowMethods": ["GET"]}
+
+
+def test_short_forms_become_long_ones() -> None:
+    resources = template.load()["Resources"]
+    assert resources["SubscriptionB"]["Properties"]["TopicArn"] == {"Ref": "Topic"}
+    assert resources["SubscriptionB"]["Properties"]["Endpoint"] == {"Fn::GetAtt": "QueueB.Arn"}
+    assert resources["QueryApi"]["Properties"]["Tags"] == {"ms-custom-id": "mensageria"}
