@@ -20,7 +20,7 @@ _TRIED = ROOT / ".local" / "benchmarks"
 
 
 def main() -> int:
-    """The exit code: 1 where a run did not count, 2 where the benchmark can't run."""
+    """The exit code: 1 where a run did not count, 2 where the benchmark can't run, 130 where it was interrupted."""
     arguments = _arguments()
     folder = arguments.out or (_TRIED if arguments.quick else _KEPT)
     durations = _QUICK if arguments.quick else _FULL
@@ -28,6 +28,9 @@ def main() -> int:
         _require_linux()
         chosen = workloads.chosen(arguments.workloads)
         records = asyncio.run(_measure(chosen, arguments.runs, durations, folder))
+    except KeyboardInterrupt:
+        sys.stderr.write("bench: interrupted; what was measured whole is kept\n")
+        return 130
     except MensageriaError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2

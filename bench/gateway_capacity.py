@@ -16,16 +16,12 @@ WAITED = Figure("gateway_waited", "gateway kept waiting for its core, %", 1)
 
 def figures(outcome: Outcome, taken: Taken) -> dict[str, float]:
     """What every load on a gateway tells, by the figures' names."""
-    cost = {f"{name}_us": seconds * 1e6 / outcome.events for name, seconds in outcome.cpu_s.items()}
-    return cost | {
+    return outcome.latency_ms | {
+        **{f"{name}_us": seconds * 1e6 / outcome.events for name, seconds in outcome.cpu_s.items()},
         RATE.name: outcome.events / outcome.seconds,
         BUSY.name: 100 * outcome.cpu_s["gateway"] / outcome.seconds,
         WAITED.name: 100 * outcome.waited_s["gateway"] / outcome.seconds,
         "events_per_call": taken.sns_events / taken.sns_calls,
-        "p50_ms": outcome.p50_ms,
-        "p99_ms": outcome.p99_ms,
-        "p999_ms": outcome.p999_ms,
-        "longest_ms": outcome.longest_ms,
     }
 
 

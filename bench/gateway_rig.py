@@ -128,6 +128,8 @@ def require_all(outcome: Outcome, taken: Taken) -> None:
             f"of {outcome.sent} events {sum(outcome.refused.values())} were refused {outcome.refused}"
             f" and {outcome.unanswered} had no answer"
         )
+    if not outcome.events:
+        raise DoesNotCount(f"no event was accepted in the {outcome.seconds:.1f} s that were measured")
     for leg, events in (("SNS", taken.sns_events), ("Kafka", taken.kafka_events)):
         if events != outcome.accepted:
             raise DoesNotCount(f"{outcome.accepted} events were accepted, and {leg} has {events}")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench import cpu, events, spread
@@ -11,6 +12,7 @@ from bench.load.pace import ClosedLoop, OpenLoop
 from bench.load.plan import Outcome, Plan
 from bench.load.tally import Tally
 
+_PERCENTS = {"p50_ms": 50, "p99_ms": 99, "p999_ms": 99.9, "longest_ms": 100}
 _DRAIN_S = 20.0
 _POLL_S = 0.02
 
@@ -93,7 +95,6 @@ class Generator:
         return _Mark(time.perf_counter(), self._tally.accepted, cpu_s, waited_s)
 
     def _outcome(self, measured: _Mark) -> Outcome:
-        latencies_ms = sorted(latency * 1000 for latency in self._tally.latencies_s) or [float("nan")]
         return Outcome(
             sent=self._pace.sent,
             accepted=self._tally.accepted,
@@ -103,8 +104,12 @@ class Generator:
             seconds=measured.at,
             cpu_s=measured.cpu_s,
             waited_s=measured.waited_s,
-            p50_ms=spread.percentile(latencies_ms, 50),
-            p99_ms=spread.percentile(latencies_ms, 99),
-            p999_ms=spread.percentile(latencies_ms, 99.9),
-            longest_ms=latencies_ms[-1],
+            latency_ms=_summary(self._tally.latencies_s),
         )
+
+
+def _summary(latencies_s: Iterable[float]) -> dict[str, float]:
+    ordered = sorted(latencies_s)
+    if not ordered:
+        return {}
+    return {name: 1000 * spread.percentile(ordered, percent) for name, percent in _PERCENTS.items()}

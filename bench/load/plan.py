@@ -24,8 +24,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     `sent`, `refused` (by status) and `unanswered` count from the first request to the last
     answer; `accepted` too. What follows is of the measured seconds alone: `events` that were
     accepted, `seconds`, the `cpu_s` of each watched process and of the generator (`load`),
-    how long each of them waited for a core (`waited_s`), and the latencies from the moment
-    a request was due to its answer.
+    how long each of them waited for a core (`waited_s`), and the `latency_ms` from the moment
+    a request was due to its 202: `p50_ms`, `p99_ms`, `p999_ms`, `longest_ms`; empty where there was none.
     """
 
     sent: int
@@ -36,7 +36,4 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     cpu_s: dict[str, float]
     waited_s: dict[str, float]
-    p50_ms: float
-    p99_ms: float
-    p999_ms: float
-    longest_ms: float
+    latency_ms: dict[str, float]

@@ -50,20 +50,17 @@ async def recorded(made: Workload, count: int) -> Record:
     return await rounds.record(made, count, DURATIONS, earlier={}, command="python -m bench", say=lambda _: None)
 
 
-def outcome(accepted: int = 10, refused: dict[int, int] | None = None, unanswered: int = 0) -> Outcome:
+def outcome(accepted: int = 10, refused: dict[int, int] | None = None, unanswered: int = 0, events: int = 5) -> Outcome:
     return Outcome(
         sent=10,
         accepted=accepted,
         refused=refused or {},
         unanswered=unanswered,
-        events=5,
+        events=events,
         seconds=1,
         cpu_s={},
         waited_s={},
-        p50_ms=1,
-        p99_ms=1,
-        p999_ms=1,
-        longest_ms=1,
+        latency_ms={},
     )
 
 
@@ -79,6 +76,7 @@ def test_a_run_in_which_all_is_where_it_should_be_counts() -> None:
         (outcome(), Taken(10, 9, 11), "10 events were accepted, and Kafka has 11"),
         (outcome(accepted=9, refused={503: 1}), Taken(9, 9, 9), "1 were refused {503: 1}"),
         (outcome(accepted=9, unanswered=1), Taken(9, 9, 9), "1 had no answer"),
+        (outcome(events=0), Taken(10, 9, 10), "no event was accepted in the 1.0 s that were measured"),
     ],
 )
 def test_a_run_in_which_something_is_missing_does_not_count(told: Outcome, taken: Taken, why: str) -> None:
