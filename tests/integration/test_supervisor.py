@@ -178,6 +178,13 @@ async def test_kills_what_a_part_has_left(home: Home, supervisor: Supervisor, sa
     assert naming(left) == []
 
 
+def test_leaves_nothing_when_it_is_killed(home: Home) -> None:
+    """Also what ignores every signal but SIGKILL."""
+    driver = f"""
+import asyncio, pathlib
+from stack.home import Home
+from stack.supervisor import Supervisor
+from tests.integration.test_supervisor import STUBBORN, part
 async def main():
     home = Home(pathlib.Path({str(home.path)!r}))
     async with Supervisor(home, print) as supervisor:
