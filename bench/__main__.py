@@ -65,7 +65,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=5, help="of each case, in turn (default: 5)")
     parser.add_argument("--quick", action="store_true", help="short runs, to see that it works; kept in .local/")
     parser.add_argument("--out", type=Path, help="folder of the results; the page is beside it")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.runs < 1:
+        parser.error("--runs: give at least 1")
+    return arguments
 
 
 def _require_linux() -> None:

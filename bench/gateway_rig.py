@@ -123,7 +123,7 @@ class GatewayRig:
 
 def require_all(outcome: Outcome, taken: Taken) -> None:
     """Raise DoesNotCount unless every event sent was accepted and taken, by both legs, once."""
-    if outcome.refused or outcome.unanswered:
+    if outcome.accepted != outcome.sent:
         raise DoesNotCount(
             f"of {outcome.sent} events {sum(outcome.refused.values())} were refused {outcome.refused}"
             f" and {outcome.unanswered} had no answer"

@@ -72,6 +72,7 @@ class Generator:
         self._connecting.create_task(connecting)
 
     def _lost(self, connection: Connection) -> None:
+        self._pace.lost(connection)
         if not self._is_done:
             self._unanswered += connection.is_waiting
             self._connect(connection)

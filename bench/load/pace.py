@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterator
 
 from bench.load.connection import Connection
@@ -23,6 +24,9 @@ class ClosedLoop:
             self.sent += 1
             connection.send(next(self._requests), time.perf_counter())
 
+    def lost(self, connection: Connection) -> None:
+        """`connection` has ended; it is ready again once it is back."""
+
     def end(self) -> None:
         """No more requests."""
         self._ended = True
@@ -32,14 +36,15 @@ class OpenLoop:
     """Requests at `rate_per_s` from the first ready connection on, whatever is answered.
 
     One that is due while no connection is free goes out late and stays due when it was:
-    its latency counts from then (no coordinated omission, as wrk2 does).
+    its latency counts from then (no coordinated omission, as wrk2 does). The connections take
+    turns, so that none is idle for as long as servers allow.
     """
 
     def __init__(self, requests: Iterator[bytes], rate_per_s: float) -> None:
         self.sent = 0
         self._requests = requests
         self._interval_s = 1 / rate_per_s
-        self._free: list[Connection] = []
+        self._free: deque[Connection] = deque()
         self._next_due: float | None = None
         self._last_due = float("inf")
 
@@ -51,6 +56,11 @@ class OpenLoop:
             self._tick()
         else:
             self._send_due()
+
+    def lost(self, connection: Connection) -> None:
+        """`connection` has ended; it is ready again once it is back."""
+        if connection in self._free:
+            self._free.remove(connection)
 
     def end(self) -> None:
         """No requests that are due later than now; what is late is still sent."""
@@ -66,4 +76,4 @@ class OpenLoop:
         while self._free and self._next_due is not None and self._next_due <= now:
             due_at, self._next_due = self._next_due, self._next_due + self._interval_s
             self.sent += 1
-            self._free.pop().send(next(self._requests), due_at)
+            self._free.popleft().send(next(self._requests), due_at)

@@ -10,6 +10,7 @@ import pytest
 
 from bench.load.connection import Connection
 from bench.load.generator import Generator
+from bench.load.pace import OpenLoop
 from bench.load.plan import Outcome, Plan
 
 Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
@@ -17,9 +18,14 @@ ACCEPTED = b"HTTP/1.1 202 \r\ncontent-length: 2\r\n\r\n{}"
 
 
 class Nowhere(asyncio.Transport):
-    """A transport whose bytes go nowhere."""
+    """A transport whose bytes go nowhere; it tells that there were some."""
 
-    def write(self, data: object) -> None: ...
+    def __init__(self, written: asyncio.Event) -> None:
+        super().__init__()
+        self._written = written
+
+    def write(self, data: object) -> None:
+        self._written.set()
 
 
 @asynccontextmanager
@@ -108,6 +114,46 @@ async def test_an_open_loop_keeps_its_rate() -> None:
     assert outcome.sent == outcome.accepted == pytest.approx(50, abs=15)
 
 
+async def test_a_connection_that_the_server_closes_while_it_is_free_gets_no_event() -> None:
+    async def accept_and_close(_: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(ACCEPTED)
+        writer.close()
+
+    outcome = await load(accept_and_close, connections=2, rate_per_s=100)
+    assert outcome.sent == outcome.accepted > 10
+
+
+async def test_an_open_loop_leaves_out_a_connection_that_was_lost() -> None:
+    pace = OpenLoop(iter([b"1", b"2"]), rate_per_s=50)
+    sent = asyncio.Event()
+    first, second = (Connection(lambda _: None, lambda *_: None, lambda _: None) for _ in range(2))
+    for connection in (first, second):
+        connection.connection_made(Nowhere(sent))
+    pace.ready(first)
+    first.data_received(ACCEPTED)
+    pace.ready(first)
+    pace.lost(first)
+    sent.clear()
+    pace.ready(second)
+    async with asyncio.timeout(5):
+        await sent.wait()
+    pace.end()
+    assert second.is_waiting
+    assert not first.is_waiting
+
+
+async def test_connections_take_turns() -> None:
+    ports: list[int] = []
+
+    async def accept(_: bytes, writer: asyncio.StreamWriter) -> None:
+        ports.append(writer.get_extra_info("peername")[1])
+        writer.write(ACCEPTED)
+
+    await load(accept, connections=4, rate_per_s=100)
+    assert min(ports.count(port) for port in set(ports)) > len(ports) / 8
+    assert len(set(ports)) == 4
+
+
 async def test_a_stall_counts_for_every_event_that_was_due_in_it() -> None:
     """Coordinated omission: without it, only the one event under way would be slow."""
     answered = 0
@@ -129,7 +175,7 @@ def test_an_answer_may_come_in_any_pieces() -> None:
     connection = Connection(
         ready=lambda _: None, answered=lambda status, due_at: answered.append((status, due_at)), lost=lambda _: None
     )
-    connection.connection_made(Nowhere())
+    connection.connection_made(Nowhere(asyncio.Event()))
     for due_at in (1.0, 2.0):
         connection.send(b"", due_at)
         for byte in ACCEPTED[:-1]:
