@@ -1,14 +1,17 @@
 """`python -m gateway`: service A on uvicorn."""
 
+import asyncio
 import ipaddress
 import signal
+import socket
 import sys
 from types import FrameType
 
 import structlog
 import uvicorn
+from quart import Quart
 
-from gateway.app import READINESS, create_app
+from gateway.app import ACCESS, READINESS, create_app
 from gateway.http_protocol import BoundedHttpProtocol
 from gateway.readiness import Readiness
 from pipeline import logs
@@ -21,30 +24,46 @@ _log = structlog.get_logger("gateway")
 
 
 class GatewayServer(uvicorn.Server):
-    """A server whose app says that it isn't ready from the moment it is told to stop."""
+    """A server whose app says that it isn't ready from the moment it is told to stop, and serves on for `drain_s`."""
 
-    def __init__(self, config: uvicorn.Config, readiness: Readiness) -> None:
+    def __init__(self, config: uvicorn.Config, readiness: Readiness, drain_s: float) -> None:
         super().__init__(config)
         self._readiness = readiness
+        self._drain_s = drain_s
+        self._loop: asyncio.AbstractEventLoop
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal."""
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """A signal to stop."""
+        """A signal to stop; a second one stops at once."""
+        is_first = not self._readiness.is_stopping
         self._readiness.stop()
-        super().handle_exit(sig, frame)
+        if is_first and self._drain_s:
+            later = (self._drain_s, super().handle_exit, sig, frame)
+            self._loop.call_soon_threadsafe(self._loop.call_later, *later)
+        else:
+            super().handle_exit(sig, frame)
 
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT; requests in flight are finished first."""
     try:
         settings = read(GatewaySettings)
-        require_loopback(settings.host)
+        if not settings.keys_file:
+            require_loopback(settings.host)
+        app = create_app(settings)
     except SettingsError as error:
         sys.exit(f"gateway: {error}")
     # uvicorn raises the signal again once it has stopped: the process ends in order, with 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logs.configure("gateway", settings.log)
-    _log.warning("no keys: anyone on this machine can publish", host=settings.host, port=settings.port)
-    _serve(settings)
+    if not settings.keys_file:
+        _log.warning("no keys: anyone on this machine can publish", host=settings.host, port=settings.port)
+    signal.signal(signal.SIGHUP, lambda *_: app.extensions[ACCESS].reload())
+    _serve(app, settings)
 
 
 def require_loopback(host: str) -> None:
@@ -56,12 +75,11 @@ def require_loopback(host: str) -> None:
     if not is_loopback:
         raise SettingsError(
             f"MENSAGERIA_GATEWAY_HOST is {host!r}, and without keys the gateway listens on a loopback address only: "
-            "set it to 127.0.0.1"
+            "set it to 127.0.0.1, or name a file of keys in MENSAGERIA_GATEWAY_KEYS_FILE"
         )
 
 
-def _serve(settings: GatewaySettings) -> None:
-    app = create_app(settings)
+def _serve(app: Quart, settings: GatewaySettings) -> None:
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -77,7 +95,7 @@ def _serve(settings: GatewaySettings) -> None:
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.stop_timeout_s,
     )
-    server = GatewayServer(config, app.extensions[READINESS])
+    server = GatewayServer(config, app.extensions[READINESS], settings.drain_s)
     server.run()
     if not server.started:
         sys.exit(1)

@@ -1,7 +1,7 @@
 """What the gateway answers to `POST /events`: an acceptance, or a problem that says what to do next."""
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -10,19 +10,31 @@ from gateway.fan_out import Outcome
 from gateway.formats import ACCEPTED
 from gateway.publication import Publication
 from pipeline import problems
-from pipeline.errors import InvalidBatch, InvalidEvent, MalformedEvent, MensageriaError, TooLarge, UnsupportedMediaType
+from pipeline.errors import (
+    BodyTooSlow,
+    InvalidBatch,
+    InvalidEvent,
+    KeyRevoked,
+    MalformedEvent,
+    MensageriaError,
+    NoKey,
+    RateLimited,
+    TooLarge,
+    TryLater,
+    UnsupportedMediaType,
+)
 
-RETRY_AFTER_S = 1
+_CLOSE = {"connection": "close"}
+"""Where the body was not read to its end: the rest would come to no end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """An HTTP answer; `reason` is the label of events_rejected_total, None for an acceptance."""
 
     status: int
     content: dict[str, Any]
     media_type: str = problems.MEDIA_TYPE
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
     reason: str | None = None
 
     @property
@@ -43,16 +55,18 @@ def acceptance(content: dict[str, Any]) -> Answer:
 
 def unavailable(publication: Publication, outcome: Outcome) -> Answer:
     """503 for one event that a leg doesn't have."""
-    return _unavailable(**_told(publication, outcome))
+    return _unavailable(outcome.retry_after_s, **_told(publication, outcome))
 
 
 def batch_unavailable(published: Iterable[tuple[Publication, Outcome]]) -> Answer:
     """503 for a batch with an event that a leg doesn't have."""
-    return _unavailable(events=[_told(publication, outcome) for publication, outcome in published])
+    published = list(published)
+    wait_s = max(outcome.retry_after_s for _, outcome in published)
+    return _unavailable(wait_s, events=[_told(publication, outcome) for publication, outcome in published])
 
 
 def refusal(error: MensageriaError) -> Answer:
-    """The 4xx of an error that the sender can mend. Raises `error` where it is none of these."""
+    """The 4xx or 503 of an error that the sender can mend or wait for. Raises `error` where it is none of these."""
     match error:
         case MalformedEvent():
             return _problem(400, "malformed", str(error))
@@ -65,6 +79,38 @@ def refusal(error: MensageriaError) -> Answer:
             return _problem(415, "media_type", f"{error}; `accepted` lists what does", accepted=ACCEPTED)
         case InvalidBatch():
             return _batch_refusal(error)
+    return _refused_unread(error)
+
+
+def endless_body(error: TooLarge) -> Answer:
+    """413 for a body that was not read to its end: the connection closes."""
+    return msgspec.structs.replace(refusal(error), headers=_CLOSE)
+
+
+def wrong_method() -> Answer:
+    """405 at /events."""
+    detail = "this address takes events by POST: queries go to the query API"
+    return _problem(405, "method", detail, headers={"allow": "POST"})
+
+
+def fault() -> Answer:
+    """500."""
+    detail = "a fault of the gateway, which its log describes: sending again with the same id is safe"
+    return _problem(500, "internal", detail, headers=_CLOSE)
+
+
+def _refused_unread(error: MensageriaError) -> Answer:
+    match error:
+        case NoKey():
+            return _problem(401, "no_key", str(error), headers={"www-authenticate": "Bearer", **_CLOSE})
+        case KeyRevoked():
+            return _problem(403, "key_revoked", str(error), headers=_CLOSE)
+        case BodyTooSlow():
+            return _problem(408, "timeout", str(error), headers=_CLOSE)
+        case RateLimited():
+            return _problem(429, "rate", str(error), headers=_retry_after(error.retry_after_s))
+        case TryLater():
+            return _problem(503, "overloaded", str(error), headers=_retry_after(error.retry_after_s))
     raise error
 
 
@@ -83,19 +129,28 @@ def _faults(error: MensageriaError, **index: int) -> list[dict[str, Any]]:
 
 
 def _told(publication: Publication, outcome: Outcome) -> dict[str, Any]:
-    event = publication.event
-    received_at = dict(publication.metadata)["received_at"]
-    return {"id": event.id, "source": event.source, "type": event.type, "received_at": received_at, "legs": outcome}
+    return {
+        "id": publication.id,
+        "source": publication.source,
+        "type": publication.type,
+        "received_at": publication.received_at,
+        "legs": outcome.legs,
+    }
 
 
-def _unavailable(**members: Any) -> Answer:
+def _unavailable(wait_s: float, **members: Any) -> Answer:
     detail = (
         "not accepted: a leg did not acknowledge in time. Send it again with the same id and source "
         "(or Idempotency-Key): whatever was stored already is stored once"
     )
-    content = problems.problem(503, "unavailable", detail, **members)
-    return Answer(503, content, headers={"retry-after": str(RETRY_AFTER_S)}, reason="unavailable")
+    return _problem(503, "unavailable", detail, headers=_retry_after(wait_s), **members)
 
 
-def _problem(status: int, reason: str, detail: str, **members: Any) -> Answer:
-    return Answer(status, problems.problem(status, reason.replace("_", "-"), detail, **members), reason=reason)
+def _retry_after(wait_s: float) -> dict[str, str]:
+    """Whole seconds (RFC 9110, section 10.2.3), and never 0."""
+    return {"retry-after": str(max(1, math.ceil(wait_s)))}
+
+
+def _problem(status: int, reason: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> Answer:
+    content = problems.problem(status, reason.replace("_", "-"), detail, **members)
+    return Answer(status, content, headers=headers or {}, reason=reason)

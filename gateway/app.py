@@ -1,4 +1,4 @@
-"""The gateway's Quart app."""
+"""The gateway's app: Quart, with a plain ASGI function before it that takes the events."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -7,43 +7,54 @@ from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from gateway import pages
+from gateway.access import Access
 from gateway.answers import Answer
-from gateway.edge import MAX_REQUEST_BYTES, Edge
+from gateway.edge import Edge
 from gateway.fan_out import FanOut
+from gateway.front import Front
 from gateway.kafka_leg import KafkaLeg
 from gateway.readiness import Readiness
+from gateway.room import Room
 from gateway.sns_leg import SnsLeg
 from pipeline import problems
+from pipeline.event import no_rules
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import GatewaySettings
 
 READINESS = "gateway.readiness"
 """Key in `app.extensions`: what runs the app tells it when the process is about to stop."""
 
-_BODY_TIMEOUT_S = 30
+ACCESS = "gateway.access"
+"""Key in `app.extensions`: what runs the app has it read the keys again."""
+
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
 _ADVICE = {
     404: "nothing is at this address: events go to POST /events",
     405: "this address doesn't know the method: `Allow` names those it does",
-    408: "the body did not arrive in time: send the request again",
-    500: "a fault of the gateway, which its log describes: sending again with the same id is safe",
+    500: "a fault of the gateway, which its log describes",
 }
 
 
 def create_app(settings: GatewaySettings) -> Quart:
-    """The app; it connects to the legs when it is served, and in the background."""
+    """The app; it connects to the legs when it is served, and in the background.
+
+    Raises SettingsError where a file that the settings name won't do.
+    """
     metrics = GatewayMetrics()
     legs = (SnsLeg(settings.topic_arn, settings.leg_timeout_s), KafkaLeg(settings.kafka, settings.leg_timeout_s))
     fan_out = FanOut(legs, settings.leg_timeout_s, metrics)
     readiness = Readiness(fan_out)
+    access = Access(settings)
 
     app = Quart(__name__, static_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=MAX_REQUEST_BYTES, BODY_TIMEOUT=_BODY_TIMEOUT_S)
     app.extensions[READINESS] = readiness
-    app.register_blueprint(pages.events(Edge(fan_out, settings.source, metrics)))
+    app.extensions[ACCESS] = access
     app.register_blueprint(pages.operations(readiness, metrics))
     app.register_error_handler(HTTPException, _http_problem)
     _measure(app, metrics)
+    edge = Edge(fan_out, access, settings.source, no_rules, metrics)
+    room = Room(settings.max_events, settings.max_bytes)
+    app.asgi_app = Front(app.asgi_app, edge, access, room, metrics)  # type: ignore[method-assign]
 
     @app.while_serving
     async def connected() -> AsyncGenerator[None, None]:
@@ -58,15 +69,10 @@ async def _http_problem(error: HTTPException) -> Response:
     kind = error.name.lower().replace(" ", "-")
     content = problems.problem(status, kind, _ADVICE.get(status, error.description or ""))
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
-    if status == 408:
-        headers["connection"] = "close"  # the rest of the body would be read to no end
     return pages.response(Answer(status, content, headers=headers))
 
 
 def _measure(app: Quart, metrics: GatewayMetrics) -> None:
-    for status in ("202", "400", "413", "415", "422", "500", "503"):
-        metrics.request_seconds.labels("POST", "/events", status)
-
     @app.before_request
     async def start() -> None:
         g.started = time.perf_counter()

@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.inbound import Inbound
 from pipeline.errors import Fault, InvalidEvent
-from pipeline.event import Event, parse, parse_json, pointer
+from pipeline.event import Event, Rules, no_rules, parse, parse_json, pointer
 
 _PREFIX = b"ce-"
 _JSON = re.compile(r"(application|text)/json\Z|[^/]+/[^/]+\+json\Z")
@@ -27,8 +27,8 @@ def has_attributes(inbound: Inbound) -> bool:
     return any(name.startswith(_PREFIX) for name, _ in inbound.headers)
 
 
-def read(inbound: Inbound) -> Event:
-    """The event of the request's ce-* headers and body.
+def read(inbound: Inbound, rules: Rules = no_rules) -> Event:
+    """The event of the request's ce-* headers and body, held to `rules` as well.
 
     JSON travels as the same bytes, UTF-8 text as a string, all else in base64. Raises
     UnsupportedMediaType, MalformedEvent, and InvalidEvent with every fault.
@@ -37,7 +37,7 @@ def read(inbound: Inbound) -> Event:
     if (content_type := inbound.header(b"content-type")) is not None:
         attributes["datacontenttype"] = content_type
     try:
-        event = parse(msgspec.json.encode(attributes | _payload(inbound)))
+        event = parse(msgspec.json.encode(attributes | _payload(inbound)), rules)
     except InvalidEvent as error:
         raise InvalidEvent(faults + error.faults) from None
     if faults:

@@ -2,19 +2,26 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from typing import Literal, Protocol, Self
+from contextlib import AsyncExitStack, suppress
+from typing import Literal, NamedTuple, Protocol, Self
 
+from gateway.breaker import Breaker
 from gateway.publication import Publication
 from pipeline.errors import LegUnavailable
 from pipeline.metrics import GatewayMetrics
 
-Outcome = dict[str, Literal["stored", "failed"]]
+Legs = dict[str, Literal["stored", "failed", "not_tried"]]
 """What each leg, by name, did with an event."""
 
 _CHECK_TIMEOUT_S = 1.0
-_FLUSH_TIMEOUT_S = 1.0
-"""Requests have ended when the legs are closed: only those of vanished clients are left."""
+_PROBE_WAIT_S = 1.0
+
+
+class Outcome(NamedTuple):
+    """What became of an event; `retry_after_s` is 0 where it is in every leg."""
+
+    legs: Legs
+    retry_after_s: float = 0.0
 
 
 class Leg(Protocol):
@@ -26,8 +33,8 @@ class Leg(Protocol):
 
     async def __aexit__(self, *error: object) -> None: ...
 
-    async def publish(self, publication: Publication) -> None:
-        """Return once the leg has it; raises LegUnavailable. The caller sets the deadline by cancelling."""
+    def publish(self, publication: Publication) -> asyncio.Future[None]:
+        """Ends once the leg has it, or with LegUnavailable. It is cancelled at the deadline."""
 
     async def check(self) -> None:
         """Raises LegUnavailable where the leg can't be reached or its topic is missing."""
@@ -38,9 +45,10 @@ class FanOut:
 
     def __init__(self, legs: Sequence[Leg], timeout_s: float, metrics: GatewayMetrics) -> None:
         self._legs = legs
+        self._breakers = [Breaker() for _ in legs]
         self._timeout_s = timeout_s
         self._metrics = metrics
-        self._under_way: set[asyncio.Task[Outcome]] = set()
+        self._stored = Outcome({leg.name: "stored" for leg in legs})
         self._open_legs = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -49,39 +57,54 @@ class FanOut:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=_FLUSH_TIMEOUT_S)
         await self._open_legs.aclose()
 
     async def publish(self, publication: Publication) -> Outcome:
         """What each leg did with the publication, after at most the legs' deadline.
 
-        Once begun it ends, though its caller is cancelled: a client that goes away
-        should not leave an event in one leg alone.
+        Where a leg is known to be out, none is tried: the event would be in the other one alone.
         """
-        task = asyncio.create_task(self._through_all(publication))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(task)
+        if refused := self._refused():
+            return refused
+        begun = [breaker.begin() for breaker in self._breakers]
+        sent = [leg.publish(publication) for leg in self._legs]
+        await self._ended(sent)
+        return self._outcome(sent, begun)
 
     async def check(self) -> dict[str, str | None]:
         """For each leg why it can't take events now, or None where it can."""
         checks = await asyncio.gather(*(self._check(leg) for leg in self._legs))
         return {leg.name: fault for leg, fault in zip(self._legs, checks, strict=True)}
 
-    async def _through_all(self, publication: Publication) -> Outcome:
-        stored = await asyncio.gather(*(self._through(leg, publication) for leg in self._legs))
-        return {leg.name: "stored" if ok else "failed" for leg, ok in zip(self._legs, stored, strict=True)}
+    def _refused(self) -> Outcome | None:
+        waits = [breaker.retry_after_s() for breaker in self._breakers]
+        if not any(waits):
+            return None
+        legs: Legs = {leg.name: "failed" if wait else "not_tried" for leg, wait in zip(self._legs, waits, strict=True)}
+        return Outcome(legs, min(max(waits), _PROBE_WAIT_S))
 
-    async def _through(self, leg: Leg, publication: Publication) -> bool:
+    async def _ended(self, sent: list[asyncio.Future[None]]) -> None:
+        """Wait for all of them; what has no end at the deadline is cancelled."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                await leg.publish(publication)
-        except (LegUnavailable, TimeoutError):
-            self._metrics.published[leg.name, "failed"].inc()
-            return False
-        self._metrics.published[leg.name, "stored"].inc()
-        return True
+                for each in sent:
+                    with suppress(LegUnavailable):  # _outcome tells it
+                        await each
+        except TimeoutError:
+            for each in sent:
+                each.cancel()
+
+    def _outcome(self, sent: list[asyncio.Future[None]], begun: list[float]) -> Outcome:
+        legs: Legs = {}
+        for leg, breaker, each, since in zip(self._legs, self._breakers, sent, begun, strict=True):
+            ok = not each.cancelled() and each.exception() is None
+            legs[leg.name] = "stored" if ok else "failed"
+            self._metrics.published[leg.name, legs[leg.name]].inc()
+            if ok:
+                breaker.succeeded()
+            else:
+                breaker.failed(since)
+        return Outcome(legs, 0.0 if legs == self._stored.legs else _PROBE_WAIT_S)
 
     async def _check(self, leg: Leg) -> str | None:
         try:

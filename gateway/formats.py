@@ -16,7 +16,7 @@ from pipeline.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
-from pipeline.event import STRUCTURED, Event, parse
+from pipeline.event import MAX_EVENT_BYTES, STRUCTURED, Event, Rules, no_rules, parse
 
 BATCH = "application/cloudevents-batch+json"
 SIMPLE = "application/json"
@@ -26,31 +26,36 @@ MAX_BATCH_EVENTS = 500
 _raw_events = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def read(inbound: Inbound, source: str) -> Event | list[Event]:
-    """The event of a request, or the events of a batch in their order.
+def read(inbound: Inbound, source: str, rules: Rules = no_rules) -> Event | list[Event]:
+    """The event of a request, or the events of a batch in their order, each held to `rules` as well.
 
     `source` is for an event of the simple form that has none. Raises UnsupportedMediaType,
     MalformedEvent, InvalidEvent with every fault, TooLarge, and InvalidBatch.
     """
     inbound.require_no_encoding()
     media_type = inbound.media_type()
-    if media_type == STRUCTURED:
-        inbound.require_utf8()
-        return parse(inbound.body)
     if media_type == BATCH:
         inbound.require_utf8()
-        return _batch(inbound.body)
+        return _batch(inbound.body, rules)
+    if len(inbound.body) > MAX_EVENT_BYTES:
+        raise TooLarge(
+            f"the body has {len(inbound.body)} bytes, and an event at most {MAX_EVENT_BYTES}: "
+            "keep large data elsewhere and send a reference"
+        )
+    if media_type == STRUCTURED:
+        inbound.require_utf8()
+        return parse(inbound.body, rules)
     if media_type.startswith("application/cloudevents"):
         raise _unsupported(inbound)
     if binary.has_attributes(inbound):
-        return binary.read(inbound)
+        return binary.read(inbound, rules)
     if media_type == SIMPLE:
         inbound.require_utf8()
-        return simple.read(inbound, source)
+        return simple.read(inbound, source, rules)
     raise _unsupported(inbound)
 
 
-def _batch(body: bytes) -> list[Event]:
+def _batch(body: bytes, rules: Rules) -> list[Event]:
     try:
         raw_events = _raw_events.decode(body)
     except msgspec.ValidationError:
@@ -61,15 +66,15 @@ def _batch(body: bytes) -> list[Event]:
         raise MalformedEvent("an empty batch: send at least one event")
     if len(raw_events) > MAX_BATCH_EVENTS:
         raise TooLarge(f"a batch of {len(raw_events)} events: send at most {MAX_BATCH_EVENTS}")
-    return _each(raw_events)
+    return _each(raw_events, rules)
 
 
-def _each(raw_events: list[msgspec.Raw]) -> list[Event]:
+def _each(raw_events: list[msgspec.Raw], rules: Rules) -> list[Event]:
     events: list[Event] = []
     errors: dict[int, MensageriaError] = {}
     for index, raw in enumerate(raw_events):
         try:
-            events.append(parse(bytes(raw)))
+            events.append(parse(bytes(raw), rules))
         except (MalformedEvent, InvalidEvent) as error:
             errors[index] = error
     if errors:

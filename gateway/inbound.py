@@ -1,20 +1,20 @@
 """One `POST /events` as it came, whatever server or framework received it."""
 
-from dataclasses import dataclass
+import msgspec
 
 from pipeline.errors import UnsupportedMediaType
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
-    """The headers as ASGI gives them (names in lower case) and the whole body."""
+class Inbound(msgspec.Struct, frozen=True):
+    """The headers as ASGI gives them (names in lower case), the whole body, and the name of the key."""
 
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    publisher: str | None = None
 
     def header(self, name: bytes) -> str | None:
         """The first value of the header `name`, or None where there is none."""
-        return next((decoded(value) for key, value in self.headers if key == name), None)
+        return first(self.headers, name)
 
     def media_type(self) -> str:
         """The content type without its parameters, in lower case; "" where none was sent."""
@@ -37,6 +37,14 @@ class Inbound:
         """Raise UnsupportedMediaType where the body is compressed."""
         if (encoding := self.header(b"content-encoding") or "identity").lower() != "identity":
             raise UnsupportedMediaType(f"the content encoding {encoding!r} is not supported: send the body as it is")
+
+
+def first(headers: list[tuple[bytes, bytes]], name: bytes) -> str | None:
+    """The first value of the header `name` (in lower case), or None where there is none."""
+    for key, value in headers:
+        if key == name:
+            return decoded(value)
+    return None
 
 
 def decoded(value: bytes) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import stamina
 import structlog
@@ -27,14 +27,10 @@ Call = Callable[[list[Publication]], Awaitable[set[int]]]
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     publication: Publication
     acknowledged: asyncio.Future[None]
-    since: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.since = self.acknowledged.get_loop().time()
+    since: float
 
 
 class MicroBatches:
@@ -51,29 +47,32 @@ class MicroBatches:
         self._waiting: deque[_Entry] = deque()
         self._waiting_bytes = 0
         self._calls: set[asyncio.Task[None]] = set()
-        self._wake_up: asyncio.Handle | None = None
+        self._look: asyncio.Handle | None = None
+        self._wake_up: asyncio.TimerHandle | None = None
 
-    async def publish(self, publication: Publication) -> None:
-        """Return once `publication` is acknowledged; raises LegUnavailable. May be cancelled at any time."""
+    def publish(self, publication: Publication) -> asyncio.Future[None]:
+        """Ends once `publication` is acknowledged, or with LegUnavailable. May be cancelled at any time."""
         loop = asyncio.get_running_loop()
-        entry = _Entry(publication, loop.create_future())
+        entry = _Entry(publication, loop.create_future(), loop.time())
         self._waiting.append(entry)
         self._waiting_bytes += publication.size_bytes
-        # At the end of this turn of the loop: what arrives in the same turn goes together.
-        loop.call_soon(self._send_due)
-        await entry.acknowledged
+        if not self._look:
+            # At the end of this turn of the loop: what arrives in the same turn goes together.
+            self._look = loop.call_soon(self._send_due)
+        return entry.acknowledged
 
     async def aclose(self) -> None:
         """End the calls under way; nobody waits for them any more."""
-        if self._wake_up:
-            self._wake_up.cancel()
+        for handle in filter(None, (self._look, self._wake_up)):
+            handle.cancel()
         while self._waiting:
-            self._waiting.popleft().acknowledged.cancel()
+            _fail([self._waiting.popleft()], "closed")
         for call in self._calls:
             call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)
 
     def _send_due(self) -> None:
+        self._look = None
         while self._is_due():
             if batch := self._take_batch():
                 call = asyncio.create_task(self._deliver(batch))
@@ -95,11 +94,12 @@ class MicroBatches:
         return asyncio.get_running_loop().time() - self._waiting[0].since >= LINGER_S
 
     def _wake_up_later(self) -> None:
-        if self._wake_up:
-            self._wake_up.cancel()
-            self._wake_up = None
-        if self._waiting and len(self._calls) < MAX_CALLS:
-            self._wake_up = asyncio.get_running_loop().call_at(self._waiting[0].since + LINGER_S, self._send_due)
+        if self._waiting and not self._wake_up and len(self._calls) < MAX_CALLS:
+            self._wake_up = asyncio.get_running_loop().call_at(self._waiting[0].since + LINGER_S, self._woken)
+
+    def _woken(self) -> None:
+        self._wake_up = None
+        self._send_due()
 
     def _take_batch(self) -> list[_Entry]:
         batch: list[_Entry] = []
@@ -119,8 +119,7 @@ class MicroBatches:
         except TimeoutError:
             _log.warning("sns did not acknowledge in time", batch_events=len(batch))
         finally:
-            for entry in _unacknowledged(batch):
-                entry.acknowledged.set_exception(LegUnavailable("sns", "no acknowledgement in time"))
+            _fail(batch, "no acknowledgement in time")
 
     async def _until_acknowledged(self, batch: list[_Entry]) -> None:
         async for attempt in stamina.retry_context(
@@ -138,6 +137,11 @@ class MicroBatches:
                 entries[index].acknowledged.set_result(None)
         if missing := len(entries) - len(acknowledged):
             raise LegUnavailable("sns", f"{missing} of {len(entries)} entries failed")
+
+
+def _fail(batch: list[_Entry], detail: str) -> None:
+    for entry in _unacknowledged(batch):
+        entry.acknowledged.set_exception(LegUnavailable("sns", detail))
 
 
 def _unacknowledged(batch: list[_Entry]) -> list[_Entry]:

@@ -1,29 +1,11 @@
-"""The resources of the Quart app: events, and what operators ask for."""
+"""The resources of the Quart app: what operators ask for."""
 
-from quart import Blueprint, Response, request
-from werkzeug.exceptions import RequestEntityTooLarge
+from quart import Blueprint, Response
 
-from gateway.answers import RETRY_AFTER_S, Answer
-from gateway.edge import Edge
-from gateway.inbound import Inbound
+from gateway.answers import Answer
 from gateway.readiness import Readiness
 from pipeline import metrics, problems
 from pipeline.metrics import GatewayMetrics
-
-
-def events(edge: Edge) -> Blueprint:
-    """`POST /events`."""
-    blueprint = Blueprint("events", __name__)
-
-    @blueprint.post("/events")
-    async def publish() -> Response:
-        try:
-            body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
-        except RequestEntityTooLarge:
-            return response(edge.refuse_body())
-        return response(await edge.accept(Inbound(list(request.scope["headers"]), body)))
-
-    return blueprint
 
 
 def operations(readiness: Readiness, gateway_metrics: GatewayMetrics) -> Blueprint:
@@ -58,4 +40,4 @@ def response(answer: Answer) -> Response:
 
 def _not_ready(detail: str, **members: dict[str, str]) -> Answer:
     content = problems.problem(503, "not-ready", detail, **members)
-    return Answer(503, content, headers={"retry-after": str(RETRY_AFTER_S)})
+    return Answer(503, content, headers={"retry-after": "1"})

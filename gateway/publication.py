@@ -1,41 +1,51 @@
 """An event on its way out, with what travels beside it."""
 
-from dataclasses import dataclass
+import msgspec
 
 from pipeline.errors import TooLarge
 from pipeline.event import MAX_EVENT_BYTES, Event
 
 _TYPE_BYTES = len("String")
 
+Metadata = tuple[tuple[str, str], ...]
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """An event, the metadata that both legs carry, and the bytes that SNS counts for it.
 
-    `metadata` is at most 10 names: AWS drops a raw message with more attributes.
+class Publication(msgspec.Struct, frozen=True, gc=False):
+    """What both legs send for an event, and the bytes that SNS counts for it.
+
+    `key` is the Kafka key. `metadata` is at most 10 names: AWS drops a raw message with more
+    attributes. The parsed event is let go: it is many times the size of its bytes.
     """
 
-    event: Event
-    metadata: tuple[tuple[str, str], ...]
+    id: str
+    source: str
+    type: str
+    key: bytes
+    body: bytes
+    metadata: Metadata
+    received_at: str
     size_bytes: int
 
 
-def of(event: Event, received_at: str, traceparent: str) -> Publication:
+def of(event: Event, received_at: str, traceparent: str, publisher: str | None = None) -> Publication:
     """The publication of `event`.
 
     Raises TooLarge where the event and its metadata are over SNS' 262,144 bytes.
     """
-    metadata = (
+    metadata: Metadata = (
         ("type", event.type),
         ("source", event.source),
         ("id", event.id),
         ("received_at", received_at),
         ("traceparent", traceparent),
     )
-    size = len(event.body) + sum(len(name) + _TYPE_BYTES + len(value.encode()) for name, value in metadata)
+    if publisher is not None:
+        metadata += (("publisher", publisher),)
+    size = len(event.body) + sum([len(name) + _TYPE_BYTES + len(value.encode()) for name, value in metadata])
     if size > MAX_EVENT_BYTES:
         raise TooLarge(
             f"the event has {size} bytes with the {size - len(event.body)} of its metadata: "
             f"the limit is {MAX_EVENT_BYTES}; keep large data elsewhere and send a reference"
         )
-    return Publication(event, metadata, size)
+    key = event.partition_key.encode()
+    return Publication(event.id, event.source, event.type, key, event.body, metadata, received_at, size)

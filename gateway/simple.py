@@ -7,14 +7,14 @@ import uuid_utils
 
 from gateway.inbound import Inbound
 from pipeline.errors import Fault, InvalidEvent
-from pipeline.event import Event, parse, parse_json, pointer
+from pipeline.event import Event, Rules, no_rules, parse, parse_json, pointer
 
 _MEMBERS = ("type", "data", "source", "subject", "id", "time")
 _raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def read(inbound: Inbound, source: str) -> Event:
-    """The event of `{"type": …, "data": …}`, with `source` and an id filled in where they lack.
+def read(inbound: Inbound, source: str, rules: Rules = no_rules) -> Event:
+    """The event of `{"type": …, "data": …}`, with `source` and an id filled in where they lack, held to `rules`.
 
     The id is the Idempotency-Key header, else a UUIDv7. `data` travels as the same JSON
     bytes. Raises MalformedEvent, and InvalidEvent with every fault.
@@ -24,7 +24,7 @@ def read(inbound: Inbound, source: str) -> Event:
         raise InvalidEvent([Fault("", 'the simple form is a JSON object: {"type": …, "data": …}')])
     faults = _member_faults(content)
     try:
-        event = parse(_structured(inbound, content, source))
+        event = parse(_structured(inbound, content, source), rules)
     except InvalidEvent as error:
         raise InvalidEvent(faults + error.faults) from None
     if faults:

@@ -4,12 +4,14 @@ Endpoint, region and credentials are the SDK's own settings (`AWS_ENDPOINT_URL`,
 `AWS_REGION`, …), so the same code runs on the emulator and on AWS.
 """
 
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import aioboto3
 from aiobotocore.config import AioConfig
+from botocore.exceptions import NoCredentialsError
 
 Service = Literal["sns", "sqs", "dynamodb", "s3", "cloudformation", "apigatewayv2"]
 
@@ -35,6 +37,40 @@ def client(service: Service, endpoint: Endpoint | None = None) -> AbstractAsyncC
     """A client of `service`, to be entered once by each process that needs it."""
     named = asdict(endpoint) if endpoint else {}
     return aioboto3.Session().client(service, config=_CONFIG, **named)
+
+
+class Credentials(NamedTuple):
+    """What signs a request; `token` is there with a role's credentials."""
+
+    access_key: str
+    secret_key: str
+    token: str | None
+
+
+class Account:
+    """A client of one service, with what signs requests to it that are not made by the client."""
+
+    def __init__(self, client: Any, session: Any) -> None:
+        self.client = client
+        self.url: str = client.meta.endpoint_url
+        self.region: str = client.meta.region_name
+        self._session = session
+
+    async def credentials(self) -> Credentials:
+        """The credentials now: a role's are renewed before they end. Raises NoCredentialsError (botocore)."""
+        found = await self._session.get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        frozen = await found.get_frozen_credentials()
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token)
+
+
+@asynccontextmanager
+async def account(service: Service) -> AsyncGenerator[Account, None]:
+    """An account of `service`, to be entered once by each process that needs it."""
+    session = aioboto3.Session()
+    async with session.client(service, config=_CONFIG) as made:
+        yield Account(made, session)
 
 
 class LateClient:

@@ -56,6 +56,36 @@ class InvalidBatch(MensageriaError):
         self.errors = errors
 
 
+class NoKey(MensageriaError):
+    """A request without a key, or with one that nobody has."""
+
+
+class KeyRevoked(MensageriaError):
+    """A request with a key that was taken back."""
+
+
+class BodyTooSlow(MensageriaError):
+    """A request's body did not arrive in time."""
+
+
+class TryLater(MensageriaError):
+    """A request that would be taken at another time: the text says why."""
+
+    retriable = True
+
+    def __init__(self, detail: str, retry_after_s: float) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class Overloaded(TryLater):
+    """The process has as much in flight as it may hold."""
+
+
+class RateLimited(TryLater):
+    """A key has published more than its rate."""
+
+
 class InvalidParameters(MensageriaError):
     """A request's parameters that are wrong: what is wrong with each, by its name."""
 

@@ -9,7 +9,10 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-REASONS = ("malformed", "invalid", "too_large", "media_type", "unavailable")
+REASONS = (
+    *("malformed", "invalid", "too_large", "media_type", "unavailable"),
+    *("no_key", "key_revoked", "rate", "overloaded", "timeout", "method", "internal"),
+)
 DEAD_LETTER_REASONS = ("malformed", "invalid", "too_large", "conflict", "rejected")
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -35,6 +38,9 @@ class GatewayMetrics:
         self.accepted = Counter("events_accepted", "Events answered with 202.", registry=self.registry)
         rejected = Counter("events_rejected", "Events answered with an error.", ("reason",), registry=self.registry)
         self.rejected = {reason: rejected.labels(reason) for reason in REASONS}
+        self.accepted_by_publisher = Counter(
+            "events_accepted_by_publisher", "Events answered with 202, by key.", ("publisher",), registry=self.registry
+        )
         published = Counter(
             "events_published", "Publications by leg and outcome.", ("leg", "outcome"), registry=self.registry
         )
@@ -43,6 +49,12 @@ class GatewayMetrics:
             for leg in ("sns", "kafka")
             for outcome in ("stored", "failed")
         }
+
+    def count_accepted(self, publisher: str | None, events: int) -> None:
+        """`events` were accepted from the key's name, or from nobody's."""
+        self.accepted.inc(events)
+        if publisher is not None:
+            self.accepted_by_publisher.labels(publisher).inc(events)
 
     def exposition(self) -> bytes:
         """All of it in Prometheus' text format."""

@@ -68,6 +68,34 @@ class GatewaySettings:
     stop_timeout_s: int = setting(
         "GATEWAY_STOP_TIMEOUT_S", "Longest wait for requests in flight at SIGTERM.", default=8
     )
+    drain_s: float = setting(
+        "GATEWAY_DRAIN_S",
+        "How long SIGTERM leaves it serving while /readyz says no, for a balancer to notice.",
+        default=0.0,
+    )
+    keys_file: str = setting(
+        "GATEWAY_KEYS_FILE",
+        "File of the keys that may publish, read again when it changes; without it, loopback only.",
+        default="",
+    )
+    key_events_per_s: float = setting(
+        "GATEWAY_KEY_EVENTS_PER_S", "Events a second that each key may publish; 0 is no limit.", default=0.0
+    )
+    key_burst_events: float = setting(
+        "GATEWAY_KEY_BURST_EVENTS", "Events that a key may publish at once beyond its rate.", default=1000.0
+    )
+    max_events: int = setting(
+        "GATEWAY_MAX_EVENTS", "Most events in flight; over it the answer is 503 at once.", default=1000
+    )
+    max_bytes: int = setting(
+        "GATEWAY_MAX_BYTES", "Most bytes of bodies in flight; over it the answer is 503 at once.", default=16_777_216
+    )
+    schemas_dir: str = setting(
+        "GATEWAY_SCHEMAS_DIR", "Folder of JSON Schemas for `data`, one a type: `TYPE.json`.", default=""
+    )
+    unknown_types: Literal["accept", "refuse"] = setting(
+        "GATEWAY_UNKNOWN_TYPES", "What to do with an event whose type has no schema.", default="accept"
+    )
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     log: LogSettings = field(default_factory=LogSettings)
 

@@ -8,6 +8,7 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[
 
 def child_of(traceparent: str | None) -> str:
     """A traceparent in the caller's trace, or in a new one where there is none or it is malformed."""
-    parent = _TRACEPARENT.match(traceparent or "")
-    trace_id, flags = parent.groups() if parent else (secrets.token_hex(16), "00")
-    return f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"
+    random = secrets.token_hex(24)
+    parent = _TRACEPARENT.match(traceparent) if traceparent else None
+    trace_id, flags = parent.groups() if parent else (random[16:], "00")
+    return f"00-{trace_id}-{random[:16]}-{flags}"

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import InvalidEvent, MalformedEvent
+from pipeline import event
+from pipeline.errors import Fault, InvalidEvent, MalformedEvent
 from pipeline.event import MAX_NESTING, parse, parse_json, pointer
 
 EVENT: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "urn:test", "type": "order.created"}
@@ -32,9 +33,9 @@ def nested(levels: int) -> Any:
 
 def test_a_valid_event_keeps_the_bytes_it_came_as() -> None:
     body = b'{ "specversion":"1.0", "id":"\xc3\xa9", "source":"urn:test", "type":"t", "data":{"n":1.50} }'
-    event = parse(body)
-    assert (event.id, event.source, event.type, event.body) == ("é", "urn:test", "t", body)
-    assert event.identity == ("urn:test", "é")
+    parsed = parse(body)
+    assert (parsed.id, parsed.source, parsed.type, parsed.body) == ("é", "urn:test", "t", body)
+    assert parsed.identity == ("urn:test", "é")
 
 
 def test_the_partition_key_is_the_extension_or_the_id() -> None:
@@ -191,3 +192,66 @@ def test_any_bytes_give_an_event_or_one_of_the_two_errors(body: bytes) -> None:
 
 def test_pointers_escape_their_two_characters() -> None:
     assert pointer("a/b", "~") == "/a~1b/~0"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":1,"\\u0061":2}',
+        b'{"a":"x","a":"\\u0022\\u0022"}',
+        b'{"a":"\\"","a":"\\\\u0022"}',
+        b'{"data":[{"b":{"c":1,"d":2,"c":1}}]}',
+        b'{"data":{"":1,"":1}}',
+    ],
+)
+def test_a_name_that_stands_twice_is_found_however_it_is_written(body: bytes) -> None:
+    with pytest.raises(MalformedEvent, match="stands twice"):
+        parse_json(body)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**40), 2**40) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(content=st.dictionaries(TEXT, JSON, max_size=4), ascii_only=st.booleans())
+def test_what_has_each_name_once_is_read_as_it_is(content: dict[str, Any], ascii_only: bool) -> None:
+    assert parse_json(json.dumps(content, ensure_ascii=ascii_only).encode()) == content
+
+
+@given(content=st.dictionaries(TEXT, JSON, min_size=1, max_size=4), ascii_only=st.booleans(), data=st.data())
+def test_what_has_a_name_twice_is_refused(content: dict[str, Any], ascii_only: bool, data: st.DataObject) -> None:
+    name, other = data.draw(st.sampled_from(sorted(content))), data.draw(JSON)
+    twice = f"{{{json.dumps(name, ensure_ascii=ascii_only)}:{json.dumps(other, ensure_ascii=ascii_only)},"
+    with pytest.raises(MalformedEvent, match="stands twice"):
+        parse_json(twice.encode() + json.dumps(content, ensure_ascii=ascii_only).encode()[1:])
+
+
+ATTRIBUTE = st.text(st.characters(exclude_categories=["Cs"]), max_size=140) | st.sampled_from(
+    ["1.0", "", "2026-11-23T15:24:00Z", "2026-13-01T00:00:00Z", "AAE=", "x" * 513, "é" * 128, "\u00a0"]
+)
+
+
+@given(
+    changes=st.dictionaries(
+        st.sampled_from(["specversion", "id", "source", "type", "subject", "time", "data_base64", "ext", "Ext", "a_b"]),
+        ATTRIBUTE | st.none() | st.integers(-(2**32), 2**32) | st.booleans(),
+    )
+)
+def test_the_quick_look_and_the_close_one_agree(changes: dict[str, Any]) -> None:
+    body = json.dumps(EVENT | changes).encode()
+    if faults := list(event._faults(EVENT | changes)):
+        with pytest.raises(InvalidEvent) as caught:
+            parse(body)
+        assert caught.value.faults == faults
+    else:
+        assert parse(body).content == EVENT | changes
+
+
+def test_further_rules_add_their_faults_to_the_others() -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        parse(encode(id=7), lambda content: [Fault("/data", f"{content['id']} has none")])
+    assert caught.value.faults == [Fault("/id", "must be a string"), Fault("/data", "7 has none")]

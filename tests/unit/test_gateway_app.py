@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 
 from gateway.__main__ import require_loopback
 from gateway.app import READINESS, create_app
-from gateway.edge import MAX_REQUEST_BYTES
+from gateway.front import MAX_REQUEST_BYTES
 from gateway.http_protocol import MAX_HEAD_BYTES, BoundedHttpProtocol
 from pipeline.errors import SettingsError
 from pipeline.event import STRUCTURED
@@ -54,6 +54,7 @@ async def post(client: Client, body: bytes, content_type: str, **headers: str) -
         (STRUCTURED, b'{"a":', 400, "malformed"),
         (STRUCTURED, b'{"id": "1"}', 422, "invalid"),
         (STRUCTURED, json.dumps(EVENT | {"data": "x" * 262_144}).encode(), 413, "too_large"),
+        (STRUCTURED, b'{"data":"' + b"x" * 262_144 + b'"}', 413, "too_large"),
         (STRUCTURED, b" " * (MAX_REQUEST_BYTES + 1), 413, "too_large"),
         ("application/xml", b"<a/>", 415, "media_type"),
         ("application/cloudevents-batch+json", b"[]", 400, "malformed"),

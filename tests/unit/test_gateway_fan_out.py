@@ -7,7 +7,7 @@ from typing import Self
 
 import pytest
 
-from gateway import micro_batches, publication
+from gateway import breaker, micro_batches, publication
 from gateway.fan_out import FanOut
 from gateway.micro_batches import MicroBatches
 from gateway.publication import Publication
@@ -34,7 +34,7 @@ class Sns:
         self.gate.set()
 
     async def publish(self, publications: list[Publication]) -> set[int]:
-        ids = [each.event.id for each in publications]
+        ids = [each.id for each in publications]
         self.calls.append(ids)
         await self.gate.wait()
         failed = {index for index, id_ in enumerate(ids) if self.failing.get(id_)}
@@ -59,7 +59,7 @@ async def test_one_alone_goes_at_once_and_the_next_wait_for_company_while_it_is_
     sns = Sns()
     sns.gate.clear()
     batches = MicroBatches(sns.publish, 5)
-    first = asyncio.create_task(batches.publish(make(0)))
+    first = batches.publish(make(0))
     await asyncio.wait_for(_until(lambda: sns.calls == [["0"]]), 1)
     rest = asyncio.create_task(publish_all(batches, range(1, 4)))
     await asyncio.wait_for(_until(lambda: len(sns.calls) == 2), 1)
@@ -108,9 +108,9 @@ async def test_a_publisher_that_leaves_takes_its_entry_along_and_no_other() -> N
     sns = Sns()
     sns.gate.clear()
     batches = MicroBatches(sns.publish, 5)
-    busy = [asyncio.create_task(batches.publish(make(id_))) for id_ in range(10 * micro_batches.MAX_CALLS)]
+    busy = [batches.publish(make(id_)) for id_ in range(10 * micro_batches.MAX_CALLS)]
     await asyncio.wait_for(_until(lambda: len(sns.calls) == micro_batches.MAX_CALLS), 1)
-    late = [asyncio.create_task(batches.publish(make(id_))) for id_ in range(1_000, 1_015)]
+    late = [batches.publish(make(id_)) for id_ in range(1_000, 1_015)]
     await _turn()
     for leaving in (*late[:5], busy[0]):
         leaving.cancel()
@@ -123,7 +123,7 @@ async def test_closing_leaves_no_call_behind() -> None:
     sns = Sns()
     sns.gate.clear()
     batches = MicroBatches(sns.publish, 5)
-    tasks = [asyncio.create_task(batches.publish(make(id_))) for id_ in range(100)]
+    tasks = [batches.publish(make(id_)) for id_ in range(100)]
     await asyncio.wait_for(_until(lambda: bool(sns.calls)), 1)
     await asyncio.wait_for(batches.aclose(), 1)
     await asyncio.wait(tasks, timeout=1)
@@ -156,9 +156,12 @@ class OneLeg:
     async def __aexit__(self, *error: object) -> None:
         return None
 
-    async def publish(self, publication: Publication) -> None:
+    def publish(self, publication: Publication) -> asyncio.Future[None]:
+        return asyncio.ensure_future(self._publish(publication))
+
+    async def _publish(self, publication: Publication) -> None:
         await self.gate.wait()
-        self.published.append(publication.event.id)
+        self.published.append(publication.id)
 
     async def check(self) -> None:
         if not self.gate.is_set():
@@ -169,22 +172,23 @@ async def test_a_leg_that_does_not_answer_fails_at_the_deadline_and_the_other_is
     sns, kafka, metrics = OneLeg("sns"), OneLeg("kafka"), GatewayMetrics()
     sns.gate.set()
     async with FanOut([sns, kafka], 0.05, metrics) as fan_out:
-        assert await fan_out.publish(make(1)) == {"sns": "stored", "kafka": "failed"}
+        outcome = await fan_out.publish(make(1))
+        assert outcome.legs == {"sns": "stored", "kafka": "failed"}
+        assert outcome.retry_after_s > 0
         assert await fan_out.check() == {"sns": None, "kafka": "kafka: closed"}
     assert b'events_published_total{leg="kafka",outcome="failed"} 1.0' in metrics.exposition()
     assert b'events_published_total{leg="sns",outcome="stored"} 1.0' in metrics.exposition()
 
 
-async def test_a_client_that_goes_away_leaves_no_event_in_one_leg_alone() -> None:
+async def test_a_leg_that_is_out_is_known_and_the_other_one_spared() -> None:
     sns, kafka = OneLeg("sns"), OneLeg("kafka")
     sns.gate.set()
-    async with FanOut([sns, kafka], 5, GatewayMetrics()) as fan_out:
-        request = asyncio.create_task(fan_out.publish(make(1)))
-        await asyncio.wait_for(_until(lambda: bool(sns.published)), 1)
-        request.cancel()
-        await _turn()
-        kafka.gate.set()
-    assert (sns.published, kafka.published) == (["1"], ["1"])
+    async with FanOut([sns, kafka], 0.05, GatewayMetrics()) as fan_out:
+        await asyncio.gather(*(fan_out.publish(make(id_)) for id_ in range(breaker.MIN_FAILURES)))
+        outcome = await asyncio.wait_for(fan_out.publish(make(99)), 0.04)
+        assert outcome.legs == {"sns": "not_tried", "kafka": "failed"}
+        assert 0 < outcome.retry_after_s <= breaker.PAUSE_S
+        assert "99" not in sns.published
 
 
 async def _turn() -> None:

@@ -1,0 +1,57 @@
+"""What may be in flight at once, so that memory stays bounded at any offered load."""
+
+from types import TracebackType
+from typing import Self
+
+from pipeline.errors import Overloaded
+
+RETRY_AFTER_S = 1
+
+
+class Room:
+    """A bound on events and on bytes of bodies; what is over it is refused at once."""
+
+    def __init__(self, max_events: int, max_bytes: int) -> None:
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self.events = 0
+        self.size_bytes = 0
+
+    def take(self, events: int, size_bytes: int, held_events: int) -> None:
+        """Raises Overloaded where that many more don't fit; a request that holds all there is, is alone and fits."""
+        is_full = self.events + events > self._max_events or self.size_bytes + size_bytes > self._max_bytes
+        if is_full and self.events > held_events:
+            raise Overloaded(
+                "the gateway has as much in flight as it may hold: send the same again, a little later", RETRY_AFTER_S
+            )
+        self.events += events
+        self.size_bytes += size_bytes
+
+    def give_back(self, events: int, size_bytes: int) -> None:
+        """What was taken is in flight no more."""
+        self.events -= events
+        self.size_bytes -= size_bytes
+
+
+class Place:
+    """One request's place in the room, from its first byte to its answer; it begins as one event."""
+
+    __slots__ = ("_events", "_room", "_size_bytes")
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._events = 0
+        self._size_bytes = 0
+
+    def __enter__(self) -> Self:
+        self.grow(events=1)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._room.give_back(self._events, self._size_bytes)
+
+    def grow(self, events: int = 0, size_bytes: int = 0) -> None:
+        """Hold more; raises Overloaded."""
+        self._room.take(events, size_bytes, self._events)
+        self._events += events
+        self._size_bytes += size_bytes
