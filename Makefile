@@ -32,7 +32,7 @@ check: $(DEV) ## format, lint, types, imports, the template, the generated docum
 	@.venv/bin/ruff format --quiet --check . || { echo "not formatted: run .venv/bin/ruff format"; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
-	@PYTHONPATH=. .venv/bin/lint-imports --no-cache
+	@PYTHONPATH=. .venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/cfn-lint infra/template.yaml
 	@.venv/bin/python -m pipeline.settings | diff docs/settings.md - || { echo "docs/settings.md is old: run make docs"; exit 1; }
 
