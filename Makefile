@@ -1,7 +1,7 @@
 # The front door: `make help` lists what it does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-long check logs reset install docs lock
+.PHONY: help run test test-long bench check logs reset install docs lock
 
 PYTHON ?= python3
 
@@ -27,6 +27,9 @@ test: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the tests, in under 10 minutes
 
 test-long: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the same tests with their full counts, sizes and durations
 	@exec .venv/bin/python -m pytest -q --long
+
+bench: $(DEV) $(STACK) $(JARS) ## the benchmark against the reference pipelines (WORKLOADS="W1 W2" for some)
+	@exec .venv/bin/python -m bench $(WORKLOADS)
 
 check: $(DEV) ## format, lint, types, imports, the template, the generated documents
 	@.venv/bin/ruff format --quiet --check . || { echo "not formatted: run .venv/bin/ruff format"; exit 1; }
@@ -93,7 +96,7 @@ lock: $(APP) $(STACK) ## resolve all requirements anew, with hashes
 	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.lock
 	@$(COMPILE) requirements/app.in -o requirements/app.lock
 	@$(COMPILE) -c requirements/app.lock requirements/dev.in -o requirements/dev.lock
-	@$(COMPILE) requirements/lambda.in -o requirements/lambda.lock
+	@$(COMPILE) -c requirements/dev.lock requirements/lambda.in -o requirements/lambda.lock
 	@$(COMPILE) requirements/stack.in -o requirements/stack.lock
 	@.venv-stack/bin/python -m stack.jars lock requirements/kafka.jars.toml .jars/kafka
 	@.venv-stack/bin/python -m stack.jars lock requirements/dynamodb.jars.toml .jars/dynamodb

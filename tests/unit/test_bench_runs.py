@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import report, rounds, spread, workloads
+from bench import plot, report, rounds, spread, workloads
 from bench.errors import BenchError, DoesNotCount
 from bench.gateway_rig import Taken, require_all
 from bench.load.plan import Outcome
@@ -131,7 +131,6 @@ async def test_the_page_comes_from_the_kept_records_alone(tmp_path: Path) -> Non
 
 
 async def test_the_plot_is_the_same_for_the_same_records(tmp_path: Path) -> None:
-    plot = pytest.importorskip("bench.plot", reason="`make bench` installs matplotlib")
     made = workload({"ours": [10.0, "lost one"], "naive": [100.0, 100.0]})
     records = [(made, await recorded(made, 2))]
     plot.write(tmp_path / "one.svg", records)
