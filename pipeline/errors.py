@@ -110,6 +110,12 @@ class StoreUnavailable(MensageriaError):
     retriable = True
 
 
+class SourceUnavailable(MensageriaError):
+    """Events can't be taken from a queue or a topic now: what is there waits."""
+
+    retriable = True
+
+
 class Rejected(MensageriaError):
     """A store will never take this event: it becomes a dead letter."""
 

@@ -123,9 +123,20 @@ class WorkerSettings:
     visibility_timeout_s: int = setting(
         "WORKER_VISIBILITY_TIMEOUT_S", "How long SQS hides a message that was received.", default=30
     )
-    receivers: int = setting("WORKER_RECEIVERS", "SQS receive calls under way at once.", default=4)
+    receivers: int = setting(
+        "WORKER_RECEIVERS", "Most SQS receive calls under way at once: one when idle, more under load.", default=4
+    )
     poll_s: int = setting(
         "WORKER_POLL_S", "How long a receive call waits for a message, at most 20: it delays a stop.", default=3
+    )
+    in_flight_events: int = setting(
+        "WORKER_IN_FLIGHT_EVENTS", "Most messages of the queue that are received and not yet deleted.", default=1000
+    )
+    in_flight_bytes: int = setting("WORKER_IN_FLIGHT_BYTES", "Most bytes of them.", default=32 * 1024**2)
+    stuck_after_s: float = setting(
+        "WORKER_STUCK_AFTER_S",
+        "How long nothing may move, with work there and nothing away, before the process ends itself.",
+        default=60.0,
     )
     log: LogSettings = field(default_factory=LogSettings)
 
@@ -173,6 +184,44 @@ class WebSettings:
     query_url: str = setting("QUERY_URL", "Base URL of the query.")
     timeout_s: float = setting("WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0)
     log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdgeSettings:
+    """The command `mensageria`: the public edges."""
+
+    gateway_url: str = setting("GATEWAY_URL", "Base URL of the gateway.", default="http://127.0.0.1:8000")
+    query_url: str = setting("QUERY_URL", "Base URL of the query.")
+    gateway_key: str = setting("GATEWAY_KEY", "Key that the gateway asks for, if it does.", default="", secret=True)
+    timeout_s: float = setting("TOOLS_TIMEOUT_S", "Longest wait for one answer.", default=15.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthSettings:
+    """The command `mensageria`: what `status` asks beside them."""
+
+    web_url: str = setting("WEB_URL", "Base URL of the web pages.", default="http://127.0.0.1:8080")
+    service_b_url: str = setting("SERVICE_B_URL", "Base URL of service B's pages.", default="http://127.0.0.1:6066")
+    service_c_url: str = setting("SERVICE_C_URL", "Base URL of service C's pages.", default="http://127.0.0.1:6067")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueSettings:
+    """The command `mensageria`: the queues and topics."""
+
+    queue_b_url: str = setting("QUEUE_B_URL", "SQS queue of service B.")
+    queue_c_url: str = setting("QUEUE_C_URL", "SQS queue of service C.")
+    dead_letter_b_url: str = setting("DEAD_LETTER_B_URL", "Dead-letter queue of service B.")
+    dead_letter_c_url: str = setting("DEAD_LETTER_C_URL", "Dead-letter queue of service C.")
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings:
+    """The command `mensageria`: the two stores."""
+
+    postgres_url: str = setting("POSTGRES_URL", "libpq URL of the database, with its password.", secret=True)
+    table: str = setting("TABLE", "DynamoDB table of the events.", default="events")
 
 
 @dataclass(frozen=True, kw_only=True)

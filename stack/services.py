@@ -54,6 +54,7 @@ def service_c(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
         TABLE=outputs["TableName"],
         KAFKA_BOOTSTRAP_SERVERS=kafka_address(ports),
         WORKER_DATA_DIR=str(home.folder("faust")),
+        WORKER_INSTANCE="service-c-1",
     )
     return _part("service-c", _worker("service_c", ports.service_c), own | _aws(ports), ports.service_c)
 

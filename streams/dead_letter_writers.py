@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import faust
 
-from pipeline.aws import LateClient
 from streams.sqs_queue import SqsQueue
 
 
@@ -13,16 +12,15 @@ class DeadLetterQueue:
     """The dead-letter queue of an SQS queue."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._client = LateClient("sqs")
+        self._queue = SqsQueue(url)
 
     async def write(self, envelopes: Sequence[bytes]) -> None:
         """Returns when SQS has them all; raises where it can't take them now."""
-        await SqsQueue(await self._client.get(), self._url).send(envelopes)
+        await self._queue.send(envelopes)
 
     async def close(self) -> None:
-        """Close the client."""
-        await self._client.close()
+        """Close the connections."""
+        await self._queue.close()
 
 
 class DeadLetterTopic:

@@ -6,42 +6,51 @@ BatchWriteItem knows no condition, and needs none.
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import stamina
-from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import table
-from pipeline.aws import LateClient
+from pipeline.aws_json import CallFailed, JsonApi
 from pipeline.clock import now, rfc3339
 from pipeline.delivery import Delivery
 from pipeline.errors import Rejected, StoreUnavailable
 from streams.store import Stored
 
+T = TypeVar("T")
 CALL_ITEMS = 25
 """DynamoDB's limit of one BatchWriteItem."""
+_TIMEOUT_S = 10.0
+_TOO_LARGE = "exceeded the maximum"
+"""What AWS says of an item, or of a key, that is too large. All else that it finds invalid is a
+table unlike ours: the events are not to blame, and wait."""
 
 
 class UnprocessedItems(StoreUnavailable):
     """DynamoDB took a part of a call: the rest is to be sent again, more slowly."""
 
 
+class _Written(msgspec.Struct, rename="pascal"):
+    unprocessed_items: dict[str, list[dict[str, Any]]] = {}
+
+
 class DynamoStore:
-    """The table; the client is made at the first use."""
+    """The table; it connects at the first use."""
 
     name = "dynamodb"
 
-    def __init__(self, table_name: str, *, calls: int, timeout_s: float) -> None:
+    def __init__(self, table_name: str, *, calls: int) -> None:
         self._table = table_name
         self._calls = asyncio.Semaphore(calls)
-        self._timeout_s = timeout_s
-        self._client = LateClient("dynamodb")
+        self._api = JsonApi("dynamodb")
 
     async def store(self, deliveries: Sequence[Delivery]) -> Stored:
         """Put each delivery; which of them were there before is not told."""
-        items = {(item["identity"]["S"], item["copy"]["S"]): item for item in map(_item, deliveries)}
-        calls = [self._put(chunk) for chunk in _chunks(list(items.values()), CALL_ITEMS)]
+        stored_at = rfc3339(now())
+        items = (_item(delivery, stored_at) for delivery in deliveries)
+        distinct = {(item["identity"]["S"], item["copy"]["S"]): item for item in items}
+        calls = [self._put(chunk) for chunk in _chunks(list(distinct.values()), CALL_ITEMS)]
         # All of them to their end: none may go on behind a batch that is tried again.
         for outcome in await asyncio.gather(*calls, return_exceptions=True):
             if isinstance(outcome, BaseException):
@@ -50,20 +59,18 @@ class DynamoStore:
 
     async def ping(self) -> None:
         """Raises StoreUnavailable where the table can't be described."""
-        try:
-            await (await self._client.get()).describe_table(TableName=self._table)
-        except (ClientError, BotoCoreError) as error:
-            raise StoreUnavailable(f"dynamodb: {error}") from error
+        await self._call("DescribeTable", {"TableName": self._table}, dict[str, Any])
 
     async def close(self) -> None:
-        """Close the client."""
-        await self._client.close()
+        """Close the connections."""
+        await self._api.close()
 
     async def _put(self, items: list[dict[str, Any]]) -> None:
+        """Put `items`; those that DynamoDB left out are sent again, alone, until the caller's time is up."""
         requests: list[dict[str, Any]] = [{"PutRequest": {"Item": item}} for item in items]
         async with self._calls:
             async for attempt in stamina.retry_context(
-                on=UnprocessedItems, attempts=None, timeout=self._timeout_s, wait_initial=0.05, wait_max=2
+                on=UnprocessedItems, attempts=None, timeout=None, wait_initial=0.05, wait_max=2, wait_jitter=0.1
             ):
                 with attempt:
                     requests = await self._write(requests)
@@ -71,23 +78,23 @@ class DynamoStore:
                         raise UnprocessedItems(f"dynamodb: {len(requests)} items were not processed")
 
     async def _write(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        answer = await self._call("BatchWriteItem", {"RequestItems": {self._table: requests}}, _Written)
+        return answer.unprocessed_items.get(self._table, [])
+
+    async def _call(self, operation: str, request: dict[str, Any], answer: type[T]) -> T:
         try:
-            answer = await (await self._client.get()).batch_write_item(RequestItems={self._table: requests})
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ValidationException":
+            return await self._api.call(operation, request, answer, timeout_s=_TIMEOUT_S)
+        except CallFailed as error:
+            if error.code == "ValidationException" and _TOO_LARGE in str(error):
                 raise Rejected("rejected", f"dynamodb: {error}") from error
             raise StoreUnavailable(f"dynamodb: {error}") from error
-        except BotoCoreError as error:
-            raise StoreUnavailable(f"dynamodb: {error}") from error
-        unprocessed: list[dict[str, Any]] = answer.get("UnprocessedItems", {}).get(self._table, [])
-        return unprocessed
 
 
 def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
-def _item(delivery: Delivery) -> dict[str, Any]:
+def _item(delivery: Delivery, stored_at: str) -> dict[str, Any]:
     event, arrival = delivery.event, delivery.arrival
     content_hash = event.content_hash()
     text = {
@@ -102,7 +109,7 @@ def _item(delivery: Delivery) -> dict[str, Any]:
         "time": event.time,
         "via": arrival.via,
         "received_at": delivery.received_at,
-        "stored_at": rfc3339(now()),
+        "stored_at": stored_at,
         "publisher": arrival.publisher,
         "traceparent": arrival.traceparent,
         "origin": msgspec.json.encode(arrival.origin).decode(),

@@ -31,7 +31,7 @@ class Interrupted(Exception):
 
 
 class Intake:
-    """One store's intake for one way."""
+    """One store's intake for one way; it settles one batch at a time."""
 
     def __init__(
         self,
@@ -47,43 +47,62 @@ class Intake:
         self._write_dead_letters = write_dead_letters
         self._metrics = metrics
         self._timeout_s = timeout_s
+        self._deadline: asyncio.Timeout | None = None
+        self._has_given_up = False
+        self.outage: str | None = None
+        """Why the batch that is at work was not settled at its last try."""
+
+    def give_up(self) -> None:
+        """Cut the try under way, and make no other: the worker has to end."""
+        self._has_given_up = True
+        if self._deadline:
+            self._deadline.reschedule(0)
 
     async def settle(self, arrivals: Sequence[Arrival], interrupted: Callable[[], bool]) -> None:
         """Settle the batch, however long the store is away.
 
         Raises Interrupted, and nothing else, when `interrupted()` says so after a failed try.
         """
+        deliveries, refused = _parsed(arrivals)
         try:
             # Any error: what is no outage is a defect, and a batch that waits loses nothing.
             async for attempt in stamina.retry_context(
-                on=lambda _: not interrupted(), attempts=None, timeout=None, wait_initial=0.1, wait_max=2
+                on=lambda _: not (interrupted() or self._has_given_up),
+                attempts=None,
+                timeout=None,
+                wait_initial=0.1,
+                wait_max=2,
+                wait_jitter=0.2,
             ):
                 with attempt:
-                    await self._try(arrivals)
+                    await self._try(arrivals[0].via, deliveries, refused)
         except Exception as error:
             raise Interrupted from error
+        finally:
+            self.outage = None
 
-    async def _try(self, arrivals: Sequence[Arrival]) -> None:
-        via, started, outcome = arrivals[0].via, time.perf_counter(), "failed"
+    async def _try(self, via: str, deliveries: Sequence[Delivery], refused: Sequence[Refused]) -> None:
+        started, outcome = time.perf_counter(), "failed"
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._settle_once(arrivals)
+            async with asyncio.timeout(self._timeout_s) as self._deadline:
+                await self._settle_once(via, deliveries, refused)
             outcome = "stored"
         except Exception as error:
+            self.outage = f"{type(error).__name__}: {error}"
             self._metrics.retries.labels(self._store.name, type(error).__name__).inc()
-            log.warning("batch failed", via=via, events=len(arrivals), error=f"{type(error).__name__}: {error}")
+            log.warning("batch failed", via=via, events=len(deliveries), error=self.outage)
             raise
         finally:
+            self._deadline = None
             self._metrics.batch_seconds[via, outcome].observe(time.perf_counter() - started)
 
-    async def _settle_once(self, arrivals: Sequence[Arrival]) -> None:
-        deliveries, refused = _parsed(arrivals)
+    async def _settle_once(self, via: str, deliveries: Sequence[Delivery], unfit: Sequence[Refused]) -> None:
         stored, rejected = await self._store_apart(deliveries)
-        refused += rejected
-        refused += [(delivery.arrival, _conflict(delivery)) for delivery in stored.conflicting]
+        conflicts = [(delivery.arrival, _conflict(delivery)) for delivery in stored.conflicting]
+        refused = [*unfit, *rejected, *conflicts]
         if refused:
             await self._write_dead_letters([envelope(arrival, why, self._service) for arrival, why in refused])
-        self._count(arrivals[0].via, len(arrivals), stored, refused)
+        self._count(via, stored, refused)
 
     async def _store_apart(self, deliveries: Sequence[Delivery]) -> tuple[Stored, list[Refused]]:
         """Store all that the store takes: a batch with a bad one in it is halved until that one is alone."""
@@ -100,14 +119,13 @@ class Intake:
         both = Stored(left.new + right.new, left.repeated + right.repeated, left.conflicting + right.conflicting)
         return both, left_refused + right_refused
 
-    def _count(self, via: str, size: int, stored: Stored, refused: Sequence[Refused]) -> None:
-        self._metrics.batch_events[via].observe(size)
+    def _count(self, via: str, stored: Stored, refused: Sequence[Refused]) -> None:
+        self._metrics.batch_events[via].observe(len(stored.new) + len(stored.repeated) + len(refused))
         self._metrics.stored[via, "stored"].inc(len(stored.new))
         self._metrics.stored[via, "duplicate"].inc(len(stored.repeated))
-        moment = time.time()
+        moment, latency = time.time(), self._metrics.latency[via]
         for delivery in stored.new:
-            received = datetime.fromisoformat(delivery.received_at)
-            self._metrics.latency[via].observe(max(0.0, moment - received.timestamp()))
+            latency.observe(max(0.0, moment - datetime.fromisoformat(delivery.received_at).timestamp()))
         for arrival, why in refused:
             self._metrics.dead_letters[via, why.reason].inc()
             log.warning("dead letter", via=via, reason=why.reason, detail=why.detail, origin=arrival.origin)

@@ -1,5 +1,6 @@
 """Events in PostgreSQL: one row an event, one statement a batch."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,9 @@ class PostgresStore:
         await self._run("select 1", b"[]")
 
     async def close(self) -> None:
-        """Close the pool, after the statements under way."""
+        """Close the pool and whatever statement is under way."""
         if self._pool:
-            self._pool.close()
+            self._pool.terminate()
             await self._pool.wait_closed()
             self._pool = None
 
@@ -77,8 +78,14 @@ class PostgresStore:
                 return list(await cursor.fetchall())
         except psycopg2.Error as error:
             raise _sorted_out(error) from error
-        except OSError as error:
-            raise StoreUnavailable(f"postgres: {error}") from error
+        except (OSError, TimeoutError) as error:
+            raise StoreUnavailable(f"postgres: {error!r}") from error
+        except asyncio.CancelledError:
+            # aiopg raises it too where the server cancelled the statement, at its timeout for one.
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise
+            raise StoreUnavailable("postgres: the server cancelled the statement") from None
 
     async def _connect(self) -> aiopg.Pool:
         return await aiopg.create_pool(

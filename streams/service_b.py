@@ -12,9 +12,13 @@ from pipeline.metrics import WayMetrics, new_registry
 from pipeline.settings import ServiceBSettings, read
 from streams.dead_letter_writers import DeadLetterQueue
 from streams.intake import Intake
+from streams.liveness import LivenessWatch
+from streams.ordered_stop import bound_stop, close_at_shutdown
+from streams.pages import add_pages
 from streams.postgres import PostgresStore
-from streams.queue_agent import add_queue_agent
-from streams.worker import add_pages, close_at_shutdown, create_worker
+from streams.queue_way import QueueWay
+from streams.sqs_queue import SqsQueue
+from streams.worker import create_worker
 
 SERVICE = "service-b"
 
@@ -27,12 +31,15 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     store = PostgresStore(
         settings.postgres_url, connections=settings.postgres_connections, timeout_s=worker.store_timeout_s
     )
-    dead_letters = DeadLetterQueue(settings.dead_letter_queue_url)
+    queue, dead_letters = SqsQueue(settings.queue_url), DeadLetterQueue(settings.dead_letter_queue_url)
     metrics = WayMetrics(registry, store.name, ("sqs",))
     intake = Intake(SERVICE, store, dead_letters.write, metrics, timeout_s=worker.store_timeout_s)
-    add_queue_agent(app, "queue-b", intake, settings.queue_url, worker)
-    add_pages(app, store, registry)
-    close_at_shutdown(app, dead_letters, store)
+    way = QueueWay(app, intake, queue, worker)
+    watch = LivenessWatch([way], stuck_after_s=worker.stuck_after_s)
+    app.service(watch)
+    add_pages(app, [store, way], watch.suspicion, registry)
+    bound_stop(app, [intake])
+    close_at_shutdown(app, queue, dead_letters, store)
     return app
 
 

@@ -13,28 +13,38 @@ from pipeline.settings import ServiceCSettings, read
 from streams.dead_letter_writers import DeadLetterQueue, DeadLetterTopic
 from streams.dynamodb import DynamoStore
 from streams.intake import Intake
-from streams.queue_agent import add_queue_agent
+from streams.liveness import LivenessWatch
+from streams.ordered_stop import bound_stop, close_at_shutdown
+from streams.pages import add_pages
+from streams.queue_way import QueueWay
+from streams.sqs_queue import SqsQueue
 from streams.topic_agent import add_topic_agent
-from streams.worker import add_pages, close_at_shutdown, create_worker
+from streams.topic_way import TopicWay
+from streams.worker import create_topic_app, create_worker
 
 SERVICE = "service-c"
 
 
 def create_app(settings: ServiceCSettings) -> faust.App:
-    """The Faust app: an agent on the Kafka topic, and one fed by the bridge from queue c."""
+    """The Faust app: an agent fed by the bridge from queue c, and inside it the app with the agent on the topic."""
     worker, kafka = settings.worker, settings.kafka
-    app = create_worker(SERVICE, worker, kafka)
+    app, topic_app = create_worker(SERVICE, worker), create_topic_app(SERVICE, worker, kafka)
     registry = new_registry()
-    store = DynamoStore(settings.table, calls=settings.write_calls, timeout_s=worker.store_timeout_s)
+    store = DynamoStore(settings.table, calls=settings.write_calls)
     metrics = WayMetrics(registry, store.name, ("sqs", "kafka"))
-    queue_letters = DeadLetterQueue(settings.dead_letter_queue_url)
-    topic_letters = DeadLetterTopic(app, kafka.dead_letter_topic)
+    queue, queue_letters = SqsQueue(settings.queue_url), DeadLetterQueue(settings.dead_letter_queue_url)
+    topic_letters = DeadLetterTopic(topic_app, kafka.dead_letter_topic)
     from_queue = Intake(SERVICE, store, queue_letters.write, metrics, timeout_s=worker.store_timeout_s)
     from_topic = Intake(SERVICE, store, topic_letters.write, metrics, timeout_s=worker.store_timeout_s)
-    add_queue_agent(app, "queue-c", from_queue, settings.queue_url, worker)
-    add_topic_agent(app, "topic", from_topic, kafka.topic, worker)
-    add_pages(app, store, registry)
-    close_at_shutdown(app, queue_letters, store)
+    add_topic_agent(topic_app, from_topic, kafka.topic, worker)
+    topic_way = TopicWay(topic_app, from_topic, kafka.bootstrap_servers)
+    queue_way = QueueWay(app, from_queue, queue, worker)
+    watch = LivenessWatch([queue_way, topic_way], stuck_after_s=worker.stuck_after_s)
+    app.service(topic_way)
+    app.service(watch)
+    add_pages(app, [store, queue_way, topic_way], watch.suspicion, registry)
+    bound_stop(app, [from_queue, from_topic])
+    close_at_shutdown(app, queue, queue_letters, store)
     return app
 
 

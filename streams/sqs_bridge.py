@@ -5,20 +5,24 @@ crash at any point loses nothing; the stores make the repeat harmless.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import mode
 import stamina
 import structlog
 
-from pipeline.aws import client
+from pipeline.aws_json import CallFailed
+from pipeline.errors import SourceUnavailable
 from pipeline.settings import WorkerSettings
 from streams.batch_channel import Batch, BatchChannel
-from streams.sqs_queue import ERRORS, Message, PartlyFailed, SqsQueue
+from streams.in_flight import InFlight
+from streams.sqs_queue import CALL_MESSAGES, ERRORS, Message, SqsQueue
 
 log = structlog.get_logger(__name__)
 
-_STOP_TIMEOUT_S = 8
+_STOP_RECEIVING_S = 4
+_STOP_TIMEOUT_S = 7
 """A stop takes 10 s at most: what is not settled by then is received again."""
 
 
@@ -26,92 +30,150 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
     """Receives, hands batches to `channel`, and deletes what was settled."""
 
     def __init__(
-        self, queue_url: str, channel: BatchChannel, settings: WorkerSettings, stopping: Callable[[], bool]
+        self, queue: SqsQueue, channel: BatchChannel, settings: WorkerSettings, stopping: Callable[[], bool]
     ) -> None:
         super().__init__()
-        self._queue_url = queue_url
+        self.name = queue.name
+        self._queue = queue
         self._channel = channel
         self._settings = settings
         self._stopping = stopping
-        self._received: asyncio.Queue[Message] = asyncio.Queue(maxsize=settings.batch_events)
-        self._held: dict[str, Message] = {}
-        self._finishing: set[asyncio.Task[None]] = set()
+        self._in_flight = InFlight(most_events=settings.in_flight_events, most_bytes=settings.in_flight_bytes)
+        self._received: asyncio.Queue[list[Message]] = asyncio.Queue()
+        self._receivers: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._missing: str | None = "nothing was received yet"
 
     async def on_start(self) -> None:
         """Begin to receive."""
-        self._queue = SqsQueue(await self.add_async_context(client("sqs")), self._queue_url)
-        self._receivers = [asyncio.create_task(self._receive()) for _ in range(self._settings.receivers)]
-        self._workers = [asyncio.create_task(self._hand_over()), asyncio.create_task(self._keep_hidden())]
+        self._add_receiver()
+        for work in (self._hand_over(), self._keep_hidden()):
+            _run(work, self._tasks)
 
     async def on_stop(self) -> None:
         """Take no new work, and wait until what is in flight is settled or given back."""
         try:
             async with asyncio.timeout(_STOP_TIMEOUT_S):
-                await asyncio.gather(*self._receivers)
-                await self._received.join()
+                await asyncio.wait(self._receivers, timeout=_STOP_RECEIVING_S)
+                for receiver in self._receivers:
+                    receiver.cancel()
+                await self._in_flight.is_empty()
         except TimeoutError:
-            log.warning("stopped with messages in flight", queue=self._queue.name, messages=len(self._held))
-        for task in (*self._receivers, *self._workers, *self._finishing):
+            log.warning("stopped with messages in flight", queue=self.name, messages=len(self._in_flight))
+        for task in self._tasks:
             task.cancel()
 
+    async def ping(self) -> None:
+        """Raises SourceUnavailable where the last call to receive failed."""
+        if self._missing:
+            raise SourceUnavailable(f"queue {self.name}: {self._missing}")
+
+    def progress(self) -> int:
+        """How many messages it has let go of."""
+        return self._in_flight.removed
+
+    def is_behind(self) -> bool:
+        """Whether a message is in flight."""
+        return len(self._in_flight) > 0
+
+    def _add_receiver(self) -> None:
+        if len(self._receivers) < self._settings.receivers:
+            _run(self._receive(), self._receivers)
+
     async def _receive(self) -> None:
+        """Receive until the stop; one of several ends where nothing comes, and one more starts where much does."""
         while not self._stopping():
-            for message in await self._poll():
-                self._held[message["ReceiptHandle"]] = message
-                await self._received.put(message)
+            await self._in_flight.has_room()
+            messages = await self._poll()
+            if messages:
+                self._in_flight.add(messages, time.monotonic() + self._settings.visibility_timeout_s)
+                self._received.put_nowait(messages)
+            elif len(self._receivers) > 1:
+                return
+            if len(messages) == CALL_MESSAGES:
+                self._add_receiver()
 
     async def _poll(self) -> list[Message]:
         """Messages, or none once the worker stops; an outage of SQS is waited out."""
         try:
             async for attempt in stamina.retry_context(
-                on=self._goes_on_after, attempts=None, timeout=None, wait_initial=0.1, wait_max=2
+                on=self._goes_on_after, attempts=None, timeout=None, wait_initial=0.1, wait_max=2, wait_jitter=0.2
             ):
                 with attempt:
-                    return await self._queue.receive(
-                        visibility_timeout_s=self._settings.visibility_timeout_s, wait_s=self._settings.poll_s
-                    )
-        except ERRORS as error:
-            log.warning("receive failed", queue=self._queue.name, error=str(error))
+                    return await self._poll_once()
+        except CallFailed as error:
+            log.warning("receive failed", queue=self.name, error=str(error))
         return []
 
+    async def _poll_once(self) -> list[Message]:
+        wait_s = 0 if self._missing else self._settings.poll_s  # a first answer is waited for
+        try:
+            messages = await self._queue.receive(
+                visibility_timeout_s=self._settings.visibility_timeout_s, wait_s=wait_s
+            )
+        except CallFailed as error:
+            if not self._missing:
+                log.warning("receive fails", queue=self.name, error=str(error))
+            self._missing = str(error)
+            raise
+        self._missing = None
+        return messages
+
     def _goes_on_after(self, error: Exception) -> bool:
-        return isinstance(error, ERRORS) and not self._stopping()
+        return isinstance(error, CallFailed) and not self._stopping()
 
     async def _hand_over(self) -> None:
         """Batches of what has come in meanwhile: one message when idle, many under load."""
         while True:
-            messages = [await self._received.get()]
-            while len(messages) < self._settings.batch_events and not self._received.empty():
-                messages.append(self._received.get_nowait())
+            messages = await self._filled(await self._received.get())
             batch = Batch([self._queue.arrival(message) for message in messages])
             await self._channel.put(batch)
-            task = asyncio.create_task(self._finish(batch, messages))
-            self._finishing.add(task)
-            task.add_done_callback(self._finishing.discard)
+            _run(self._finish(batch, messages), self._tasks)
+
+    async def _filled(self, messages: list[Message]) -> list[Message]:
+        """These messages with those that are there already, and under load with those that soon will be."""
+        most = self._settings.batch_events - CALL_MESSAGES
+        deadline = time.monotonic() + (self._settings.batch_wait_s if len(self._receivers) > 1 else 0)
+        while len(messages) <= most:
+            left_s = deadline - time.monotonic()
+            if self._received.empty() and left_s <= 0:
+                break
+            try:
+                async with asyncio.timeout(max(left_s, 0.001)):
+                    messages = messages + await self._received.get()
+            except TimeoutError:
+                break
+        return messages
 
     async def _finish(self, batch: Batch, messages: list[Message]) -> None:
         """Delete the batch, or give it back. Where SQS does neither, its messages show up again."""
-        settled = await batch.settled
-        for message in messages:
-            self._held.pop(message["ReceiptHandle"])
         try:
-            if settled:
+            if await batch.settled:
                 await self._queue.delete(messages)
             else:
                 await self._queue.change_visibility(messages, 0)
-        except (*ERRORS, PartlyFailed) as error:
-            log.warning("not deleted", queue=self._queue.name, messages=len(messages), error=str(error))
+        except ERRORS as error:
+            log.warning("not deleted", queue=self.name, messages=len(messages), error=str(error))
         finally:
-            for _ in messages:
-                self._received.task_done()
+            self._in_flight.remove(messages)
 
     async def _keep_hidden(self) -> None:
-        """Extend the visibility timeout of all that is in flight, however long a store is away."""
+        """Extend the visibility timeout of what is long in flight, however long a store is away."""
+        timeout_s = self._settings.visibility_timeout_s
         while True:
-            await asyncio.sleep(self._settings.visibility_timeout_s / 3)
-            if not self._held:
+            await asyncio.sleep(timeout_s / 6)  # a clock's tick: it waits for nothing
+            due = self._in_flight.due(timeout_s * 2 / 3)
+            if not due:
                 continue
+            until = time.monotonic() + timeout_s
             try:
-                await self._queue.change_visibility(list(self._held.values()), self._settings.visibility_timeout_s)
-            except (*ERRORS, PartlyFailed) as error:
-                log.warning("visibility not extended", queue=self._queue.name, error=str(error))
+                await self._queue.change_visibility(due, timeout_s)
+                self._in_flight.hidden(due, until)
+            except ERRORS as error:
+                log.warning("visibility not extended", queue=self.name, messages=len(due), error=str(error))
+
+
+def _run(work: "asyncio._CoroutineLike[None]", tasks: set[asyncio.Task[None]]) -> None:
+    task = asyncio.create_task(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)

@@ -18,14 +18,14 @@ from pipeline.settings import WorkerSettings
 from streams.intake import Intake, Interrupted
 
 
-def add_topic_agent(app: faust.App, name: str, intake: Intake, topic_name: str, settings: WorkerSettings) -> None:
-    """Give `app` the agent `name` that settles `topic_name` in batches."""
+def add_topic_agent(app: faust.App, intake: Intake, topic_name: str, settings: WorkerSettings) -> None:
+    """Give `app` the agent that settles `topic_name` in batches."""
     topic = app.topic(topic_name, key_type=bytes, key_serializer="raw", value_type=bytes, value_serializer="raw")
 
     def interrupted() -> bool:
         return app.should_stop or app.rebalancing or not app.flow_control.is_active()
 
-    @app.agent(topic, name=name)  # type: ignore[untyped-decorator]
+    @app.agent(topic, name=topic_name)  # type: ignore[untyped-decorator]
     async def settle(stream: Any) -> None:
         stream.enable_acks = False
         async for batch in stream.noack_take(settings.batch_events, within=settings.batch_wait_s):

@@ -1,24 +1,21 @@
-"""The Faust app that services B and C are: settings, each with its reason, and the web pages."""
+"""The Faust apps that services B and C are made of: every setting of Faust, each with its reason."""
 
-from typing import Protocol
+from pathlib import Path
+from typing import Any
 
 import faust
 import stamina.instrumentation
 import uvloop
 from faust import streams as faust_streams
-from faust import web
 from faust.app import BootStrategy
-from prometheus_client import CollectorRegistry, generate_latest
 
-from pipeline import metrics
-from pipeline.errors import StoreUnavailable
 from pipeline.logs import configure, logging_config
 from pipeline.settings import KafkaSettings, WorkerSettings
-from streams.store import Store
+from streams.eager_transport import EagerTransport
 
 
 class WithoutKafka(BootStrategy):  # type: ignore[misc]
-    """Service B has no topic, so it needs no broker."""
+    """What the queues bring needs no broker."""
 
     enable_kafka = False
 
@@ -29,26 +26,40 @@ class QueueApp(faust.App):  # type: ignore[misc]
     BootStrategy = WithoutKafka
 
 
-def create_worker(service: str, settings: WorkerSettings, kafka: KafkaSettings | None = None) -> faust.App:
-    """The Faust app `service`, with a Kafka consumer where `kafka` is given."""
+def create_worker(service: str, settings: WorkerSettings) -> faust.App:
+    """The Faust app that `faust -A` runs: agents on queues, the web pages, and no Kafka.
+
+    Raises RuntimeError where Faust was installed without its compiled streams.
+    """
     if faust_streams._CStreamIterator is None:
         raise RuntimeError("faust has no compiled streams here, and the slow ones lose events: install a wheel of it")
     uvloop.install()
     configure(service, settings.log)
     stamina.instrumentation.set_on_retry_hooks([])  # each failed try is logged where it is known what failed
-    data_dir = settings.data_dir / service
-    data_dir.mkdir(parents=True, exist_ok=True)
-    brokers = kafka.bootstrap_servers if kafka else ""
-    return (faust.App if kafka else QueueApp)(
+    return QueueApp(
         service,
-        broker=[f"kafka://{broker}" for broker in brokers.split(",")],
-        datadir=data_dir,
+        broker="kafka://unused",
+        datadir=_data_folder(service, settings),
         logging_config=logging_config(service, settings.log),
+        web_bind=settings.web_host,
+        web_stats_enabled=True,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        **_WITHOUT_TABLES,
+    )
+
+
+def create_topic_app(service: str, settings: WorkerSettings, kafka: KafkaSettings) -> faust.App:
+    """The Faust app with the Kafka consumer, which runs inside the worker: the group is `service`."""
+    app = faust.App(
+        service,
+        broker=[f"kafka://{broker}" for broker in kafka.bootstrap_servers.split(",")],
+        datadir=_data_folder(service, settings),
         # Events of an earlier life of the group are not skipped.
         consumer_auto_offset_reset="earliest",
-        # A kill stalls its partitions for the session timeout.
+        # A kill stalls its partitions for the session timeout,
         broker_session_timeout=10,
-        # Unless it comes back under the name that the group knows.
+        # unless the worker comes back under the name that the group knows.
         consumer_group_instance_id=settings.instance or None,
         broker_heartbeat_interval=3,
         # Above the session and the fetch wait, as aiokafka asks.
@@ -62,12 +73,13 @@ def create_worker(service: str, settings: WorkerSettings, kafka: KafkaSettings |
         consumer_max_fetch_size=2 * 1024**2,
         # A topic that is made later is seen within seconds, not 5 minutes.
         consumer_metadata_max_age_ms=5000,
-        stream_buffer_maxsize=4096,
+        # When it is full Faust pauses all partitions for a second: 4,096 cost three quarters of the speed.
+        stream_buffer_maxsize=65_536,
         # What is in flight is settled before partitions are given up.
         stream_wait_empty=True,
         # Any delay here is added to every assignment.
         stream_recovery_delay=0,
-        # Faust would call a batch that waits for its store stuck.
+        # Faust would call a batch that waits for its store stuck; streams/liveness.py knows better.
         stream_processing_timeout=900,
         broker_commit_livelock_soft_timeout=900,
         producer_acks=-1,
@@ -75,44 +87,18 @@ def create_worker(service: str, settings: WorkerSettings, kafka: KafkaSettings |
         producer_max_request_size=2 * 1024**2,
         # The topics are made by whoever lays out Kafka, never by accident.
         topic_allow_declare=False,
-        topic_disable_leader=True,
-        table_standby_replicas=0,
-        web_bind=settings.web_host,
-        web_stats_enabled=True,
-        web_tables_enabled=False,
-        web_router_enabled=False,
+        # The worker's own web server answers.
+        web_enabled=False,
+        **_WITHOUT_TABLES,
     )
+    app.transport = EagerTransport(app.conf.broker_consumer, app)
+    return app
 
 
-def add_pages(app: faust.App, store: Store, registry: CollectorRegistry) -> None:
-    """Give `app` /healthz, /readyz and /metrics."""
-
-    @app.page("/healthz")  # type: ignore[untyped-decorator]
-    async def healthz(view: web.View, _request: web.Request) -> web.Response:
-        return view.json({"status": "ok"})
-
-    @app.page("/readyz")  # type: ignore[untyped-decorator]
-    async def readyz(view: web.View, _request: web.Request) -> web.Response:
-        try:
-            await store.ping()
-        except StoreUnavailable as error:
-            return view.json({"status": "not ready", "missing": str(error)}, status=503)
-        return view.json({"status": "ready"})
-
-    @app.page("/metrics")  # type: ignore[untyped-decorator]
-    async def metrics_page(view: web.View, _request: web.Request) -> web.Response:
-        return view.bytes(generate_latest(registry), headers={"Content-Type": metrics.CONTENT_TYPE})
+_WITHOUT_TABLES: dict[str, Any] = {"topic_disable_leader": True, "table_standby_replicas": 0}
 
 
-class Closing(Protocol):
-    """What holds connections."""
-
-    async def close(self) -> None:
-        """Let go of them."""
-        ...
-
-
-def close_at_shutdown(app: faust.App, *resources: Closing) -> None:
-    """Close `resources` when the agents and services of `app` have ended."""
-    for resource in resources:
-        app.async_exit_stack.push_async_callback(resource.close)
+def _data_folder(service: str, settings: WorkerSettings) -> Path:
+    folder = settings.data_dir / service
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -48,7 +48,7 @@ async def postgres(system: Any) -> AsyncIterator[PostgresStore]:
 
 @pytest.fixture
 async def dynamodb(aws: dict[str, str]) -> AsyncIterator[DynamoStore]:
-    store = DynamoStore(aws["table"], calls=4, timeout_s=5)
+    store = DynamoStore(aws["table"], calls=4)
     yield store
     await store.close()
 
@@ -173,7 +173,7 @@ async def test_an_item_that_dynamodb_refuses_is_rejected(dynamodb: DynamoStore, 
 
 
 async def test_a_table_that_is_missing_is_an_outage(aws: dict[str, str], source: str) -> None:
-    missing = DynamoStore("no-such-table", calls=1, timeout_s=2)
+    missing = DynamoStore("no-such-table", calls=1)
     try:
         with pytest.raises(StoreUnavailable):
             await missing.store([delivery(source, "a")])

@@ -1,0 +1,90 @@
+"""Whether each way still moves: a process that is stuck is better started again.
+
+Faust is known to stall now and then, with nothing raised and nothing logged. A way is
+stuck when there is work, nothing moves, and nothing outside of the process explains it.
+"""
+
+import os
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import Protocol
+
+import mode
+import structlog
+
+log = structlog.get_logger(__name__)
+
+_TICK_S = 1.0
+_EXIT_CODE = 70
+"""EX_SOFTWARE of sysexits.h."""
+
+
+class Way(Protocol):
+    """How events come in, as far as the watch looks at it."""
+
+    name: str
+
+    def progress(self) -> Hashable:
+        """Something that changes whenever an event is let go of."""
+        ...
+
+    def is_behind(self) -> bool:
+        """Whether there is something to do."""
+        ...
+
+    async def obstacle(self) -> str | None:
+        """What keeps it from moving that a restart would not change."""
+        ...
+
+
+class Liveness:
+    """How long each way has not moved."""
+
+    def __init__(self, ways: Sequence[Way], *, stuck_after_s: float, clock: Callable[[], float]) -> None:
+        self._ways = ways
+        self._clock = clock
+        self._stuck_after_s = stuck_after_s
+        self._moved = {way.name: (way.progress(), clock()) for way in ways}
+
+    async def look(self) -> None:
+        """Take note of what has moved, or could not."""
+        for way in self._ways:
+            progress = way.progress()
+            moves = progress != self._moved[way.name][0] or not way.is_behind()
+            if moves or (self._still_s(way) > self._stuck_after_s / 4 and await way.obstacle()):
+                self._moved[way.name] = progress, self._clock()
+
+    def suspicion(self) -> str | None:
+        """Why the process is probably stuck, from half of the time on."""
+        return self._standing_still(self._stuck_after_s / 2)
+
+    def verdict(self) -> str | None:
+        """Why the process is stuck."""
+        return self._standing_still(self._stuck_after_s)
+
+    def _standing_still(self, longest_s: float) -> str | None:
+        still = [way for way in self._ways if self._still_s(way) > longest_s]
+        return "; ".join(f"{way.name}: nothing moved in {self._still_s(way):.0f} s" for way in still) or None
+
+    def _still_s(self, way: Way) -> float:
+        return self._clock() - self._moved[way.name][1]
+
+
+class LivenessWatch(mode.Service):  # type: ignore[misc]
+    """Looks every second, and ends the process when it is stuck."""
+
+    def __init__(self, ways: Sequence[Way], *, stuck_after_s: float) -> None:
+        super().__init__()
+        self._liveness = Liveness(ways, stuck_after_s=stuck_after_s, clock=time.monotonic)
+
+    def suspicion(self) -> str | None:
+        """Why the process is probably stuck."""
+        return self._liveness.suspicion()
+
+    @mode.Service.task  # type: ignore[untyped-decorator]
+    async def _watch(self) -> None:
+        async for _ in self.itertimer(_TICK_S):
+            await self._liveness.look()
+            if why := self._liveness.verdict():
+                log.critical("stuck: ending the process, so that it is started again", reason=why)
+                os._exit(_EXIT_CODE)  # an ordered stop waits for what is stuck

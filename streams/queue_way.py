@@ -1,0 +1,51 @@
+"""The SQS way of a worker: a bridge from the queue, and the agent that settles what it brings."""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import faust
+
+from pipeline.settings import WorkerSettings
+from streams.batch_channel import BatchChannel
+from streams.intake import Intake, Interrupted
+from streams.sqs_bridge import SqsBridge
+from streams.sqs_queue import SqsQueue
+
+
+class QueueWay:
+    """Gives `app` the bridge and the agent."""
+
+    name = "queue"
+
+    def __init__(self, app: faust.App, intake: Intake, queue: SqsQueue, settings: WorkerSettings) -> None:
+        channel = BatchChannel(app)
+        stopping: Callable[[], bool] = lambda: app.should_stop  # noqa: E731
+        self._intake = intake
+        self._bridge = SqsBridge(queue, channel, settings, stopping)
+        app.service(self._bridge)
+
+        @app.agent(channel, name=queue.name)  # type: ignore[untyped-decorator]
+        async def settle(batches: Any) -> None:
+            async for batch in batches:
+                try:
+                    await intake.settle(batch.arrivals, stopping)
+                except Interrupted:
+                    batch.settled.set_result(False)
+                else:
+                    batch.settled.set_result(True)
+
+    async def ping(self) -> None:
+        """Raises SourceUnavailable where the queue can't be received from."""
+        await self._bridge.ping()
+
+    def progress(self) -> Hashable:
+        """How many messages were let go of."""
+        return self._bridge.progress()
+
+    def is_behind(self) -> bool:
+        """Whether messages are in flight."""
+        return self._bridge.is_behind()
+
+    async def obstacle(self) -> str | None:
+        """The store that is away."""
+        return self._intake.outage

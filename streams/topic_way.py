@@ -1,0 +1,96 @@
+"""The Kafka way of a worker: a Faust app of its own inside the worker's.
+
+Faust starts what it has one after another, and its producer first: with Kafka away, one
+app for both ways would not come up, and the queue would stand still for Kafka's sake.
+"""
+
+import asyncio
+from collections.abc import Hashable
+
+import faust
+import mode
+import stamina
+import structlog
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaConnectionError
+from faust.exceptions import ConsumerNotStarted
+
+from pipeline.errors import SourceUnavailable
+from streams.intake import Intake
+
+log = structlog.get_logger(__name__)
+
+_PROBE_MS = 3000
+
+
+class TopicWay(mode.Service):  # type: ignore[misc]
+    """Runs `app`, a Faust app with a consumer, from when Kafka answers until the worker's stop."""
+
+    name = "topic"
+
+    def __init__(self, app: faust.App, intake: Intake, bootstrap_servers: str) -> None:
+        super().__init__()
+        self._app = app
+        self._intake = intake
+        self._bootstrap_servers = bootstrap_servers
+
+    @mode.Service.task  # type: ignore[untyped-decorator]
+    async def _run(self) -> None:
+        """Start the app; what it raises later ends the worker, which is then started again."""
+        async for attempt in stamina.retry_context(
+            on=KafkaConnectionError, attempts=None, timeout=None, wait_initial=0.2, wait_max=2, wait_jitter=0.2
+        ):
+            with attempt:
+                await self._reach()
+        await self.add_runtime_dependency(self._app)
+
+    async def ping(self) -> None:
+        """Raises SourceUnavailable where Kafka is away, or where the worker is not yet a member of its group."""
+        if not self._app.started or self._app.consumer_generation_id < 0:
+            raise SourceUnavailable("kafka: the worker has not joined its group")
+        try:
+            await self._reach()
+        except KafkaConnectionError as error:
+            raise SourceUnavailable(f"kafka: {error}") from error
+
+    def progress(self) -> Hashable:
+        """The generation of the group, and the offset that each partition is committed up to."""
+        return self._app.consumer_generation_id, tuple(sorted(self._committed().items()))
+
+    def is_behind(self) -> bool:
+        """Whether a rebalance is under way, or the topic has more than was committed."""
+        return self._app.started and (self._app.rebalancing or any(lag > 0 for lag in self.lag().values()))
+
+    async def obstacle(self) -> str | None:
+        """The store that is away, or Kafka."""
+        if self._intake.outage:
+            return self._intake.outage
+        try:
+            await self._reach()
+        except KafkaConnectionError as error:
+            return str(error)
+        return None
+
+    def lag(self) -> dict[int, int]:
+        """How many events of each partition that this worker has are not committed."""
+        committed = self._committed()
+        ends = {tp: self._app.consumer.highwater(tp) for tp in committed}
+        return {tp.partition: end - (committed[tp] or 0) for tp, end in ends.items() if end is not None}
+
+    def _committed(self) -> dict[faust.types.TP, int | None]:
+        try:
+            assigned = self._app.consumer.assignment()
+        except ConsumerNotStarted:
+            return {}
+        return {tp: self._app.consumer._committed_offset[tp] for tp in assigned}
+
+    async def _reach(self) -> None:
+        """Raises KafkaConnectionError where no broker answers."""
+        client = AIOKafkaClient(bootstrap_servers=self._bootstrap_servers, request_timeout_ms=_PROBE_MS)
+        try:
+            async with asyncio.timeout(_PROBE_MS / 1000):
+                await client.bootstrap()
+        except TimeoutError:
+            raise KafkaConnectionError(f"no broker answers at {self._bootstrap_servers}") from None
+        finally:
+            await client.close()
