@@ -11,7 +11,6 @@ from gateway.formats import ACCEPTED
 from gateway.publication import Publication
 from pipeline import problems
 from pipeline.errors import (
-    BodyTooSlow,
     InvalidBatch,
     InvalidEvent,
     KeyRevoked,
@@ -105,8 +104,6 @@ def _refused_unread(error: MensageriaError) -> Answer:
             return _problem(401, "no_key", str(error), headers={"www-authenticate": "Bearer", **_CLOSE})
         case KeyRevoked():
             return _problem(403, "key_revoked", str(error), headers=_CLOSE)
-        case BodyTooSlow():
-            return _problem(408, "timeout", str(error), headers=_CLOSE)
         case RateLimited():
             return _problem(429, "rate", str(error), headers=_retry_after(error.retry_after_s))
         case TryLater():

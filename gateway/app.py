@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from quart import Quart, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from gateway import pages
+from gateway import pages, schemas
 from gateway.access import Access
 from gateway.answers import Answer
 from gateway.edge import Edge
@@ -17,7 +17,6 @@ from gateway.readiness import Readiness
 from gateway.room import Room
 from gateway.sns_leg import SnsLeg
 from pipeline import problems
-from pipeline.event import no_rules
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import GatewaySettings
 
@@ -45,14 +44,16 @@ def create_app(settings: GatewaySettings) -> Quart:
     fan_out = FanOut(legs, settings.leg_timeout_s, metrics)
     readiness = Readiness(fan_out)
     access = Access(settings)
+    known = schemas.read(settings.schemas_dir, settings.unknown_types)
 
     app = Quart(__name__, static_folder=None)
     app.extensions[READINESS] = readiness
     app.extensions[ACCESS] = access
     app.register_blueprint(pages.operations(readiness, metrics))
+    app.register_blueprint(pages.schemas(known))
     app.register_error_handler(HTTPException, _http_problem)
     _measure(app, metrics)
-    edge = Edge(fan_out, access, settings.source, no_rules, metrics)
+    edge = Edge(fan_out, access, settings.source, known.faults, metrics)
     room = Room(settings.max_events, settings.max_bytes)
     app.asgi_app = Front(app.asgi_app, edge, access, room, metrics)  # type: ignore[method-assign]
 

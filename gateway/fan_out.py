@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import Literal, NamedTuple, Protocol, Self
 
 from gateway.breaker import Breaker
+from gateway.deadlines import Deadlines
 from gateway.publication import Publication
 from pipeline.errors import LegUnavailable
 from pipeline.metrics import GatewayMetrics
@@ -34,7 +35,7 @@ class Leg(Protocol):
     async def __aexit__(self, *error: object) -> None: ...
 
     def publish(self, publication: Publication) -> asyncio.Future[None]:
-        """Ends once the leg has it, or with LegUnavailable. It is cancelled at the deadline."""
+        """Ends once the leg has it, or with LegUnavailable, which the caller may set at its deadline."""
 
     async def check(self) -> None:
         """Raises LegUnavailable where the leg can't be reached or its topic is missing."""
@@ -46,7 +47,7 @@ class FanOut:
     def __init__(self, legs: Sequence[Leg], timeout_s: float, metrics: GatewayMetrics) -> None:
         self._legs = legs
         self._breakers = [Breaker() for _ in legs]
-        self._timeout_s = timeout_s
+        self._deadlines = Deadlines(timeout_s)
         self._metrics = metrics
         self._stored = Outcome({leg.name: "stored" for leg in legs})
         self._open_legs = AsyncExitStack()
@@ -68,7 +69,10 @@ class FanOut:
             return refused
         begun = [breaker.begin() for breaker in self._breakers]
         sent = [leg.publish(publication) for leg in self._legs]
-        await self._ended(sent)
+        with self._deadlines.of(sent):
+            for each in sent:
+                with suppress(LegUnavailable):  # _outcome tells it
+                    await each
         return self._outcome(sent, begun)
 
     async def check(self) -> dict[str, str | None]:
@@ -83,21 +87,10 @@ class FanOut:
         legs: Legs = {leg.name: "failed" if wait else "not_tried" for leg, wait in zip(self._legs, waits, strict=True)}
         return Outcome(legs, min(max(waits), _PROBE_WAIT_S))
 
-    async def _ended(self, sent: list[asyncio.Future[None]]) -> None:
-        """Wait for all of them; what has no end at the deadline is cancelled."""
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                for each in sent:
-                    with suppress(LegUnavailable):  # _outcome tells it
-                        await each
-        except TimeoutError:
-            for each in sent:
-                each.cancel()
-
     def _outcome(self, sent: list[asyncio.Future[None]], begun: list[float]) -> Outcome:
         legs: Legs = {}
         for leg, breaker, each, since in zip(self._legs, self._breakers, sent, begun, strict=True):
-            ok = not each.cancelled() and each.exception() is None
+            ok = each.exception() is None
             legs[leg.name] = "stored" if ok else "failed"
             self._metrics.published[leg.name, legs[leg.name]].inc()
             if ok:

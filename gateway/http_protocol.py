@@ -1,4 +1,4 @@
-"""uvicorn's httptools protocol with the bound that it lacks: the head of a request."""
+"""uvicorn's httptools protocol with the bounds that it lacks: a request's head, its time, and connections."""
 
 import asyncio
 from typing import Any
@@ -14,11 +14,21 @@ MAX_HEAD_BYTES = 64 * 1024
 HEAD_TIMEOUT_S = 10
 """Longest wait for a head that has begun, and for the first request of a connection."""
 
+BODY_TIMEOUT_S = 30
+"""Longest wait for a body, from its head on."""
+
+MAX_CONNECTIONS = 4096
+
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Answers 431 to an endless head and closes a connection whose head doesn't come."""
+    """Refuses endless heads (431), requests that take too long to arrive (408) and too many connections (503).
 
-    _head_deadline: asyncio.TimerHandle
+    A connection has one timer, which looks whether the time of the request is over: setting
+    one for each request would cost as much as parsing it.
+    """
+
+    _due: float | None
+    _look: asyncio.TimerHandle
     _head_bytes: int
     _is_in_head: bool
 
@@ -26,23 +36,30 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """A connection: its first head has to come in time."""
         super().connection_made(transport)
         self._await_head()
+        self._look = self.loop.call_later(HEAD_TIMEOUT_S, self._look_at_time)
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._refuse(503, "overloaded", "the gateway has too many connections: try again a little later")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, and with it the wait."""
-        self._head_deadline.cancel()
+        self._look.cancel()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
-        self._head_deadline.cancel()
         self._await_head()
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
-        self._head_deadline.cancel()
+        """The head is there; the body is waited for."""
         self._is_in_head = False
+        self._due = self.loop.time() + BODY_TIMEOUT_S
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The whole request is there."""
+        self._due = None
+        super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """A piece of at most 256 KiB, so the head is bounded by that and MAX_HEAD_BYTES."""
@@ -51,19 +68,36 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse_head()
+            self._refuse(431, "head-too-large", f"the headers are over {MAX_HEAD_BYTES} bytes")
 
     def _await_head(self) -> None:
         self._is_in_head = True
         self._head_bytes = 0
-        self._head_deadline = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+        self._due = self.loop.time() + HEAD_TIMEOUT_S
 
-    def _refuse_head(self) -> None:
-        body = problems.problem(431, "head-too-large", f"the headers are over {MAX_HEAD_BYTES} bytes")
-        encoded = msgspec.json.encode(body)
+    def _look_at_time(self) -> None:
+        now = self.loop.time()
+        if self._due is not None and self._due <= now:
+            self._end_overdue()
+            return
+        self._look = self.loop.call_at(self._due or now + HEAD_TIMEOUT_S, self._look_at_time)
+
+    def _end_overdue(self) -> None:
+        """With an answer, unless none was asked for or the app has begun one."""
+        if self._head_bytes or not self._is_in_head:
+            self._refuse(408, "timeout", "the request did not arrive in time: send it again")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, kind: str, detail: str) -> None:
+        if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.close()
+            return
+        content = problems.problem(status, kind, detail)
+        body = msgspec.json.encode(content)
+        retry = b"retry-after: 1\r\n" if status == 503 else b""
         self.transport.write(
-            b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-            b"content-type: application/problem+json\r\nconnection: close\r\n"
-            b"content-length: %d\r\n\r\n%b" % (len(encoded), encoded)
+            b"HTTP/1.1 %d %b\r\ncontent-type: application/problem+json\r\nconnection: close\r\n%b"
+            b"content-length: %d\r\n\r\n%b" % (status, content["title"].encode(), retry, len(body), body)
         )
         self.transport.close()

@@ -122,6 +122,13 @@ class MicroBatches:
             _fail(batch, "no acknowledgement in time")
 
     async def _until_acknowledged(self, batch: list[_Entry]) -> None:
+        try:
+            await self._attempt(batch)
+        except LegUnavailable as error:
+            _log.warning("sns tried again", error=str(error))
+            await self._try_again(batch)
+
+    async def _try_again(self, batch: list[_Entry]) -> None:
         async for attempt in stamina.retry_context(
             on=LegUnavailable, attempts=None, timeout=None, wait_initial=0.05, wait_max=0.5, wait_jitter=0.1
         ):

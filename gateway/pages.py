@@ -1,9 +1,12 @@
 """The resources of the Quart app: what operators ask for."""
 
+from urllib.parse import quote
+
 from quart import Blueprint, Response
 
 from gateway.answers import Answer
 from gateway.readiness import Readiness
+from gateway.schemas import Schemas
 from pipeline import metrics, problems
 from pipeline.metrics import GatewayMetrics
 
@@ -29,6 +32,25 @@ def operations(readiness: Readiness, gateway_metrics: GatewayMetrics) -> Bluepri
     @blueprint.get("/metrics")
     async def exposition() -> Response:
         return Response(gateway_metrics.exposition(), content_type=metrics.CONTENT_TYPE)
+
+    return blueprint
+
+
+def schemas(known: Schemas) -> Blueprint:
+    """`/schemas` and `/schemas/{type}`."""
+    blueprint = Blueprint("schemas", __name__)
+
+    @blueprint.get("/schemas")
+    async def every() -> Response:
+        listed = [{"type": type_, "href": f"/schemas/{quote(type_, safe='')}"} for type_ in known.documents]
+        return response(Answer(200, {"schemas": listed}, media_type="application/json"))
+
+    @blueprint.get("/schemas/<path:type_>")
+    async def one(type_: str) -> Response:
+        if type_ not in known.documents:
+            detail = f"the type {type_!r} has no schema: GET /schemas lists those that have"
+            return response(Answer(404, problems.problem(404, "not-found", detail)))
+        return response(Answer(200, known.documents[type_], media_type="application/schema+json"))
 
     return blueprint
 

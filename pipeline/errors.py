@@ -64,10 +64,6 @@ class KeyRevoked(MensageriaError):
     """A request with a key that was taken back."""
 
 
-class BodyTooSlow(MensageriaError):
-    """A request's body did not arrive in time."""
-
-
 class TryLater(MensageriaError):
     """A request that would be taken at another time: the text says why."""
 
@@ -106,6 +102,12 @@ class LegUnavailable(MensageriaError):
 
 class StoreUnavailable(MensageriaError):
     """A store cannot be used now: a consumer waits, and nothing moves; the query answers without it."""
+
+    retriable = True
+
+
+class QueueUnavailable(MensageriaError):
+    """SQS or Kafka cannot carry out a call now: what was begun can be begun again."""
 
     retriable = True
 

@@ -157,11 +157,11 @@ class OneLeg:
         return None
 
     def publish(self, publication: Publication) -> asyncio.Future[None]:
-        return asyncio.ensure_future(self._publish(publication))
-
-    async def _publish(self, publication: Publication) -> None:
-        await self.gate.wait()
-        self.published.append(publication.id)
+        acknowledged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if self.gate.is_set():
+            self.published.append(publication.id)
+            acknowledged.set_result(None)
+        return acknowledged
 
     async def check(self) -> None:
         if not self.gate.is_set():

@@ -1,0 +1,79 @@
+"""JSON Schemas (2020-12) for the data of events, one file a type."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote
+
+import jsonschema_rs
+
+from pipeline.errors import Fault, SettingsError
+from pipeline.event import pointer
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class Schemas:
+    """What the data of each type has to be; made by `read`."""
+
+    def __init__(self, documents: dict[str, Any], unknown: Literal["accept", "refuse"] = "accept") -> None:
+        """Raises SettingsError, which names the type whose schema is broken."""
+        self.documents = documents
+        self._unknown = unknown
+        self._validators = {type_: _validator(type_, document) for type_, document in documents.items()}
+
+    def faults(self, content: dict[str, Any]) -> Iterable[Fault]:
+        """Everything in an event's data that its type's schema doesn't allow."""
+        type_ = content.get("type")
+        if not isinstance(type_, str):
+            return []  # a fault of its own, which others find
+        if validator := self._validators.get(type_):
+            return _faults(validator, content)
+        if self._unknown == "refuse":
+            return [Fault("/type", f"{type_!r} is not a type that is taken here: GET /schemas lists them")]
+        return []
+
+
+def read(folder: str, unknown: Literal["accept", "refuse"]) -> Schemas:
+    """The schemas in `folder`, each in a file `TYPE.json` (a type's `/` is `%2F`); "" is none.
+
+    Raises SettingsError, which names the file that can't be read or is no schema.
+    """
+    if not folder:
+        return Schemas({}, unknown)
+    if not Path(folder).is_dir():
+        raise SettingsError(f"the folder of schemas {folder} doesn't exist")
+    return Schemas({unquote(path.stem): _document(path) for path in sorted(Path(folder).glob("*.json"))}, unknown)
+
+
+def _document(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"the schema {path} can't be read: {error}") from None
+
+
+def _validator(type_: str, document: Any) -> jsonschema_rs.Draft202012Validator:
+    if isinstance(document, dict) and document.get("$schema", _DIALECT).rstrip("#") != _DIALECT:
+        raise SettingsError(f"the schema of {type_}: `$schema` is {document['$schema']!r}, and {_DIALECT} is meant")
+    try:
+        jsonschema_rs.meta.validate(document)
+        return jsonschema_rs.Draft202012Validator(document, validate_formats=True, retriever=_no_retrieval)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:
+        raise SettingsError(f"the schema of {type_} is no JSON Schema: {str(error).splitlines()[0]}") from None
+
+
+def _no_retrieval(uri: str) -> Any:
+    raise ValueError(f"{uri} is not in the document, and nothing is fetched")
+
+
+def _faults(validator: jsonschema_rs.Draft202012Validator, content: dict[str, Any]) -> Iterable[Fault]:
+    if content.get("data_base64") is not None:
+        return [Fault("/data_base64", "this type's data is JSON, by its schema: send it as data")]
+    if "data" not in content:
+        return [Fault("/data", "is required by this type's schema")]
+    return [
+        Fault("/data" + pointer(*map(str, error.instance_path)), f"{error.message}, by this type's schema")
+        for error in validator.iter_errors(content["data"])
+    ]

@@ -1,0 +1,123 @@
+"""Keys: who is let in, what the file may say, and that a new file counts without a restart."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.access import Access
+from gateway.keys import CHECK_EVERY_S, Keys, new
+from gateway.token_bucket import TokenBucket
+from pipeline.errors import KeyRevoked, NoKey, RateLimited, SettingsError
+from pipeline.settings import GatewaySettings
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "keys"
+
+
+def test_each_key_has_its_name(path: Path) -> None:
+    (shop_key, shop), (mail_key, mail) = new("shop"), new("mail")
+    path.write_text(f"# who may publish\n{shop}  # the shop\n\n{mail}\n")
+    keys = Keys(path)
+    assert keys.publisher(f"Bearer {shop_key}") == "shop"
+    assert keys.publisher(f"bearer  {mail_key} ") == "mail"
+    assert shop_key not in path.read_text()
+
+
+@pytest.mark.parametrize("sent", [None, "", "Bearer", "Bearer ", "Basic abc", "Bearer mens_wrong", "Bearer é"])
+def test_whoever_has_no_key_is_told_how_to_send_one(path: Path, sent: str | None) -> None:
+    path.write_text(new("shop")[1])
+    with pytest.raises(NoKey, match="Authorization: Bearer KEY"):
+        Keys(path).publisher(sent)
+
+
+def test_a_hash_is_no_key(path: Path) -> None:
+    _, line = new("shop")
+    path.write_text(line)
+    with pytest.raises(NoKey):
+        Keys(path).publisher(f"Bearer {line.split()[1]}")
+
+
+def test_a_revoked_key_is_told_so(path: Path) -> None:
+    key, line = new("shop")
+    path.write_text(f"{line} revoked\n")
+    with pytest.raises(KeyRevoked, match="shop"):
+        Keys(path).publisher(f"Bearer {key}")
+
+
+def test_a_changed_file_counts_and_a_broken_one_leaves_the_old_keys(path: Path, clock: Clock) -> None:
+    (old_key, old), (new_key, rotated) = new("shop"), new("shop")
+    path.write_text(old)
+    keys = Keys(path, clock)
+    path.write_text(f"{old}\n{rotated}\n")
+    with pytest.raises(NoKey):
+        keys.publisher(f"Bearer {new_key}")
+    clock.now += CHECK_EVERY_S
+    assert keys.publisher(f"Bearer {new_key}") == "shop"
+    path.write_text("what is this\n")
+    clock.now += CHECK_EVERY_S
+    assert keys.publisher(f"Bearer {old_key}") == "shop"
+    path.unlink()
+    clock.now += CHECK_EVERY_S
+    assert keys.publisher(f"Bearer {old_key}") == "shop"
+    path.write_text(rotated)
+    keys.reload()
+    with pytest.raises(NoKey):
+        keys.publisher(f"Bearer {old_key}")
+
+
+@pytest.mark.parametrize("text", ["", "# nobody\n", "shop", "shop abc", f"a b {'0' * 64}", f"shop {'0' * 64} maybe"])
+def test_a_wrong_file_is_an_error_that_names_it(path: Path, text: str) -> None:
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=str(path)):
+        Keys(path)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-x", "x" * 65, "é"])
+def test_a_name_that_could_not_travel_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="name"):
+        new(name)
+
+
+def test_a_bucket_lets_a_burst_through_and_then_its_rate(clock: Clock) -> None:
+    bucket = TokenBucket(10, 5, clock)
+    for _ in range(5):
+        bucket.take(1)
+    with pytest.raises(RateLimited) as caught:
+        bucket.take(1)
+    assert caught.value.retry_after_s == pytest.approx(0.1)
+    clock.now += 0.11
+    bucket.take(1)
+
+
+def test_a_large_batch_goes_into_debt(clock: Clock) -> None:
+    bucket = TokenBucket(10, 5, clock)
+    bucket.take(105)
+    clock.now += 10
+    with pytest.raises(RateLimited):
+        bucket.take(1)
+    clock.now += 0.2
+    bucket.take(1)
+
+
+def test_each_key_has_a_bucket_of_its_own() -> None:
+    access = Access(GatewaySettings(topic_arn="arn", key_events_per_s=0.001, key_burst_events=1))
+    access.spend("shop", 1)
+    access.spend("mail", 1)
+    with pytest.raises(RateLimited):
+        access.spend("shop", 1)
+    Access(GatewaySettings(topic_arn="arn")).spend("shop", 10**9)
