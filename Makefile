@@ -64,6 +64,7 @@ $(UV_STAMP): requirements/bootstrap.lock
 $(APP): requirements/app.lock $(UV_STAMP)
 	@echo "installing what the services need"
 	@$(INSTALL) --python .venv/bin/python -r $<
+	@ln -sf ../../bin/mensageria .venv/bin/mensageria
 	@touch $@
 
 $(DEV): requirements/dev.lock $(APP)

@@ -1,6 +1,9 @@
-"""The one place that makes Kafka producers."""
+"""The one place that makes Kafka clients."""
 
-from aiokafka import AIOKafkaProducer
+import zlib
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from pipeline.settings import KafkaSettings
 
@@ -19,3 +22,22 @@ def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
         max_request_size=1024 * 1024,
         request_timeout_ms=int(timeout_s * 1000),
     )
+
+
+def consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
+    """A consumer of no group and no topic; `start` it, then assign partitions to it."""
+    return AIOKafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+    )
+
+
+def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
+    """A client for groups, offsets and records; `start` it, and `close` it."""
+    return AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of `key`, as librdkafka's `consistent` partitioner and the gateway choose it."""
+    return zlib.crc32(key) % partitions

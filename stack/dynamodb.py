@@ -41,3 +41,6 @@ async def _make_table(endpoint: Endpoint) -> None:
             await dynamodb.create_table(**table)
         # The service answers before the table can be written to.
         await dynamodb.get_waiter("table_exists").wait(TableName=table["TableName"], WaiterConfig={"Delay": 1})
+        told = await dynamodb.describe_time_to_live(TableName=table["TableName"])
+        if told["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED":  # it refuses to be enabled twice
+            await dynamodb.update_time_to_live(**template.time_to_live())

@@ -1,0 +1,1 @@
+"""The command `mensageria`: what an operator does with events, stores and dead letters."""

@@ -1,0 +1,91 @@
+"""Where the system is: from the environment, or from what `make run` tells.
+
+Never from both: half of one system and half of another would be mended, replayed or
+erased together.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline import aws
+from pipeline.errors import MensageriaError
+from pipeline.settings import (
+    EdgeSettings,
+    HealthSettings,
+    QueueSettings,
+    StackSettings,
+    StoreSettings,
+    given,
+    read,
+)
+
+_ROOT = Path(__file__).resolve().parent.parent
+_NAMES = {
+    "gateway": "GATEWAY_URL",
+    "query": "QUERY_URL",
+    "web": "WEB_URL",
+    "service_b": "SERVICE_B_URL",
+    "service_c": "SERVICE_C_URL",
+    "queue_b": "QUEUE_B_URL",
+    "queue_c": "QUEUE_C_URL",
+    "dead_letter_b": "DEAD_LETTER_B_URL",
+    "dead_letter_c": "DEAD_LETTER_C_URL",
+    "kafka": "KAFKA_BOOTSTRAP_SERVERS",
+    "kafka_topic": "KAFKA_TOPIC",
+    "kafka_dead_letter_topic": "KAFKA_DEAD_LETTER_TOPIC",
+    "postgres": "POSTGRES_URL",
+    "table": "TABLE",
+}
+"""The setting of each address in endpoints.json."""
+_KINDS = (EdgeSettings, HealthSettings, QueueSettings, StoreSettings)
+T = TypeVar("T")
+
+
+class NoSystem(MensageriaError):
+    """Neither the environment nor an endpoints.json says where the system is."""
+
+    retriable = True
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """One system's settings; `sqs` and `dynamodb` are None where the AWS SDK's own settings name them."""
+
+    settings: dict[str, str] = field(repr=False)
+    sqs: aws.Endpoint | None = None
+    dynamodb: aws.Endpoint | None = None
+
+    def read(self, kind: type[T]) -> T:
+        """The settings class `kind`. Raises SettingsError."""
+        return read(kind, self.settings)
+
+
+def find() -> Addresses:
+    """The system that the environment names, else the one that runs on `MENSAGERIA_HOME` or `.local/`.
+
+    Raises NoSystem.
+    """
+    own = {name: value for kind in _KINDS for name, value in given(kind).items()}
+    if any(f"MENSAGERIA_{name}" in own for name in _NAMES.values()):
+        return Addresses(own)
+    home = Path(given(StackSettings).get("MENSAGERIA_HOME", _ROOT / ".local"))
+    try:
+        told: dict[str, Any] = json.loads((home / "endpoints.json").read_text())
+    except FileNotFoundError:
+        raise NoSystem(
+            f"no system runs on {home}: start it with `make run`, name its folder in MENSAGERIA_HOME,"
+            " or set MENSAGERIA_GATEWAY_URL and the others of docs/settings.md"
+        ) from None
+    settings = {f"MENSAGERIA_{name}": told[key] for key, name in _NAMES.items()}
+    return Addresses(own | settings, _endpoint(told, "aws"), _endpoint(told, "dynamodb"))
+
+
+def _endpoint(told: dict[str, Any], name: str) -> aws.Endpoint:
+    return aws.Endpoint(
+        endpoint_url=told[name],
+        region_name=told["region"],
+        aws_access_key_id=told["access_key"],
+        aws_secret_access_key=told["secret_key"],
+    )

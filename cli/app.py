@@ -1,0 +1,27 @@
+"""The command `mensageria` with all its parts."""
+
+import stamina.instrumentation
+import typer
+
+from cli import dead_letter_commands, event_commands, status_command, store_commands
+from pipeline import logs
+from pipeline.settings import LogSettings, given, read
+
+app = typer.Typer(
+    help="Publish and find events, and keep the pipeline in order.",
+    epilog="Exit codes: 0 well, 1 something was found or refused, 2 wrong usage, 3 unavailable, 130 interrupted.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(dead_letter_commands.app, name="dead-letters")
+event_commands.add_to(app)
+store_commands.add_to(app)
+status_command.add_to(app)
+
+
+@app.callback()
+def _prepare() -> None:
+    """What is done before each command: warnings go to stderr, as all logs do."""
+    logs.configure("tools", read(LogSettings, {"MENSAGERIA_LOG_LEVEL": "warning"} | given(LogSettings)))
+    stamina.instrumentation.set_on_retry_hooks([])

@@ -1,0 +1,88 @@
+"""What a command writes: tables for people, one JSON object a line for programs; the rest to stderr."""
+
+import re
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+_TABLE_ROWS = 200
+_PIPE_WIDTH = 240
+"""Where nobody says how wide it is, nothing is to be cut."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+T = TypeVar("T")
+
+
+def complain(text: str) -> None:
+    """Say `text` on stderr."""
+    sys.stderr.write(f"mensageria: {plain(text)}\n")
+
+
+def say(text: str) -> None:
+    """Write a line."""
+    sys.stdout.write(plain(text) + "\n")
+
+
+def write_json(value: Any) -> None:
+    """Write `value` as JSON, one line."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def plain(text: str) -> str:
+    """`text` without what a terminal would take for a command: events come from strangers."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def write_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write a table."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(plain("" if cell is None else str(cell))) for cell in row))
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+
+
+async def write_each(
+    things: AsyncGenerator[T, None], columns: Sequence[str], shown: Callable[[T], dict[str, Any]], *, as_json: bool
+) -> int:
+    """Write each of `things`, as JSON or in tables of some rows; how many there were."""
+    written = 0
+    rows: list[list[Any]] = []
+    async with aclosing(things):
+        async for thing in things:
+            written += 1
+            if as_json:
+                write_json(shown(thing))
+                continue
+            rows.append([_cell(shown(thing)[column]) for column in columns])
+            if len(rows) == _TABLE_ROWS:
+                write_table(columns, rows)
+                rows = []
+    if rows:
+        write_table(columns, rows)
+    return written
+
+
+@contextmanager
+def progress(doing: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """A bar on stderr where that is a terminal; call what it gives with the number done so far."""
+    console = Console(stderr=True)
+    parts = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*parts, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(doing, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def _cell(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value

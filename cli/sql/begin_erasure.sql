@@ -1,0 +1,1 @@
+insert into erasures (reference) values (%(reference)s) returning id

@@ -1,0 +1,1 @@
+select count(*) from events where received_at < %(before)s::timestamptz

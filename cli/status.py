@@ -1,0 +1,82 @@
+"""The state of the system: whether each part is there, and what waits or lies dead."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import httpx
+
+from cli.addresses import Addresses
+from cli.places import open_queue
+from pipeline.backlog import lag
+from pipeline.dead_letter_topic import DeadLetterTopic
+from pipeline.errors import MensageriaError
+from pipeline.settings import EdgeSettings, HealthSettings, QueueSettings
+
+GROUP = "service-c"
+"""Service C's consumer group: the name of its Faust app."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known of one part. `waiting`, `in_flight` and `dead_letters` are None where it has none of that."""
+
+    part: str
+    ok: bool
+    detail: str = ""
+    waiting: int | None = None
+    in_flight: int | None = None
+    dead_letters: int | None = None
+
+    def shown(self) -> dict[str, Any]:
+        """As JSON shows it."""
+        return asdict(self)
+
+
+async def findings(addresses: Addresses) -> list[Finding]:
+    """What is known of every part, each asked at the same time; one that can't be asked is a finding too."""
+    edges, health = addresses.read(EdgeSettings), addresses.read(HealthSettings)
+    async with httpx.AsyncClient(timeout=edges.timeout_s) as http:
+        return await asyncio.gather(
+            _service(http, "gateway", f"{edges.gateway_url}/readyz"),
+            _service(http, "query", f"{edges.query_url}/events?limit=1"),
+            _service(http, "web", f"{health.web_url}/readyz"),
+            _service(http, "service-b", f"{health.service_b_url}/readyz"),
+            _service(http, "service-c", f"{health.service_c_url}/readyz"),
+            _known("queue b", _queue(addresses, "b")),
+            _known("queue c", _queue(addresses, "c")),
+            _known("kafka", _topic(addresses.read(QueueSettings))),
+        )
+
+
+async def _service(http: httpx.AsyncClient, part: str, url: str) -> Finding:
+    try:
+        answer = await http.get(url)
+    except httpx.TransportError as error:
+        return Finding(part, ok=False, detail=f"no answer: {error or type(error).__name__}")
+    return Finding(
+        part, ok=answer.is_success, detail="" if answer.is_success else f"{answer.status_code} {answer.text}"
+    )
+
+
+async def _known(part: str, asking: Awaitable[Finding]) -> Finding:
+    try:
+        return await asking
+    except MensageriaError as error:
+        return Finding(part, ok=False, detail=str(error))
+
+
+async def _queue(addresses: Addresses, name: Any) -> Finding:
+    async with open_queue(addresses, name) as queue, open_queue(addresses, name, dead=True) as dead_letters:
+        depth, dead = await queue.depth(), await dead_letters.depth()
+    return Finding(f"queue {name}", True, "", depth.waiting, depth.in_flight, sum(dead))
+
+
+async def _topic(settings: QueueSettings) -> Finding:
+    waiting = sum((await lag(settings.kafka, GROUP)).values())
+    async with DeadLetterTopic(settings.kafka).open() as reading:
+        dead = 0
+        async for _ in reading.letters():
+            dead += 1
+    return Finding("kafka", ok=True, waiting=waiting, dead_letters=dead)

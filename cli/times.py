@@ -1,0 +1,29 @@
+"""Times as a person types them."""
+
+import re
+from datetime import datetime, timedelta
+
+import typer
+
+from pipeline import clock
+
+_AGO = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def moment(text: str) -> str:
+    """`text` in RFC 3339, as `2026-11-23T15:24:00.000000Z`: it is one already, or an age such as `30m`, `2h`, `7d`.
+
+    Raises typer.BadParameter.
+    """
+    if age := _AGO.match(text):
+        return clock.rfc3339(clock.now() - timedelta(**{_UNITS[age[2]]: int(age[1])}))
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise typer.BadParameter(
+            f"{text!r}: give a time with its zone, such as 2026-11-23T15:24:00Z, or an age: 2h, 7d"
+        )
+    return clock.rfc3339(found)

@@ -1,0 +1,111 @@
+"""The dead letters of an SQS queue.
+
+SQS shows messages only to who receives them. So a reading receives all of them, keeps
+them hidden for as long as it lasts, and gives back at its end what it has not removed.
+A reader that is killed gives them back when their visibility timeout ends. The
+dead-letter queues have no redrive of their own, so the receive count decides nothing,
+and SQS counts the retention from the first day on, however often they are received.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import structlog
+
+from pipeline.dead_letters import MAX_RECEIVES, DeadLetter, Place, Reading, enclosed, open_envelope
+from pipeline.errors import QueueUnavailable, Rejected
+from pipeline.outlets import QueueOutlet
+from pipeline.sqs import Message, Queue, sent_ms
+
+VISIBILITY_TIMEOUT_S = 60
+"""How long letters stay hidden after a reader was killed."""
+_POLL_S = 1
+"""A long poll asks all of SQS' servers: one that finds nothing is the end."""
+
+log = structlog.get_logger(__name__)
+
+
+class DeadLetterQueue:
+    """The dead-letter queue `queue` of `origin`, whose consumer is `service`."""
+
+    def __init__(self, place: Place, queue: Queue, origin: Queue, service: str) -> None:
+        self.place = place
+        self._queue = queue
+        self._origin = origin
+        self._service = service
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[Reading]:
+        """A reading. Raises QueueUnavailable."""
+        depth = await self._queue.depth()
+        reading = _QueueReading(self.place, self._queue, self._origin, self._service, depth.in_flight)
+        keeper = asyncio.create_task(reading.keep_hidden())
+        try:
+            yield reading
+        finally:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+            await reading.give_back()
+
+
+class _QueueReading:
+    def __init__(self, place: Place, queue: Queue, origin: Queue, service: str, elsewhere: int) -> None:
+        self.place = place
+        self.elsewhere = elsewhere
+        self._queue = queue
+        self._origin = origin
+        self._outlet = QueueOutlet(origin)
+        self._service = service
+        self._held: dict[str, str] = {}
+
+    async def letters(self) -> AsyncIterator[DeadLetter]:
+        """Each letter that came before now, once: one that comes back while it is sent again is left for later."""
+        begun_ms = int(time.time() * 1000)
+        while messages := await self._receive():
+            for message in messages:
+                key = f"{self.place}:{message['MessageId']}"
+                is_new = key not in self._held
+                self._held[key] = message["ReceiptHandle"]
+                if is_new and sent_ms(message) <= begun_ms:
+                    yield self._letter(key, message)
+
+    async def send_again(self, letter: DeadLetter) -> None:
+        """Send it to the queue that it came from."""
+        await self._outlet.send(letter.outgoing())
+
+    async def remove(self, letters: Sequence[DeadLetter], why: str) -> None:
+        """Delete `letters`."""
+        await self._queue.delete([self._held[letter.key] for letter in letters])
+        for letter in letters:
+            del self._held[letter.key]
+        log.info("dead letters removed", queue=self._queue.name, letters=len(letters), why=why)
+
+    async def keep_hidden(self) -> None:
+        """Extend the visibility timeout of all that is held, until it is cancelled."""
+        while True:
+            await asyncio.sleep(VISIBILITY_TIMEOUT_S / 3)
+            await self._hide(VISIBILITY_TIMEOUT_S)
+
+    async def give_back(self) -> None:
+        """Show again what is held."""
+        await self._hide(0)
+
+    async def _hide(self, timeout_s: int) -> None:
+        try:
+            await self._queue.hide(list(self._held.values()), timeout_s)
+        except QueueUnavailable as error:
+            # They show up by themselves when their time is over; what is sent twice is stored once.
+            log.warning("visibility not changed", queue=self._queue.name, error=str(error))
+
+    async def _receive(self) -> list[Message]:
+        return await self._queue.receive(visibility_timeout_s=VISIBILITY_TIMEOUT_S, wait_s=_POLL_S)
+
+    def _letter(self, key: str, message: Message) -> DeadLetter:
+        if found := open_envelope(message["Body"].encode()):
+            return DeadLetter(self.place, key, found)
+        moved = self._origin.arrival(message)
+        why = Rejected(MAX_RECEIVES, "received too often without being settled: SQS moved it")
+        return DeadLetter(self.place, key, enclosed(moved, why, self._service))

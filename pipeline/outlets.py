@@ -1,0 +1,97 @@
+"""Sending an event once more to one consumer: to its queue, or to the Kafka topic.
+
+What travels beside the event goes with it again, so that it is stored as it would
+have been the first time.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from pipeline import kafka
+from pipeline.errors import QueueUnavailable
+from pipeline.settings import KafkaSettings
+from pipeline.sqs import Queue
+
+_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event's bytes with what travels beside it.
+
+    `partition` is where it goes in Kafka when there is no `key` to choose by: what is
+    no event goes back to the partition that it came from.
+    """
+
+    body: bytes
+    beside: dict[str, str]
+    key: str | None = None
+    partition: int = 0
+
+
+def beside(received_at: str, publisher: str | None, traceparent: str | None) -> dict[str, str]:
+    """What travels beside an event, without what it lacks."""
+    named = {"received_at": received_at, "publisher": publisher, "traceparent": traceparent}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+class Outlet(Protocol):
+    """Where events are sent once more."""
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Returns when it is durable there. Raises QueueUnavailable."""
+        ...
+
+
+class QueueOutlet:
+    """A queue, past the topic: no other queue gets the event."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Returns when SQS has it. Raises QueueUnavailable."""
+        await self._queue.send(outgoing.body.decode(errors="replace"), outgoing.beside)
+
+
+class TopicOutlet:
+    """The Kafka topic of the events; `producer` is a started one."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+        self._producer = producer
+        self._topic = topic
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Returns when all replicas have it. Raises QueueUnavailable."""
+        key = None if outgoing.key is None else outgoing.key.encode()
+        try:
+            partitions = await self._producer.partitions_for(self._topic)
+            await self._producer.send_and_wait(
+                self._topic,
+                value=outgoing.body,
+                key=key,
+                partition=outgoing.partition if key is None else kafka.partition_of(key, len(partitions)),
+                headers=[kafka.CONTENT_TYPE, *((name, value.encode()) for name, value in outgoing.beside.items())],
+            )
+        except KafkaError as error:
+            raise QueueUnavailable(f"kafka: {error!r}") from error
+
+
+@asynccontextmanager
+async def producing(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer that is started, and stopped at the block's end. Raises QueueUnavailable."""
+    producer = kafka.producer(settings, timeout_s=_TIMEOUT_S)
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        raise QueueUnavailable(f"kafka at {settings.bootstrap_servers}: {error!r}") from error
+    try:
+        yield producer
+    finally:
+        await producer.stop()

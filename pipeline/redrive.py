@@ -1,0 +1,71 @@
+"""What is done with dead letters: chosen ones are sent again, or discarded.
+
+Each is sent first and removed then, so an interruption at any point at most leaves a
+letter that was sent already: sent again, its store knows it as a repeat.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from pipeline.dead_letters import DeadLetter, Reading
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which letters are meant: those that every condition holds for; empty ones hold for all."""
+
+    keys: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+    source: str | None = None
+    type: str | None = None
+
+    def holds(self, letter: DeadLetter) -> bool:
+        """Whether `letter` is meant. What is no event has no source and no type."""
+        if self.keys and letter.key not in self.keys:
+            return False
+        if self.reasons and letter.envelope.reason not in self.reasons:
+            return False
+        if self.source is None and self.type is None:
+            return True
+        event = letter.event
+        return event is not None and self.source in (None, event.source) and self.type in (None, event.type)
+
+
+class Pace:
+    """At most so many steps a second, evenly."""
+
+    def __init__(self, per_second: float) -> None:
+        self._interval_s = 1 / per_second
+        self._next = time.monotonic()
+
+    async def step(self) -> None:
+        """Return when the next step is due."""
+        moment = time.monotonic()
+        await asyncio.sleep(max(0.0, self._next - moment))
+        self._next = max(self._next, moment) + self._interval_s
+
+
+async def chosen(reading: Reading, choice: Choice) -> AsyncGenerator[DeadLetter, None]:
+    """The letters that are meant: what `send_again` and `discard` would deal with. Raises QueueUnavailable."""
+    async for letter in reading.letters():
+        if choice.holds(letter):
+            yield letter
+
+
+async def send_again(reading: Reading, choice: Choice, *, per_second: float) -> AsyncGenerator[DeadLetter, None]:
+    """Send what is meant to where it came from; gives each letter once that is done. Raises QueueUnavailable."""
+    pace = Pace(per_second)
+    async for letter in chosen(reading, choice):
+        await pace.step()
+        await reading.send_again(letter)
+        await reading.remove([letter], "sent again")
+        yield letter
+
+
+async def discard(reading: Reading, choice: Choice) -> AsyncGenerator[DeadLetter, None]:
+    """Remove what is meant; gives each letter once it is gone. Raises QueueUnavailable."""
+    async for letter in chosen(reading, choice):
+        await reading.remove([letter], "discarded")
+        yield letter
