@@ -24,7 +24,7 @@ from pipeline.errors import (
 )
 
 _CLOSE = {"connection": "close"}
-"""Where the body was not read to its end: the rest would come to no end."""
+"""Whoever may not publish need not send a body to its end."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -54,7 +54,9 @@ def acceptance(content: dict[str, Any]) -> Answer:
 
 def unavailable(publication: Publication, outcome: Outcome) -> Answer:
     """503 for one event that a leg doesn't have."""
-    return _unavailable(outcome.retry_after_s, **_told(publication, outcome))
+    told = _told(publication, outcome)
+    del told["type"]  # the problem has its own
+    return _unavailable(outcome.retry_after_s, **told)
 
 
 def batch_unavailable(published: Iterable[tuple[Publication, Outcome]]) -> Answer:
@@ -79,11 +81,6 @@ def refusal(error: MensageriaError) -> Answer:
         case InvalidBatch():
             return _batch_refusal(error)
     return _refused_unread(error)
-
-
-def endless_body(error: TooLarge) -> Answer:
-    """413 for a body that was not read to its end: the connection closes."""
-    return msgspec.structs.replace(refusal(error), headers=_CLOSE)
 
 
 def wrong_method() -> Answer:

@@ -14,6 +14,7 @@ from gateway.fan_out import FanOut
 from gateway.front import Front
 from gateway.kafka_leg import KafkaLeg
 from gateway.readiness import Readiness
+from gateway.reference import reference
 from gateway.room import Room
 from gateway.sns_leg import SnsLeg
 from pipeline import problems
@@ -51,6 +52,7 @@ def create_app(settings: GatewaySettings) -> Quart:
     app.extensions[ACCESS] = access
     app.register_blueprint(pages.operations(readiness, metrics))
     app.register_blueprint(pages.schemas(known))
+    app.register_blueprint(reference())
     app.register_error_handler(HTTPException, _http_problem)
     _measure(app, metrics)
     edge = Edge(fan_out, access, settings.source, known.faults, metrics)

@@ -23,15 +23,6 @@ MAX_REQUEST_BYTES = 1024 * 1024
 _log = structlog.get_logger(__name__)
 
 
-class EndlessBody(TooLarge):
-    """A body over MAX_REQUEST_BYTES, of which the rest is not read."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            f"the body is over {MAX_REQUEST_BYTES} bytes: send a batch in parts; an event has at most {MAX_EVENT_BYTES}"
-        )
-
-
 class ClientGone(Exception):
     """The client went away before its request was whole."""
 
@@ -75,8 +66,6 @@ class Front:
                 publisher = self._access.publisher(first(headers, b"authorization"))
                 body = await _body(headers, receive, place)
                 return await self._edge.accept(Inbound(headers, body, publisher), place)
-        except EndlessBody as error:
-            return self._refused(answers.endless_body(error), publisher)
         except MensageriaError as error:
             return self._refused(answers.refusal(error), publisher)
         except ClientGone:
@@ -92,10 +81,10 @@ class Front:
 
 
 async def _body(headers: list[tuple[bytes, bytes]], receive: ASGIReceiveCallable, place: Place) -> bytes:
-    """The whole body; the server's protocol ends what takes too long. Raises EndlessBody, Overloaded and ClientGone."""
+    """The whole body; the server's protocol ends what takes too long. Raises TooLarge, Overloaded and ClientGone."""
     length = first(headers, b"content-length")
     if length and int(length) > MAX_REQUEST_BYTES:
-        raise EndlessBody
+        raise _endless()
     chunks: list[bytes] = []
     size_bytes = 0
     while True:
@@ -107,9 +96,17 @@ async def _body(headers: list[tuple[bytes, bytes]], receive: ASGIReceiveCallable
         chunks.append(chunk)
         size_bytes += len(chunk)
         if size_bytes > MAX_REQUEST_BYTES:
-            raise EndlessBody
+            raise _endless()
         if not message["more_body"]:
             return chunk if len(chunks) == 1 else b"".join(chunks)
+
+
+def _endless() -> TooLarge:
+    # The server reads what is left and throws it away, for a while: who has a connection closed on
+    # unread bytes may never see the answer.
+    return TooLarge(
+        f"the body is over {MAX_REQUEST_BYTES} bytes: send a batch in parts; an event has at most {MAX_EVENT_BYTES}"
+    )
 
 
 async def _send(answer: Answer, send: ASGISendCallable) -> None:

@@ -90,7 +90,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, status: int, kind: str, detail: str) -> None:
-        if self.cycle and self.cycle.response_started and not self.cycle.response_complete:
+        if self._is_answered():
             self.transport.close()
             return
         content = problems.problem(status, kind, detail)
@@ -101,3 +101,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             b"content-length: %d\r\n\r\n%b" % (status, content["title"].encode(), retry, len(body), body)
         )
         self.transport.close()
+
+    def _is_answered(self) -> bool:
+        """Whether the request that arrives has its answer, or the one before it is waiting for its own."""
+        if self._is_in_head:
+            return bool(self.cycle and not self.cycle.response_complete)
+        return bool(self.cycle.response_started)

@@ -1,9 +1,14 @@
 """What tests on the real parts share."""
 
+import json
 import uuid
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
+
+from pipeline import aws as aws_clients
 
 
 @pytest.fixture
@@ -26,3 +31,48 @@ def aws(system: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     ):
         monkeypatch.setenv(name, value)
     return endpoints
+
+
+@pytest.fixture
+async def sns_messages(aws: dict[str, str], source: str) -> AsyncIterator[Callable[[], Any]]:
+    """What SNS has delivered of the test's source, by id, since the test began: a queue of its own sees it."""
+    name = f"test-{uuid.uuid4()}"
+    found: dict[str, Any] = {}
+    async with aws_clients.client("sqs") as sqs, aws_clients.client("sns") as sns:
+        queue = (await sqs.create_queue(QueueName=name))["QueueUrl"]
+        arn = (await sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"]))["Attributes"]["QueueArn"]
+        subscription = await sns.subscribe(
+            TopicArn=aws["topic_arn"], Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+        )
+
+        async def receive() -> dict[str, Any]:
+            answer = await sqs.receive_message(
+                QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
+            )
+            for message in answer.get("Messages", []):
+                event = json.loads(message["Body"])
+                if event["source"] == source:
+                    found[event["id"]] = message
+            return found
+
+        yield receive
+        await sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+        await sqs.delete_queue(QueueUrl=queue)
+
+
+@pytest.fixture
+async def kafka_records(aws: dict[str, str], source: str) -> AsyncIterator[Callable[[], Any]]:
+    """What Kafka has of the test's source, by id."""
+    found: dict[str, Any] = {}
+    topic, servers = aws["kafka_topic"], aws["kafka"]
+    async with AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
+
+        async def receive() -> dict[str, Any]:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                for record in records:
+                    event = json.loads(record.value)
+                    if event["source"] == source:
+                        found[event["id"]] = record
+            return found
+
+        yield receive

@@ -2,93 +2,18 @@
 
 import asyncio
 import json
-import os
 import signal
-import sys
 import time
-import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import httpx
-import pytest
-from aiokafka import AIOKafkaConsumer
 
-from pipeline import aws as aws_clients
 from pipeline.event import STRUCTURED
-from tests.running_system import ROOT
+from tests.gateway_process import answers, gateway
 from tests.waiting import until
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-@pytest.fixture
-async def sns_messages(aws: dict[str, str], source: str) -> AsyncIterator[Callable[[], Any]]:
-    """What SNS has delivered of the test's source, by id, since the test began: a queue of its own sees it."""
-    name = f"test-{uuid.uuid4()}"
-    found: dict[str, Any] = {}
-    async with aws_clients.client("sqs") as sqs, aws_clients.client("sns") as sns:
-        queue = (await sqs.create_queue(QueueName=name))["QueueUrl"]
-        arn = (await sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"]))["Attributes"]["QueueArn"]
-        subscription = await sns.subscribe(
-            TopicArn=aws["topic_arn"], Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
-        )
-
-        async def receive() -> dict[str, Any]:
-            answer = await sqs.receive_message(
-                QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
-            )
-            for message in answer.get("Messages", []):
-                event = json.loads(message["Body"])
-                if event["source"] == source:
-                    found[event["id"]] = message
-            return found
-
-        yield receive
-        await sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
-        await sqs.delete_queue(QueueUrl=queue)
-
-
-@pytest.fixture
-async def kafka_records(aws: dict[str, str], source: str) -> AsyncIterator[Callable[[], Any]]:
-    """What Kafka has of the test's source, by id."""
-    found: dict[str, Any] = {}
-    topic, servers = aws["kafka_topic"], aws["kafka"]
-    async with AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
-
-        async def receive() -> dict[str, Any]:
-            for records in (await consumer.getmany(timeout_ms=200)).values():
-                for record in records:
-                    event = json.loads(record.value)
-                    if event["source"] == source:
-                        found[event["id"]] = record
-            return found
-
-        yield receive
-
-
-@asynccontextmanager
-async def gateway(aws: dict[str, str], port: int, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A gateway of the test's own, killed at the end if it is still there."""
-    own = {"TOPIC_ARN": aws["topic_arn"], "KAFKA_BOOTSTRAP_SERVERS": aws["kafka"], "GATEWAY_PORT": str(port)} | settings
-    environ = os.environ | {f"MENSAGERIA_{name}": value for name, value in own.items()}  # noqa: TID251
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway", cwd=ROOT, env=environ)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
-async def answers(client: httpx.AsyncClient, path: str, status: int) -> dict[str, Any] | None:
-    """The JSON of `path` where it answers `status`, else None."""
-    try:
-        answer = await client.get(path)
-    except httpx.TransportError:
-        return None
-    return dict(answer.json()) if answer.status_code == status else None
 
 
 async def test_a_structured_event_is_in_both_legs_as_the_same_bytes(

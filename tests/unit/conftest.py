@@ -1,17 +1,19 @@
-"""The pages over a real small HTTP server that stands where the gateway and the query are."""
+"""The pages over a real small HTTP server that stands where the gateway and the query are; the gateway without legs."""
 
 import json
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from quart import Quart
 from quart.typing import TestClientProtocol as Client
 
-from pipeline.settings import WebSettings
+import gateway.app
+from pipeline.settings import GatewaySettings, KafkaSettings, WebSettings
 from web.app import create_app
 
 
@@ -73,5 +75,32 @@ def edge() -> Iterator[Edge]:
 async def pages(edge: Edge) -> AsyncIterator[Client]:
     """A client of the running pages."""
     app = create_app(WebSettings(gateway_url=edge.url, query_url=f"{edge.url}/stage", timeout_s=2))
+    async with app.test_app() as running:
+        yield running.test_client()
+
+
+@pytest.fixture
+def gateway_settings(unused_tcp_port_factory: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> GatewaySettings:
+    """Legs that nobody answers."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{unused_tcp_port_factory()}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    return GatewaySettings(
+        topic_arn="arn:aws:sns:us-east-1:000000000000:events",
+        leg_timeout_s=0.3,
+        kafka=KafkaSettings(bootstrap_servers=f"127.0.0.1:{unused_tcp_port_factory()}"),
+    )
+
+
+@pytest.fixture
+def app(gateway_settings: GatewaySettings) -> Quart:
+    """The gateway's app."""
+    return gateway.app.create_app(gateway_settings)
+
+
+@pytest.fixture
+async def client(app: Quart) -> AsyncIterator[Client]:
+    """A client of the running gateway."""
     async with app.test_app() as running:
         yield running.test_client()

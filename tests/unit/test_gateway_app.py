@@ -1,47 +1,24 @@
 """The HTTP edge: every answer has the one shape, whatever was sent."""
 
 import asyncio
+import dataclasses
 import json
-from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from quart import Quart
 from quart.typing import TestClientProtocol as Client
-from uvicorn.server import ServerState
 
 from gateway.__main__ import require_loopback
 from gateway.app import READINESS, create_app
 from gateway.front import MAX_REQUEST_BYTES
-from gateway.http_protocol import MAX_HEAD_BYTES, BoundedHttpProtocol
+from gateway.keys import new
 from pipeline.errors import SettingsError
 from pipeline.event import STRUCTURED
-from pipeline.settings import GatewaySettings, KafkaSettings
+from pipeline.settings import GatewaySettings
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
-
-
-@pytest.fixture
-def app(unused_tcp_port_factory: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> Quart:
-    """The app, with legs that nobody answers."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{unused_tcp_port_factory()}")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    return create_app(
-        GatewaySettings(
-            topic_arn="arn:aws:sns:us-east-1:000000000000:events",
-            leg_timeout_s=0.3,
-            kafka=KafkaSettings(bootstrap_servers=f"127.0.0.1:{unused_tcp_port_factory()}"),
-        )
-    )
-
-
-@pytest.fixture
-async def client(app: Quart) -> AsyncIterator[Client]:
-    async with app.test_app() as running:
-        yield running.test_client()
 
 
 async def post(client: Client, body: bytes, content_type: str, **headers: str) -> Any:
@@ -92,6 +69,7 @@ async def test_no_leg_is_a_503_that_says_how_to_send_again(client: Client) -> No
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert content["legs"] == {"sns": "failed", "kafka": "failed"}
     assert (content["id"], content["source"]) == ("k", "urn:mensageria:gateway")
+    assert content["type"] == "urn:mensageria:problem:unavailable"
     assert "same id" in content["detail"]
 
 
@@ -133,14 +111,75 @@ def test_another_address_is_refused(host: str) -> None:
         require_loopback(host)
 
 
-async def test_an_endless_head_is_refused(app: Quart) -> None:
-    config = uvicorn.Config(app, http=BoundedHttpProtocol, log_config=None, lifespan="off")
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: BoundedHttpProtocol(config, ServerState(), {}, loop), "127.0.0.1", 0)
-    async with server:
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        writer.write(b"GET /healthz HTTP/1.1\r\nhost: x\r\n")
-        writer.write(b"a: " + b"y" * (MAX_HEAD_BYTES + 1))
-        answer = await asyncio.wait_for(reader.readuntil(b"\r\n"), 5)
-        writer.close()
-    assert answer.startswith(b"HTTP/1.1 431 ")
+@pytest.fixture
+def keyed(gateway_settings: GatewaySettings, tmp_path: Path) -> tuple[Quart, str, str]:
+    """An app with a key and a revoked one."""
+    (key, line), (revoked, gone) = new("shop"), new("mail")
+    (tmp_path / "keys").write_text(f"{line}\n{gone} revoked\n")
+    settings = dataclasses.replace(gateway_settings, keys_file=str(tmp_path / "keys"))
+    return create_app(settings), key, revoked
+
+
+async def test_only_who_has_a_key_publishes(keyed: tuple[Quart, str, str]) -> None:
+    app, key, revoked = keyed
+    body = b'{"type": "t", "data": 1}'
+    async with app.test_app() as running:
+        client = running.test_client()
+        nobody = await post(client, body, "application/json")
+        wrong = await post(client, body, "application/json", Authorization="Bearer wrong")
+        gone = await post(client, body, "application/json", Authorization=f"Bearer {revoked}")
+        known = await post(client, body, "application/json", Authorization=f"Bearer {key}")
+        assert (await client.get("/healthz")).status_code == 200
+    assert [answer.status_code for answer in (nobody, wrong, gone, known)] == [401, 401, 403, 503]
+    assert nobody.headers["www-authenticate"] == "Bearer"
+    assert {answer.content_type for answer in (nobody, gone)} == {"application/problem+json"}
+    assert key not in await known.get_data(as_text=True)
+
+
+async def test_a_key_over_its_rate_waits(gateway_settings: GatewaySettings) -> None:
+    app = create_app(dataclasses.replace(gateway_settings, key_events_per_s=0.5, key_burst_events=1.0))
+    async with app.test_app() as running:
+        client = running.test_client()
+        await post(client, b'{"type": "t", "data": 1}', "application/json")
+        answer = await post(client, b'{"type": "t", "data": 1}', "application/json")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
+
+
+async def test_what_is_over_the_bound_is_answered_at_once(gateway_settings: GatewaySettings) -> None:
+    app = create_app(dataclasses.replace(gateway_settings, max_events=1))
+    async with app.test_app() as running:
+        client = running.test_client()
+        answers = await asyncio.gather(*(post(client, b'{"type": "t", "data": 1}', "application/json") for _ in "123"))
+    told = [(await answer.get_json())["type"].rpartition(":")[2] for answer in answers]
+    assert sorted(told) == ["overloaded", "overloaded", "unavailable"]
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers)
+
+
+async def test_data_is_held_to_the_schema_that_anyone_can_read(
+    gateway_settings: GatewaySettings, tmp_path: Path
+) -> None:
+    (tmp_path / "a%2Fb.json").write_text('{"type": "integer"}')
+    app = create_app(dataclasses.replace(gateway_settings, schemas_dir=str(tmp_path)))
+    async with app.test_app() as running:
+        client = running.test_client()
+        (listed,) = (await (await client.get("/schemas")).get_json())["schemas"]
+        schema = await client.get(listed["href"])
+        answer = await post(client, json.dumps(EVENT | {"type": "a/b", "data": "x", "id": 1}).encode(), STRUCTURED)
+        missing = await client.get("/schemas/none")
+    assert (listed["type"], schema.content_type) == ("a/b", "application/schema+json")
+    assert await schema.get_json(force=True) == {"type": "integer"}
+    assert [fault["pointer"] for fault in (await answer.get_json())["errors"]] == ["/id", "/data"]
+    assert (missing.status_code, missing.content_type) == (404, "application/problem+json")
+
+
+async def test_the_page_of_the_reference_needs_nothing_from_elsewhere(client: Client) -> None:
+    document = await (await client.get("/openapi.json")).get_json()
+    page = await client.get("/docs")
+    html = await page.get_data(as_text=True)
+    assert document["openapi"].startswith("3.1")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "<script" not in html
+    assert "http://" not in html.replace("https://", "http://")
+    for path in document["paths"]:
+        assert path in html
+    assert (await client.get("/docs/style.css")).content_type.startswith("text/css")

@@ -1,0 +1,150 @@
+"""Each leg broken in each way, in the middle of a load: what was answered with 202 is in both."""
+
+import asyncio
+import collections
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway_process import answers, gateway
+from tests.proxy import Fault, KafkaProxy, SnsProxy
+from tests.waiting import until
+
+PUBLISHERS = 8
+LEG_TIMEOUT_S = 1.0
+
+
+@dataclass
+class Load:
+    """What a load was answered: when, with what, and for which id."""
+
+    accepted: dict[str, float] = field(default_factory=dict)
+    refused: list[tuple[float, float, httpx.Response]] = field(default_factory=list)
+    unanswered: int = 0
+    is_over: bool = False
+
+
+@dataclass
+class Rig:
+    """A gateway between two proxies."""
+
+    client: httpx.AsyncClient
+    proxies: dict[str, Any]
+    pid: int
+
+
+@pytest.fixture
+async def rig(aws: dict[str, str], unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
+    async with AsyncExitStack() as stack:
+        sns = await stack.enter_async_context(SnsProxy(aws["aws"]).serving())
+        kafka = await stack.enter_async_context(KafkaProxy(aws["kafka"]).serving())
+        monkeypatch.setenv("AWS_ENDPOINT_URL", sns.url)
+        settings = {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka.port}", "GATEWAY_LEG_TIMEOUT_S": str(LEG_TIMEOUT_S)}
+        process = await stack.enter_async_context(gateway(aws, unused_tcp_port, **settings))
+        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}", timeout=20)
+        await stack.enter_async_context(client)
+        await until(lambda: answers(client, "/readyz", 200), within_s=20)
+        yield Rig(client, {"sns": sns, "kafka": kafka}, process.pid)
+
+
+async def publish_on(rig: Rig, load: Load, source: str, name: int) -> None:
+    """One event after the other, until the load is over."""
+    number = 0
+    while not load.is_over:
+        number += 1
+        id_ = f"{name}-{number}"
+        begun = time.monotonic()
+        answer = await rig.client.post("/events", json={"type": "t", "source": source, "id": id_, "data": number})
+        if answer.status_code == 202:
+            load.accepted[id_] = time.monotonic()
+        else:
+            load.refused.append((begun, time.monotonic() - begun, answer))
+            await asyncio.sleep(0.02)  # as a client that was told to wait, though less than it was told
+
+
+@pytest.mark.parametrize(
+    ("leg", "fault"),
+    [
+        ("sns", "refused"),
+        ("sns", "silent"),
+        ("sns", "slow"),
+        ("sns", "error"),
+        ("sns", "partial"),
+        ("sns", "lost"),
+        ("kafka", "refused"),
+        ("kafka", "silent"),
+        ("kafka", "slow"),
+        ("kafka", "lost"),
+    ],
+)
+async def test_what_is_accepted_is_in_both_legs_whatever_breaks(
+    leg: str, fault: Fault, rig: Rig, source: str, scale: float, sns_messages: Any, kafka_records: Any
+) -> None:
+    load = Load()
+    everyone = [asyncio.create_task(publish_on(rig, load, source, name)) for name in range(PUBLISHERS)]
+    await until(lambda: _has(load, 50), within_s=20)
+    rig.proxies[leg].break_as(fault)
+    broken_at = time.monotonic()
+    await asyncio.sleep(2.5 + 20 * (scale - 0.1) + random.Random(f"{leg} {fault}").random())
+    rig.proxies[leg].break_as(None)
+    mended_at = time.monotonic()
+    await until(lambda: _has_since(load, mended_at), within_s=15)
+    load.is_over = True
+    await asyncio.gather(*everyone)
+
+    assert {answer.status_code for _, _, answer in load.refused} <= {503}
+    assert all(int(answer.headers["retry-after"]) >= 1 for _, _, answer in load.refused)
+    if fault != "partial":
+        # Once the leg is known to be out, an answer takes milliseconds: all but the probes.
+        quick = [seconds for begun, seconds, _ in load.refused if begun > broken_at + 2 * LEG_TIMEOUT_S]
+        assert not quick or sorted(quick)[len(quick) // 2] < 0.1
+
+    async def are_in(messages: Any) -> bool:
+        return set(load.accepted) <= set(await messages())
+
+    await until(lambda: are_in(sns_messages), within_s=30, every_s=0)
+    await until(lambda: are_in(kafka_records), within_s=30, every_s=0)
+
+
+async def test_four_times_the_capacity_gets_an_answer_each_and_memory_stays_flat(
+    rig: Rig, source: str, scale: float
+) -> None:
+    seconds, statuses = 30 * scale, collections.Counter[int]()
+    limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
+    rig.proxies["sns"].break_as("slow")  # its capacity is now that of a few calls in 2 s
+    sizes: list[int] = []
+    async with httpx.AsyncClient(base_url=rig.client.base_url, limits=limits, timeout=30) as client:
+
+        async def publish(name: int) -> None:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                body = {"type": "t", "source": source, "data": "x" * 10_000}
+                statuses[(await client.post("/events", json=body)).status_code] += 1
+                if name == 0:
+                    sizes.append(_resident_kb(rig.pid))
+
+        await asyncio.gather(*(publish(name) for name in range(256)))
+    assert set(statuses) <= {202, 503}
+    assert sum(statuses.values()) >= 256
+    half = len(sizes) // 2
+    assert max(sizes[half:]) < 1.2 * max(sizes[: half + 1]) + 20_000
+
+
+async def _has(load: Load, count: int) -> bool:
+    return len(load.accepted) >= count
+
+
+async def _has_since(load: Load, moment: float) -> bool:
+    return sum(at > moment + 0.1 for at in load.accepted.values()) >= PUBLISHERS
+
+
+def _resident_kb(pid: int) -> int:
+    status = (Path("/proc") / str(pid) / "status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])

@@ -1,0 +1,145 @@
+"""What no honest client sends: a clear 4xx, and nothing published."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import uvicorn
+from quart import Quart
+from quart.typing import TestClientProtocol as Client
+from uvicorn.server import ServerState
+
+from gateway import http_protocol
+from gateway.front import MAX_REQUEST_BYTES
+from gateway.http_protocol import MAX_HEAD_BYTES, BoundedHttpProtocol
+from pipeline.event import STRUCTURED
+
+EVENT = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
+BATCH = "application/cloudevents-batch+json"
+Address = tuple[str, int]
+
+
+def encoded(**changes: Any) -> bytes:
+    return json.dumps(EVENT | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        (STRUCTURED, encoded()[:-1] + b',"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 422),
+        (STRUCTURED, encoded()[:-1] + b',"data":' + b"[" * 100_000, 422),
+        (STRUCTURED, encoded(data=float("nan")), 400),
+        (STRUCTURED, encoded(data=float("inf")), 400),
+        (STRUCTURED, encoded()[:-1] + b',"id":"2"}', 400),
+        (STRUCTURED, encoded(data="\ud800"), 400),
+        (STRUCTURED, encoded(data="\0"), 422),
+        (STRUCTURED, encoded(subject="\0"), 422),
+        (STRUCTURED, encoded(id="x" * 513), 422),
+        (STRUCTURED, encoded(source="é" * 257), 422),
+        (STRUCTURED, encoded(data=1)[:-2] + b"1" * 5_000 + b"}", 422),
+        (STRUCTURED, encoded(data=1)[:-1] + b"e999}", 422),
+        (STRUCTURED, b"\xff\xfe" + encoded(), 400),
+        (STRUCTURED, b"\x1f\x8b\x08", 400),
+        (STRUCTURED, b"", 400),
+        (STRUCTURED, b"[]", 422),
+        (f"{STRUCTURED}; charset=utf-16", encoded(), 415),
+        ("application/json", b'{"type":"t","data":1,"admin":true}', 422),
+        ("application/x-www-form-urlencoded", b"a=1", 415),
+        ("multipart/form-data; boundary=x", b"--x--", 415),
+        (BATCH, b"[" + b"1," * 400 + b"1]", 422),
+        (BATCH, b"[" + b"{}," * 1_000 + b"{}]", 413),
+        (BATCH, json.dumps([EVENT, EVENT | {"data": "\0"}]).encode(), 422),
+    ],
+)
+async def test_it_is_refused_and_nothing_is_published(
+    client: Client, content_type: str, body: bytes, status: int
+) -> None:
+    answer = await client.post("/events", data=body, headers={"content-type": content_type})
+    problem = await answer.get_json(force=True)
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+    assert len(json.dumps(problem)) < 200_000
+    exposition = await (await client.get("/metrics")).get_data(as_text=True)
+    published = [line for line in exposition.splitlines() if line.startswith("events_published_total")]
+    assert published
+    assert all(line.endswith(" 0.0") for line in published)
+
+
+@pytest.mark.parametrize(
+    ("header", "value"),
+    [("ce-id", "%ff"), ("ce-id", "x" * 513), ("ce-source", "%00"), ("ce-time", "now"), ("ce-data", "x")],
+)
+async def test_a_hostile_header_is_a_fault_with_a_pointer(client: Client, header: str, value: str) -> None:
+    headers = {f"ce-{name}": text for name, text in EVENT.items()} | {header: value}
+    answer = await client.post("/events", data=b"{}", headers=headers | {"content-type": "application/json"})
+    assert answer.status_code == 422
+    assert f"/{header.removeprefix('ce-')}" in {fault["pointer"] for fault in (await answer.get_json())["errors"]}
+
+
+@pytest.fixture
+async def address(app: Quart, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Address]:
+    """A real server on a port of its own, as main() makes it, that waits for a second at most."""
+    monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(http_protocol, "BODY_TIMEOUT_S", 0.3)
+    config = uvicorn.Config(app, http=BoundedHttpProtocol, log_config=None, lifespan="off")
+    state, loop = ServerState(), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: BoundedHttpProtocol(config, state, {}, loop), "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()
+
+
+async def talk(address: Address, *pieces: bytes) -> bytes:
+    """What the server answers to `pieces` before it closes the connection."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+    except ConnectionError:
+        pass  # it has answered before it had read all
+    try:
+        return await asyncio.wait_for(reader.read(), 5)
+    finally:
+        writer.close()
+
+
+HEAD = b"POST /events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+
+
+async def test_an_endless_head_is_refused(address: Address) -> None:
+    answer = await talk(address, HEAD, b"a: " + b"y" * (MAX_HEAD_BYTES + 1))
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_slow_head_is_ended(address: Address) -> None:
+    assert (await talk(address, HEAD)).startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_connection_that_says_nothing_is_closed(address: Address) -> None:
+    assert await talk(address) == b""
+
+
+async def test_a_slow_body_is_ended(address: Address) -> None:
+    answer = await talk(address, HEAD + b"content-length: 100\r\n\r\n", b'{"type":')
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"application/problem+json" in answer
+
+
+async def test_a_body_that_is_announced_too_large_is_not_read(address: Address) -> None:
+    answer = await talk(address, HEAD + b"content-length: %d\r\n\r\n" % (MAX_REQUEST_BYTES + 1))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_an_endless_body_is_refused_and_then_ended(address: Address) -> None:
+    chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    answer = await talk(address, HEAD + b"transfer-encoding: chunked\r\n\r\n", *[chunk] * 20)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    "request_line", [b"POST /events HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00", b"GARBAGE\r\n\r\n"]
+)
+async def test_what_is_not_http_is_refused(address: Address, request_line: bytes) -> None:
+    assert (await talk(address, request_line)).startswith(b"HTTP/1.1 400 ")
