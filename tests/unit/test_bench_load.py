@@ -43,8 +43,9 @@ async def server(answer: Answer) -> AsyncGenerator[int, None]:
         finally:
             writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
-        yield listening.sockets[0].getsockname()[1]
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield listening.sockets[0].getsockname()[1]
+    listening.close()  # without a wait: from Python 3.12 on it would wait for every connection's end
 
 
 async def load(answer: Answer, *, connections: int = 4, rate_per_s: float | None = None) -> Outcome:
