@@ -10,7 +10,7 @@ from typing import Any
 
 from stack import process
 from stack.errors import PartFailed
-from stack.home import ROOT, Home
+from stack.home import ROOT, Home, write_private
 from stack.part import Part
 
 MOST_FAILURES = 5
@@ -99,7 +99,7 @@ class Supervisor:
         await part.prepare()
         running = await process.spawn(part.command, part.environment, log, ROOT)
         self._processes[part.name] = running
-        self._home.pid(part.name).write_text(f"{running.pid}\n")
+        write_private(self._home.pid(part.name), f"{running.pid}\n")  # never seen half written
         ended = asyncio.ensure_future(running.wait())
         ready = asyncio.ensure_future(_become_ready(part))
         try:

@@ -49,6 +49,11 @@ class InFlight:
             if message in self._hidden_until:
                 self._hidden_until[message] = until
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no call may receive."""
+        return not self._has_room.is_set()
+
     async def has_room(self) -> None:
         """Wait until one more call may receive: it can bring ten messages over the bound, and no more."""
         await self._has_room.wait()

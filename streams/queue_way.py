@@ -13,15 +13,16 @@ from streams.sqs_queue import SqsQueue
 
 
 class QueueWay:
-    """Gives `app` the bridge and the agent."""
+    """Gives `app` the bridge and the agent; the watch sees in it whether messages are settled."""
 
-    name = "queue"
+    name = "settling messages"
 
     def __init__(self, app: faust.App, intake: Intake, queue: SqsQueue, settings: WorkerSettings) -> None:
         channel = BatchChannel(app)
         stopping: Callable[[], bool] = lambda: app.should_stop  # noqa: E731
         self._intake = intake
         self._bridge = SqsBridge(queue, channel, settings, stopping)
+        self.receiving = Receiving(self._bridge)
         app.service(self._bridge)
 
         @app.agent(channel, name=queue.name)  # type: ignore[untyped-decorator]
@@ -40,12 +41,33 @@ class QueueWay:
 
     def progress(self) -> Hashable:
         """How many messages were let go of."""
-        return self._bridge.progress()
+        return self._bridge.in_flight.removed
 
     def is_behind(self) -> bool:
         """Whether messages are in flight."""
-        return self._bridge.is_behind()
+        return len(self._bridge.in_flight) > 0
 
     async def obstacle(self) -> str | None:
         """The store that is away."""
         return self._intake.outage
+
+
+class Receiving:
+    """What the watch sees of a bridge: whether it goes on asking for messages."""
+
+    name = "receiving messages"
+
+    def __init__(self, bridge: SqsBridge) -> None:
+        self._bridge = bridge
+
+    def progress(self) -> Hashable:
+        """How many calls were answered."""
+        return self._bridge.answers
+
+    def is_behind(self) -> bool:
+        """Whether it may ask: a long poll is answered also where there is no message."""
+        return not self._bridge.in_flight.is_full
+
+    async def obstacle(self) -> str | None:
+        """SQS that is away."""
+        return self._bridge.outage

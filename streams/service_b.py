@@ -35,7 +35,7 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     metrics = WayMetrics(registry, store.name, ("sqs",))
     intake = Intake(SERVICE, store, dead_letters.write, metrics, timeout_s=worker.store_timeout_s)
     way = QueueWay(app, intake, queue, worker)
-    watch = LivenessWatch([way], stuck_after_s=worker.stuck_after_s)
+    watch = LivenessWatch([way, way.receiving], stuck_after_s=worker.stuck_after_s)
     app.service(watch)
     add_pages(app, [store, way], watch.suspicion, registry)
     bound_stop(app, [intake])

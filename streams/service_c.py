@@ -39,7 +39,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     add_topic_agent(topic_app, from_topic, kafka.topic, worker)
     topic_way = TopicWay(topic_app, from_topic, kafka.bootstrap_servers)
     queue_way = QueueWay(app, from_queue, queue, worker)
-    watch = LivenessWatch([queue_way, topic_way], stuck_after_s=worker.stuck_after_s)
+    watch = LivenessWatch([queue_way, queue_way.receiving, topic_way], stuck_after_s=worker.stuck_after_s)
     app.service(topic_way)
     app.service(watch)
     add_pages(app, [store, queue_way, topic_way], watch.suspicion, registry)

@@ -6,6 +6,7 @@ crash at any point loses nothing; the stores make the repeat harmless.
 
 import asyncio
 import time
+import typing
 from collections.abc import Callable
 
 import mode
@@ -38,11 +39,14 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         self._channel = channel
         self._settings = settings
         self._stopping = stopping
-        self._in_flight = InFlight(most_events=settings.in_flight_events, most_bytes=settings.in_flight_bytes)
+        self.in_flight = InFlight(most_events=settings.in_flight_events, most_bytes=settings.in_flight_bytes)
         self._received: asyncio.Queue[list[Message]] = asyncio.Queue()
         self._receivers: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._missing: str | None = "nothing was received yet"
+        self.answers = 0
+        """How many calls to receive were answered."""
+        self.outage: str | None = "nothing was received yet"
+        """Why the last call to receive failed."""
 
     async def on_start(self) -> None:
         """Begin to receive."""
@@ -54,27 +58,24 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         """Take no new work, and wait until what is in flight is settled or given back."""
         try:
             async with asyncio.timeout(_STOP_TIMEOUT_S):
-                await asyncio.wait(self._receivers, timeout=_STOP_RECEIVING_S)
-                for receiver in self._receivers:
-                    receiver.cancel()
-                await self._in_flight.is_empty()
+                await self._stop_receiving()
+                await self.in_flight.is_empty()
         except TimeoutError:
-            log.warning("stopped with messages in flight", queue=self.name, messages=len(self._in_flight))
+            log.warning("stopped with messages in flight", queue=self.name, messages=len(self.in_flight))
         for task in self._tasks:
             task.cancel()
 
     async def ping(self) -> None:
         """Raises SourceUnavailable where the last call to receive failed."""
-        if self._missing:
-            raise SourceUnavailable(f"queue {self.name}: {self._missing}")
+        if self.outage:
+            raise SourceUnavailable(f"queue {self.name}: {self.outage}")
 
-    def progress(self) -> int:
-        """How many messages it has let go of."""
-        return self._in_flight.removed
-
-    def is_behind(self) -> bool:
-        """Whether a message is in flight."""
-        return len(self._in_flight) > 0
+    async def _stop_receiving(self) -> None:
+        """A call to receive that is cut off would hide what it brings for nothing: they get time to end."""
+        if self._receivers:
+            await asyncio.wait(self._receivers, timeout=_STOP_RECEIVING_S)
+        for receiver in self._receivers:
+            receiver.cancel()
 
     def _add_receiver(self) -> None:
         if len(self._receivers) < self._settings.receivers:
@@ -82,13 +83,15 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
 
     async def _receive(self) -> None:
         """Receive until the stop; one of several ends where nothing comes, and one more starts where much does."""
+        task = typing.cast("asyncio.Task[None]", asyncio.current_task())
         while not self._stopping():
-            await self._in_flight.has_room()
+            await self.in_flight.has_room()
             messages = await self._poll()
             if messages:
-                self._in_flight.add(messages, time.monotonic() + self._settings.visibility_timeout_s)
+                self.in_flight.add(messages, time.monotonic() + self._settings.visibility_timeout_s)
                 self._received.put_nowait(messages)
             elif len(self._receivers) > 1:
+                self._receivers.discard(task)  # at once: another one looks before this one has ended
                 return
             if len(messages) == CALL_MESSAGES:
                 self._add_receiver()
@@ -106,17 +109,18 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         return []
 
     async def _poll_once(self) -> list[Message]:
-        wait_s = 0 if self._missing else self._settings.poll_s  # a first answer is waited for
+        wait_s = 0 if self.outage else self._settings.poll_s  # a first answer is waited for
         try:
             messages = await self._queue.receive(
                 visibility_timeout_s=self._settings.visibility_timeout_s, wait_s=wait_s
             )
         except CallFailed as error:
-            if not self._missing:
+            if not self.outage:
                 log.warning("receive fails", queue=self.name, error=str(error))
-            self._missing = str(error)
+            self.outage = str(error)
             raise
-        self._missing = None
+        self.outage = None
+        self.answers += 1
         return messages
 
     def _goes_on_after(self, error: Exception) -> bool:
@@ -155,20 +159,20 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         except ERRORS as error:
             log.warning("not deleted", queue=self.name, messages=len(messages), error=str(error))
         finally:
-            self._in_flight.remove(messages)
+            self.in_flight.remove(messages)
 
     async def _keep_hidden(self) -> None:
         """Extend the visibility timeout of what is long in flight, however long a store is away."""
         timeout_s = self._settings.visibility_timeout_s
         while True:
             await asyncio.sleep(timeout_s / 6)  # a clock's tick: it waits for nothing
-            due = self._in_flight.due(timeout_s * 2 / 3)
+            due = self.in_flight.due(timeout_s * 2 / 3)
             if not due:
                 continue
             until = time.monotonic() + timeout_s
             try:
                 await self._queue.change_visibility(due, timeout_s)
-                self._in_flight.hidden(due, until)
+                self.in_flight.hidden(due, until)
             except ERRORS as error:
                 log.warning("visibility not extended", queue=self.name, messages=len(due), error=str(error))
 

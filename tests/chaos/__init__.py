@@ -1,0 +1,1 @@
+"""Faults under load on the real parts, and what they may not do."""
