@@ -6,8 +6,8 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode
-from schemathesis.core.result import Ok
 from schemathesis.checks import CheckFunction
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -30,6 +30,8 @@ def test_every_answer_is_a_documented_one(aws: dict[str, str], scale: float, mod
     operations = [found.ok() for found in api.get_all_operations() if isinstance(found, Ok)]
     assert "POST /events" in {operation.label for operation in operations}
     for operation in operations:
+        if mode is GenerationMode.NEGATIVE and not operation.body:
+            continue  # there is nothing to send that is wrong
 
         @settings(
             max_examples=max(20, int(500 * scale)),
