@@ -37,6 +37,7 @@ check: $(DEV) ## format, lint, types, imports, the template, the generated docum
 	@.venv/bin/mypy
 	@PYTHONPATH=. .venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/cfn-lint infra/template.yaml
+	@.venv/bin/python -m pytest -q --no-header --no-summary -p no:cacheprovider tests/unit/test_asyncapi.py
 	@.venv/bin/python -m pipeline.settings | diff docs/settings.md - || { echo "docs/settings.md is old: run make docs"; exit 1; }
 
 logs: $(APP) ## follow all logs

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from pipeline.log_rate import LogRate
 from pipeline.settings import LogSettings
 
 
@@ -15,7 +16,8 @@ def logging_config(service: str, settings: LogSettings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"structlog": {"()": lambda: _formatter(service, settings)}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
+        "filters": {"rate": {"()": LogRate}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog", "filters": ["rate"]}},
         "root": {"handlers": ["stderr"], "level": settings.level.upper()},
         "loggers": {name: {"handlers": [], "propagate": True} for name in ("uvicorn", "uvicorn.error", "faust", "mode")}
         | {name: {"level": "WARNING"} for name in ("aiokafka", "botocore", "aiobotocore", "httpx", "httpcore")},

@@ -1,0 +1,80 @@
+"""asyncapi.yml: valid by AsyncAPI's own schema, whole, and true."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from gateway import publication
+from pipeline.dead_letters import envelope
+from pipeline.delivery import Arrival
+from pipeline.errors import Rejected
+from pipeline.event import parse
+from pipeline.kafka import CONTENT_TYPE
+from pipeline.settings import KafkaSettings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def document() -> Any:
+    return yaml.safe_load((ROOT / "asyncapi.yml").read_text())
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for child in value.values():
+            yield from references(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from references(child)
+
+
+def test_it_is_valid(document: Any) -> None:
+    schema = json.loads((ROOT / "tests/asyncapi/3.0.0.json").read_text())
+    errors = [
+        f"{error.instance_path}: {error.message}"
+        for error in jsonschema_rs.Draft7Validator(schema).iter_errors(document)
+    ]
+    assert errors == []
+
+
+def test_every_reference_leads_somewhere(document: Any) -> None:
+    for reference in references(document):
+        found = document
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+
+
+def test_the_addresses_are_the_templates_and_the_settings(document: Any) -> None:
+    template = (ROOT / "infra/template.yaml").read_text()
+    channels = {name: channel["address"] for name, channel in document["channels"].items()}
+    kafka = KafkaSettings()
+    assert (channels.pop("kafkaTopic"), channels.pop("kafkaDeadLetters")) == (kafka.topic, kafka.dead_letter_topic)
+    assert f"TopicName: {channels.pop('topic')}\n" in template
+    for address in channels.values():
+        assert f"QueueName: {address}\n" in template
+
+
+def test_the_metadata_is_what_the_gateway_sends(document: Any) -> None:
+    body = b'{"specversion":"1.0","id":"1","source":"/s","type":"t"}'
+    published = publication.of(parse(body), "2026-11-23T15:24:00.123456Z", "00-1-2-00", "shop")
+    schemas, messages = document["components"]["schemas"], document["components"]["messages"]
+    assert list(schemas["Metadata"]["properties"]) == [name for name, _ in published.metadata]
+    (name, value), (_, added) = CONTENT_TYPE, messages["KafkaEvent"]["headers"]["allOf"]
+    assert added["properties"] == {name: {"const": value.decode()}}
+    jsonschema_rs.Draft202012Validator(schemas["Event"]).validate(json.loads(body))
+
+
+def test_a_dead_letter_is_what_the_services_write(document: Any) -> None:
+    arrival = Arrival(b"{", "kafka", {"topic": "events", "partition": 0, "offset": 1}, "2026-11-23T15:24:00.123456Z")
+    letter = json.loads(envelope(arrival, Rejected("malformed", "not JSON"), "service-c"))
+    schema = document["components"]["schemas"]["DeadLetter"]
+    jsonschema_rs.Draft202012Validator(schema).validate(letter)
+    assert set(letter) == set(schema["properties"])
