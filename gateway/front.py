@@ -75,7 +75,7 @@ class Front:
             return self._refused(answers.fault(), publisher)
 
     def _refused(self, answer: Answer, publisher: str | None) -> Answer:
-        _log.info("refused", status=answer.status, reason=answer.reason, publisher=publisher)
+        _log.warning("refused", status=answer.status, reason=answer.reason, publisher=publisher)
         self._metrics.rejected[str(answer.reason)].inc()
         return answer
 

@@ -1,4 +1,4 @@
-"""A bound on how much one logger writes: an outage should not bury what else the log says."""
+"""A bound on how much one logger warns: an outage should not bury what else the log says."""
 
 import logging
 import time
@@ -9,7 +9,10 @@ LINES_PER_S = 2.0
 
 
 class LogRate(logging.Filter):
-    """Lets BURST_LINES of each logger through, then LINES_PER_S; the next line that passes tells how many did not."""
+    """Of each logger's warnings and errors lets BURST_LINES through, then LINES_PER_S.
+
+    The next line that passes tells how many did not.
+    """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
@@ -18,6 +21,8 @@ class LogRate(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is written."""
+        if record.levelno < logging.WARNING:
+            return True
         allowance = self._loggers.setdefault(record.name, _Allowance(self._now()))
         if not allowance.take(self._now()):
             return False

@@ -5,10 +5,12 @@ import json
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from gateway.keys import new
 from pipeline.event import STRUCTURED
 from tests.gateway_process import answers, gateway
 from tests.waiting import until
@@ -79,6 +81,52 @@ async def test_sigterm_under_load_loses_nothing_that_was_accepted(
 
     await until(lambda: are_in(sns_messages), within_s=20, every_s=0)
     await until(lambda: are_in(kafka_records), within_s=20, every_s=0)
+
+
+async def test_a_stop_is_announced_before_it_begins(aws: dict[str, str], source: str, unused_tcp_port: int) -> None:
+    async with (
+        gateway(aws, unused_tcp_port, GATEWAY_DRAIN_S="1") as process,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
+    ):
+        await until(lambda: answers(client, "/readyz", 200), within_s=20)
+        process.send_signal(signal.SIGTERM)
+        await until(lambda: answers(client, "/readyz", 503), within_s=0.9, every_s=0.05)
+        late = await client.post("/events", json={"type": "t", "source": source, "data": 1})
+        assert late.status_code == 202
+        assert await asyncio.wait_for(process.wait(), 10) == 0
+
+
+async def test_keys_are_rotated_without_a_restart_and_travel_by_name_alone(
+    aws: dict[str, str], source: str, sns_messages: Any, kafka_records: Any, unused_tcp_port: int, tmp_path: Path
+) -> None:
+    (old, old_line), (fresh, fresh_line) = new("shop"), new("shop")
+    (tmp_path / "keys").write_text(old_line)
+    async with (
+        gateway(aws, unused_tcp_port, GATEWAY_KEYS_FILE=str(tmp_path / "keys")) as process,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
+    ):
+        await until(lambda: answers(client, "/readyz", 200), within_s=20)
+
+        async def publish(key: str) -> int:
+            body = {"type": "t", "source": source, "id": "1", "data": 1}
+            return (await client.post("/events", json=body, headers={"authorization": f"Bearer {key}"})).status_code
+
+        assert [await publish(old), await publish(fresh)] == [202, 401]
+        (tmp_path / "keys").write_text(fresh_line)
+        process.send_signal(signal.SIGHUP)
+
+        async def is_rotated() -> bool:
+            return [await publish(old), await publish(fresh)] == [401, 202]
+
+        await until(is_rotated, within_s=5)
+
+    async def received(messages: Any) -> Any:
+        return (await messages()).get("1")
+
+    message = await until(lambda: received(sns_messages), within_s=10)
+    record = await until(lambda: received(kafka_records), within_s=10)
+    assert message["MessageAttributes"]["publisher"]["StringValue"] == "shop"
+    assert dict(record.headers)["publisher"] == b"shop"
 
 
 async def test_a_gateway_that_starts_before_kafka_is_alive_and_connects_by_itself(

@@ -29,6 +29,7 @@ def test_a_flood_is_thinned_and_other_loggers_are_not(clock: Clock) -> None:
     rate = LogRate(clock)
     assert sum(rate.filter(line("aiokafka")) for _ in range(1000)) == BURST_LINES
     assert rate.filter(line("gateway"))
+    assert rate.filter(logging.LogRecord("aiokafka", logging.INFO, "", 0, "connected", None, None))
     clock.now += 10
     assert sum(rate.filter(line("aiokafka")) for _ in range(1000)) == 10 * LINES_PER_S
 
