@@ -54,10 +54,10 @@ async def test_faults_stand_at_their_fields_and_what_was_typed_stays(pages: Clie
 
 
 async def test_data_that_is_no_json_is_said_with_its_place_in_the_readers_language(pages: Client) -> None:
-    typed = FORM | {"data": '{\n "a": 1,\n}'}
+    typed = FORM | {"data": '{\n "a": 1,\n x}'}
     answer = await pages.post("/", form=typed, headers={"accept-language": "pt"})
     assert answer.status_code == 422
-    assert "não é JSON: veja a linha 3, coluna 1" in await answer.get_data(as_text=True)
+    assert "não é JSON: veja a linha 3, coluna 2" in await answer.get_data(as_text=True)
 
 
 async def test_a_fault_that_is_known_is_said_in_the_readers_language(pages: Client, edge: Edge) -> None:
