@@ -90,23 +90,24 @@ class KafkaLeg:
         if not self._connected.done():
             return _fail(entries, LegUnavailable(self.name, "not connected"))
         producer = self._connected.result()
+        partitions = len(producer.client.cluster.partitions_for_topic(self._settings.topic))
         try:
             for entry in entries:
                 if not entry.acknowledged.done():
-                    await self._send(producer, entry)
+                    await self._send(producer, entry, partitions)
         except KafkaTimeoutError:
             _fail(entries, LegUnavailable(self.name, "its buffer is full"))
         except KafkaError as error:
             self._replace(producer, error)
             _fail(entries, LegUnavailable(self.name, repr(error)))
 
-    async def _send(self, producer: AIOKafkaProducer, entry: _Entry) -> None:
+    async def _send(self, producer: AIOKafkaProducer, entry: _Entry, partitions: int) -> None:
         key = entry.publication.key
         sent = await producer.send(
             self._settings.topic,
             value=entry.publication.body,
             key=key,
-            partition=_partition(producer, self._settings.topic, key),
+            partition=_partition(key, partitions),
             headers=[kafka.CONTENT_TYPE, *((name, value.encode()) for name, value in entry.publication.metadata)],
         )
         sent.add_done_callback(partial(self._settle, producer, entry.acknowledged))
@@ -163,12 +164,12 @@ class KafkaLeg:
             raise UnknownTopicOrPartitionError(self._settings.topic)
 
 
-def _partition(producer: AIOKafkaProducer, topic: str, key: bytes) -> int:
+def _partition(key: bytes, partitions: int) -> int:
     """The partition of `key`, as librdkafka's `consistent` partitioner chooses it.
 
-    aiokafka's own murmur2 is pure Python and costs 6 µs a key. Partitions are numbered from 0.
+    aiokafka's own murmur2 is pure Python and costs 6 µs a key.
     """
-    return zlib.crc32(key) % len(producer.client.cluster.partitions_for_topic(topic))
+    return zlib.crc32(key) % partitions
 
 
 def _fail(entries: list[_Entry], error: LegUnavailable) -> None:

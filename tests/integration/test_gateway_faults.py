@@ -2,7 +2,9 @@
 
 import asyncio
 import collections
+import os
 import random
+import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -61,7 +63,11 @@ async def publish_on(rig: Rig, load: Load, source: str, name: int) -> None:
         number += 1
         id_ = f"{name}-{number}"
         begun = time.monotonic()
-        answer = await rig.client.post("/events", json={"type": "t", "source": source, "id": id_, "data": number})
+        try:
+            answer = await rig.client.post("/events", json={"type": "t", "source": source, "id": id_, "data": number})
+        except httpx.TransportError:
+            load.unanswered += 1
+            return
         if answer.status_code == 202:
             load.accepted[id_] = time.monotonic()
         else:
@@ -99,18 +105,30 @@ async def test_what_is_accepted_is_in_both_legs_whatever_breaks(
     load.is_over = True
     await asyncio.gather(*everyone)
 
+    assert load.unanswered == 0
     assert {answer.status_code for _, _, answer in load.refused} <= {503}
     assert all(int(answer.headers["retry-after"]) >= 1 for _, _, answer in load.refused)
     if fault != "partial":
         # Once the leg is known to be out, an answer takes milliseconds: all but the probes.
         quick = [seconds for begun, seconds, _ in load.refused if begun > broken_at + 2 * LEG_TIMEOUT_S]
         assert not quick or sorted(quick)[len(quick) // 2] < 0.1
+    await all_in_both(load, sns_messages, kafka_records)
 
-    async def are_in(messages: Any) -> bool:
-        return set(load.accepted) <= set(await messages())
 
-    await until(lambda: are_in(sns_messages), within_s=30, every_s=0)
-    await until(lambda: are_in(kafka_records), within_s=30, every_s=0)
+@pytest.mark.parametrize(("leg", "fault"), [("sns", "silent"), ("kafka", "silent"), ("kafka", "refused")])
+async def test_a_kill_while_a_leg_is_out_loses_nothing_that_was_accepted(
+    leg: str, fault: Fault, rig: Rig, source: str, sns_messages: Any, kafka_records: Any
+) -> None:
+    load = Load()
+    everyone = [asyncio.create_task(publish_on(rig, load, source, name)) for name in range(PUBLISHERS)]
+    await until(lambda: _has(load, 50), within_s=20)
+    rig.proxies[leg].break_as(fault)
+    await until(lambda: _is_refused(load, PUBLISHERS), within_s=10)
+    os.kill(rig.pid, signal.SIGKILL)
+    await asyncio.gather(*everyone)
+    rig.proxies[leg].break_as(None)
+    assert load.unanswered == PUBLISHERS
+    await all_in_both(load, sns_messages, kafka_records)
 
 
 async def test_four_times_the_capacity_gets_an_answer_each_and_memory_stays_flat(
@@ -135,6 +153,20 @@ async def test_four_times_the_capacity_gets_an_answer_each_and_memory_stays_flat
     assert sum(statuses.values()) >= 256
     half = len(sizes) // 2
     assert max(sizes[half:]) < 1.2 * max(sizes[: half + 1]) + 20_000
+
+
+async def all_in_both(load: Load, sns_messages: Any, kafka_records: Any) -> None:
+    """Wait until all that was accepted has come out of both legs."""
+
+    async def are_in(messages: Any) -> bool:
+        return set(load.accepted) <= set(await messages())
+
+    await until(lambda: are_in(sns_messages), within_s=30, every_s=0)
+    await until(lambda: are_in(kafka_records), within_s=30, every_s=0)
+
+
+async def _is_refused(load: Load, count: int) -> bool:
+    return len(load.refused) >= count
 
 
 async def _has(load: Load, count: int) -> bool:
