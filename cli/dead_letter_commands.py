@@ -152,8 +152,9 @@ async def _found(
                     count += 1
                     tick(count)
                     yield letter
-            if reading.elsewhere:
-                complain(f"{place}: {reading.elsewhere} were in another reader's hands: look again in a minute")
+            if reading.elsewhere > 0:
+                seen = f"{reading.elsewhere} could not be seen"
+                complain(f"{place}: {seen}, as another reader had them or they are new: look again in a minute")
 
 
 def _places(names: list[str] | None) -> tuple[Place, ...]:

@@ -1,7 +1,8 @@
 """`mensageria differences`, `replay`, `retention`, `erase`: keeping the stores in order."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
@@ -89,32 +90,47 @@ def erase_subject(
     run(_erase(subject, reference, as_json=as_json) if yes else _count_subject(subject, as_json=as_json))
 
 
+@dataclass
+class _Mending:
+    """What became of the differences that were found."""
+
+    outlets: Mapping[Place, Outlet]
+    sent: int = 0
+    conflicts: int = 0
+    unsendable: list[Unsendable] = field(default_factory=list)
+
+    async def treat(self, difference: Difference) -> None:
+        self.conflicts += difference.conflict
+        if not difference.missing or not self.outlets:
+            return
+        try:
+            await repair(difference, self.outlets)
+        except Unsendable as error:
+            self.unsendable.append(error)
+        else:
+            self.sent += 1
+
+
 async def _compare(since: str, until: str, *, mend: bool, as_json: bool) -> int:
     addresses = find()
-    unsendable: list[Unsendable] = []
     async with AsyncExitStack() as resources:
         rows, items = await resources.enter_async_context(open_stores(addresses))
-        outlets = await _outlets(addresses, resources) if mend else {}
+        mending = _Mending(await _outlets(addresses, resources) if mend else {})
         walk = Walk(rows, items, since, until)
         with progress("compared") as tick:
-            found = _mended(walk, outlets, unsendable, tick)
+            found = _treated(walk, mending, tick)
             count = await write_each(found, _COLUMNS, Difference.shown, as_json=as_json)
-    for error in unsendable:
+    for error in mending.unsendable:
         complain(f"not sent: {error}")
-    complain(f"{walk.compared} compared from {since} to {until}: {count} differences{' sent again' if mend else ''}")
-    return FOUND if unsendable or (count and not mend) else OK
+    told = f"{count} differences, {mending.conflicts} of them conflicts"
+    complain(f"{walk.compared} compared from {since} to {until}: {told}; {mending.sent} sent again")
+    return FOUND if mending.unsendable or mending.conflicts or count > mending.sent else OK
 
 
-async def _mended(
-    walk: Walk, outlets: Mapping[Place, Outlet], unsendable: list[Unsendable], tick: Any
-) -> AsyncGenerator[Difference, None]:
+async def _treated(walk: Walk, mending: _Mending, tick: Callable[[int], None]) -> AsyncGenerator[Difference, None]:
     async for difference in differences(walk):
+        await mending.treat(difference)
         tick(walk.compared)
-        if outlets:
-            try:
-                await repair(difference, outlets)
-            except Unsendable as error:
-                unsendable.append(error)
         yield difference
 
 

@@ -39,8 +39,7 @@ class DeadLetterQueue:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Reading]:
         """A reading. Raises QueueUnavailable."""
-        depth = await self._queue.depth()
-        reading = _QueueReading(self.place, self._queue, self._origin, self._service, depth.in_flight)
+        reading = _QueueReading(self.place, self._queue, self._origin, self._service)
         keeper = asyncio.create_task(reading.keep_hidden())
         try:
             yield reading
@@ -52,9 +51,9 @@ class DeadLetterQueue:
 
 
 class _QueueReading:
-    def __init__(self, place: Place, queue: Queue, origin: Queue, service: str, elsewhere: int) -> None:
+    def __init__(self, place: Place, queue: Queue, origin: Queue, service: str) -> None:
         self.place = place
-        self.elsewhere = elsewhere
+        self.elsewhere = 0
         self._queue = queue
         self._origin = origin
         self._outlet = QueueOutlet(origin)
@@ -65,12 +64,11 @@ class _QueueReading:
         """Each letter that came before now, once: one that comes back while it is sent again is left for later."""
         begun_ms = int(time.time() * 1000)
         while messages := await self._receive():
-            for message in messages:
-                key = f"{self.place}:{message['MessageId']}"
-                is_new = key not in self._held
-                self._held[key] = message["ReceiptHandle"]
-                if is_new and sent_ms(message) <= begun_ms:
+            # All of them are held before the first is shown: a reading may end at any letter.
+            for key, message in self._take(messages).items():
+                if sent_ms(message) <= begun_ms:
                     yield self._letter(key, message)
+        self.elsewhere = sum(await self._queue.depth()) - len(self._held)
 
     async def send_again(self, letter: DeadLetter) -> None:
         """Send it to the queue that it came from."""
@@ -102,6 +100,16 @@ class _QueueReading:
 
     async def _receive(self) -> list[Message]:
         return await self._queue.receive(visibility_timeout_s=VISIBILITY_TIMEOUT_S, wait_s=_POLL_S)
+
+    def _take(self, messages: list[Message]) -> dict[str, Message]:
+        """Hold `messages`; those that were not held before, by their keys."""
+        new: dict[str, Message] = {}
+        for message in messages:
+            key = f"{self.place}:{message['MessageId']}"
+            if key not in self._held:
+                new[key] = message
+            self._held[key] = message["ReceiptHandle"]
+        return new
 
     def _letter(self, key: str, message: Message) -> DeadLetter:
         if found := open_envelope(message["Body"].encode()):

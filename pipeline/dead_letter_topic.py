@@ -3,7 +3,7 @@
 The dead-letter topic is a log, so what was dealt with is written into it: a marker is a
 record with the header `settles`, the partition and offset of its letter. It is younger
 than its letter, so it outlives it, and no second topic has to be kept in step.
-(docs/decisions/0003-markers-in-the-dead-letter-topic.md)
+(docs/decisions/0006-markers-in-the-dead-letter-topic.md)
 """
 
 from collections.abc import AsyncIterator, Sequence

@@ -111,7 +111,7 @@ class Reading(Protocol):
 
     place: Place
     elsewhere: int
-    """How many are in another reader's hands, and so can't be seen now."""
+    """After `letters`, about how many it could not see: another reader had them, or they came meanwhile."""
 
     def letters(self) -> AsyncIterator[DeadLetter]:
         """Each that was there when this was called, once. Raises QueueUnavailable."""

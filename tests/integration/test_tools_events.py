@@ -1,0 +1,125 @@
+"""Events by the command, through the public edges; and the state of the system."""
+
+import asyncio
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.integration.mensageria import COMMAND, END_S, Tool, environment, interrupted_after
+from tests.waiting import until
+
+
+@pytest.fixture
+def tool(system: Any) -> Tool:
+    return Tool(system.home)
+
+
+async def complete(tool: Tool, source: str, id_: str) -> dict[str, Any]:
+    async def look() -> dict[str, Any] | None:
+        ended = await tool("get", source, id_, "--json")
+        return ended.lines[0] if ended.code == 0 and ended.lines[0]["complete"] else None
+
+    found = await until(look, within_s=30)
+    assert found is not None
+    return found
+
+
+async def test_an_event_of_options_is_published_and_found(tool: Tool, source: str) -> None:
+    options = (
+        "--type",
+        "t.options",
+        "--source",
+        source,
+        "--subject",
+        "ana",
+        "--id",
+        "a/ü %",
+        "--data",
+        '{"n": [1, "é"]}',
+    )
+    published = await tool("publish", *options)
+    assert (published.code, source in published.out) == (0, True), published.err
+    found = await complete(tool, source, "a/ü %")
+    assert (found["event"]["subject"], found["event"]["data"]) == ("ana", {"n": [1, "é"]})
+    shown = await tool("get", source, "a/ü %")
+    assert (shown.code, "dynamodb by kafka" in shown.out, '"é"' in shown.out) == (0, True, True)
+    listed = await tool("list", "--source", source, "--from", "1h", "--json")
+    assert [event["id"] for event in listed.lines] == ["a/ü %"]
+
+
+async def test_json_is_published_from_a_file_and_from_standard_input(tool: Tool, source: str, tmp_path: Any) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"specversion": "1.0", "id": "file", "source": source, "type": "t", "extension": "x"}))
+    assert (await tool("publish", str(file))).code == 0
+    piped = await tool("publish", "-", "--json", given=json.dumps({"type": "t", "source": source, "data": 1}).encode())
+    assert (await complete(tool, source, "file"))["event"]["extension"] == "x"
+    assert (await complete(tool, source, piped.lines[0]["id"]))["event"]["data"] == 1
+
+
+async def test_lines_are_published_and_a_bad_one_is_named(tool: Tool, source: str, scale: float) -> None:
+    count = int(2000 * scale)
+    lines = [json.dumps({"type": "t", "source": source, "id": str(number), "data": number}) for number in range(count)]
+    lines[7:7] = ["", "{nothing", json.dumps({"type": "", "data": 1})]
+    ended = await tool("publish", "--lines", "-", "--json", given="\n".join(lines).encode())
+    assert (ended.code, f"{count} accepted, 2 refused" in ended.err) == (1, True), ended.err
+    assert {line["line"] for line in ended.lines if line["fault"]} == {9, 10}
+
+    async def all_listed() -> bool:
+        listed = await tool("list", "--source", source, "--limit", str(count + 1), "--json")
+        return {event["id"] for event in listed.lines} == set(map(str, range(count)))
+
+    await until(all_listed, within_s=60)
+
+
+async def test_tail_shows_what_comes_until_interrupted(tool: Tool, system: Any, source: str) -> None:
+    async def publish(id_: str) -> None:
+        assert (await tool("publish", "--type", "t", "--source", source, "--id", id_)).code == 0
+
+    await publish("before")
+    command = ("tail", "--source", source, "--from", "1m", "--json")
+    tailing = asyncio.create_task(asyncio.to_thread(interrupted_after, system.home, 2, *command))
+    await publish("after")
+    ended = await tailing
+    assert (ended.code, ended.err) == (0, "")
+    assert sorted(line["id"] for line in ended.lines) == ["after", "before"]
+
+
+async def test_status_tells_every_part(tool: Tool) -> None:
+    ended = await tool("status", "--json")
+    parts = {line["part"]: line for line in ended.lines}
+    assert set(parts) == {"gateway", "query", "web", "service-b", "service-c", "queue b", "queue c", "kafka"}
+    assert all(line["ok"] for line in ended.lines), ended.out
+    assert all(parts[name]["waiting"] is not None for name in ("queue b", "queue c", "kafka"))
+    assert ended.code == (1 if any(line["dead_letters"] for line in ended.lines) else 0)
+    assert "queue b" in (await tool("status")).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("get", "urn:test:nobody", "x"), 1, "no store has this event"),
+        (("publish", "--type", ""), 1, "/type must not be empty"),
+        (("publish",), 2, "either FILE or --type"),
+        (("publish", "--type", "t", "--data", "text"), 2, "not JSON"),
+        (("publish", "/nowhere.json"), 2, "No such file"),
+        (("list", "--from", "yesterday"), 2, "give a time with its zone"),
+        (("list", "--store", "oracle"), 1, "store must be one of"),
+        (("replay", "--into", "d"), 2, "there are b, c, kafka"),
+    ],
+)
+async def test_each_end_has_its_code_and_its_words(
+    tool: Tool, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    ended = await tool(*arguments)
+    assert (ended.code, said in ended.err, ended.out) == (code, True, ""), ended.err
+
+
+def test_what_does_not_answer_ends_with_3(tmp_path: Any) -> None:
+    nowhere = {"MENSAGERIA_QUERY_URL": "http://127.0.0.1:9", "MENSAGERIA_GATEWAY_URL": "http://127.0.0.1:9"}
+    for settings in ({}, nowhere):
+        run = subprocess.run(
+            [COMMAND, "get", "s", "i"], env=environment(tmp_path, **settings), capture_output=True, timeout=END_S
+        )
+        assert (run.returncode, run.stdout) == (3, b""), run.stderr
