@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pipeline import aws
 from pipeline.errors import MensageriaError
+from pipeline.places import Places
 from pipeline.settings import (
     EdgeSettings,
     HealthSettings,
@@ -60,6 +61,11 @@ class Addresses:
     def read(self, kind: type[T]) -> T:
         """The settings class `kind`. Raises SettingsError."""
         return read(kind, self.settings)
+
+    @property
+    def places(self) -> Places:
+        """The queues, the topic and their dead letters. Raises SettingsError."""
+        return Places(self.read(QueueSettings), self.sqs)
 
 
 def find() -> Addresses:

@@ -4,7 +4,7 @@ import base64
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import msgspec
 import typer
@@ -12,8 +12,8 @@ import typer
 from cli.addresses import Addresses, find
 from cli.ending import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json
-from cli.places import PLACES, open_dead_letters
 from pipeline.dead_letters import DeadLetter, Place, Reading
+from pipeline.places import PLACES
 from pipeline.redrive import Choice, chosen, discard, send_again
 
 app = typer.Typer(help="What could never be stored: look at it, send it again, discard it.", no_args_is_help=True)
@@ -132,7 +132,7 @@ async def _export(file: Path, places: tuple[Place, ...], choice: Choice) -> int:
             write_json(_whole(letter))
         return OK
     written = 0
-    with file.open("xb") as opened, progress("exported") as tick:
+    with _new(file) as opened, progress("exported") as tick:
         async for letter in letters:
             opened.write(msgspec.json.encode(_whole(letter)) + b"\n")
             written += 1
@@ -141,12 +141,19 @@ async def _export(file: Path, places: tuple[Place, ...], choice: Choice) -> int:
     return OK
 
 
+def _new(file: Path) -> IO[bytes]:
+    try:
+        return file.open("xb")
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from error
+
+
 async def _found(
     addresses: Addresses, places: tuple[Place, ...], choice: Choice, treat: Treat, tick: Callable[[int], None]
 ) -> AsyncGenerator[DeadLetter, None]:
     count = 0
     for place in places:
-        async with open_dead_letters(addresses, place) as reading:
+        async with addresses.places.dead_letters(place) as reading:
             async with aclosing(treat(reading, choice)) as letters:
                 async for letter in letters:
                     count += 1

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 
 from cli.addresses import Addresses
 from cli.dynamodb import Items
-from cli.places import open_dead_letters
 from cli.postgres import Rows
-from pipeline.dead_letter_topic import DeadLetterTopic
 from pipeline.dead_letters import DeadLetter, Place
-from pipeline.settings import QueueSettings
 
 _QUEUES: tuple[Place, ...] = ("b", "c")
 
@@ -43,10 +40,10 @@ async def count(addresses: Addresses, rows: Rows, items: Items, subject: str) ->
     async for keys in items.of_subject(subject):
         found.items += len(keys)
     for place in _QUEUES:
-        async with open_dead_letters(addresses, place) as reading:
+        async with addresses.places.dead_letters(place) as reading:
             async for letter in reading.letters():
                 found.dead_letters += concerns(letter, subject)
-    async with DeadLetterTopic(addresses.read(QueueSettings).kafka).open_topic() as topic:
+    async with addresses.places.dead_letter_topic() as topic:
         async for letter in topic.everything():
             found.dead_letters += concerns(letter, subject)
     return found
@@ -78,7 +75,7 @@ async def _erase_dead_letters(addresses: Addresses, subject: str) -> int:
 
 async def _erase_queued(addresses: Addresses, place: Place, subject: str) -> int:
     erased = 0
-    async with open_dead_letters(addresses, place) as reading:
+    async with addresses.places.dead_letters(place) as reading:
         async for letter in reading.letters():
             if concerns(letter, subject):
                 await reading.remove([letter], "erased")
@@ -87,7 +84,7 @@ async def _erase_queued(addresses: Addresses, place: Place, subject: str) -> int
 
 
 async def _erase_logged(addresses: Addresses, subject: str) -> int:
-    async with DeadLetterTopic(addresses.read(QueueSettings).kafka).open_topic() as topic:
+    async with addresses.places.dead_letter_topic() as topic:
         letters = [letter async for letter in topic.everything() if concerns(letter, subject)]
         await topic.erase(letters)
     return len(letters)

@@ -8,11 +8,10 @@ from typing import Any
 import httpx
 
 from cli.addresses import Addresses
-from cli.places import open_queue
 from pipeline.backlog import lag
-from pipeline.dead_letter_topic import DeadLetterTopic
 from pipeline.errors import MensageriaError
-from pipeline.settings import EdgeSettings, HealthSettings, QueueSettings
+from pipeline.places import Places
+from pipeline.settings import EdgeSettings, HealthSettings
 
 GROUP = "service-c"
 """Service C's consumer group: the name of its Faust app."""
@@ -46,7 +45,7 @@ async def findings(addresses: Addresses) -> list[Finding]:
             _service(http, "service-c", f"{health.service_c_url}/readyz"),
             _known("queue b", _queue(addresses, "b")),
             _known("queue c", _queue(addresses, "c")),
-            _known("kafka", _topic(addresses.read(QueueSettings))),
+            _known("kafka", _topic(addresses.places)),
         )
 
 
@@ -68,14 +67,14 @@ async def _known(part: str, asking: Awaitable[Finding]) -> Finding:
 
 
 async def _queue(addresses: Addresses, name: Any) -> Finding:
-    async with open_queue(addresses, name) as queue, open_queue(addresses, name, dead=True) as dead_letters:
+    async with addresses.places.queue(name) as queue, addresses.places.queue(name, dead=True) as dead_letters:
         depth, dead = await queue.depth(), await dead_letters.depth()
     return Finding(f"queue {name}", True, "", depth.waiting, depth.in_flight, sum(dead))
 
 
-async def _topic(settings: QueueSettings) -> Finding:
-    waiting = sum((await lag(settings.kafka, GROUP)).values())
-    async with DeadLetterTopic(settings.kafka).open() as reading:
+async def _topic(places: Places) -> Finding:
+    waiting = sum((await lag(places.settings.kafka, GROUP)).values())
+    async with places.dead_letter_topic() as reading:
         dead = 0
         async for _ in reading.letters():
             dead += 1

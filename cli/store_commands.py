@@ -1,50 +1,31 @@
-"""`mensageria differences`, `replay`, `retention`, `erase`: keeping the stores in order."""
+"""`mensageria replay`, `retention`, `erase`: keeping the stores in order."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
 
 from cli import erasure
-from cli.addresses import Addresses, find
+from cli.addresses import find
 from cli.copies import Found
-from cli.differences import Difference, differences, settled_until
+from cli.differences import settled_until
 from cli.ending import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json
-from cli.places import PLACES, open_outlet, open_stores
 from cli.retention import days_ago, delete_older
-from cli.sending import Filter, Unsendable, repair, replay, replayable
-from cli.times import moment
+from cli.sending import Filter, Unsendable, replay, replayable
+from cli.stores import open_stores
+from cli.times import Since, Until, moment
 from cli.walk import Walk
 from pipeline.dead_letters import Place
-from pipeline.outlets import Outlet
+from pipeline.places import PLACES
 
-_COLUMNS = ("received_at", "source", "id", "missing", "conflict")
-Since = Annotated[str, typer.Option("--from", help="A time (RFC 3339), or an age: 30m, 2h, 7d.")]
-Until = Annotated[
-    str | None, typer.Option("--to", help="The same, not included; what is younger than 30 s is left out.")
-]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it, only what would be done is shown.")]
 
 
 def add_to(app: typer.Typer) -> None:
     """Give `app` these commands."""
-    app.command("differences")(compare)
     app.command("replay")(replay_events)
     app.command("retention")(retain)
     app.command("erase")(erase_subject)
-
-
-def compare(
-    since: Since = "24h",
-    until: Until = None,
-    mend: Annotated[bool, typer.Option("--repair", help="Send what is missing again.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Compare both stores: events that one of them or a way lacks, or with two contents. Exit code 1 if there are."""
-    run(_compare(moment(since), settled_until(until and moment(until)), mend=mend, as_json=as_json))
 
 
 def replay_events(
@@ -90,54 +71,6 @@ def erase_subject(
     run(_erase(subject, reference, as_json=as_json) if yes else _count_subject(subject, as_json=as_json))
 
 
-@dataclass
-class _Mending:
-    """What became of the differences that were found."""
-
-    outlets: Mapping[Place, Outlet]
-    sent: int = 0
-    conflicts: int = 0
-    unsendable: list[Unsendable] = field(default_factory=list)
-
-    async def treat(self, difference: Difference) -> None:
-        self.conflicts += difference.conflict
-        if not difference.missing or not self.outlets:
-            return
-        try:
-            await repair(difference, self.outlets)
-        except Unsendable as error:
-            self.unsendable.append(error)
-        else:
-            self.sent += 1
-
-
-async def _compare(since: str, until: str, *, mend: bool, as_json: bool) -> int:
-    addresses = find()
-    async with AsyncExitStack() as resources:
-        rows, items = await resources.enter_async_context(open_stores(addresses))
-        mending = _Mending(await _outlets(addresses, resources) if mend else {})
-        walk = Walk(rows, items, since, until)
-        with progress("compared") as tick:
-            found = _treated(walk, mending, tick)
-            count = await write_each(found, _COLUMNS, Difference.shown, as_json=as_json)
-    for error in mending.unsendable:
-        complain(f"not sent: {error}")
-    told = f"{count} differences, {mending.conflicts} of them conflicts"
-    complain(f"{walk.compared} compared from {since} to {until}: {told}; {mending.sent} sent again")
-    return FOUND if mending.unsendable or mending.conflicts or count > mending.sent else OK
-
-
-async def _treated(walk: Walk, mending: _Mending, tick: Callable[[int], None]) -> AsyncGenerator[Difference, None]:
-    async for difference in differences(walk):
-        await mending.treat(difference)
-        tick(walk.compared)
-        yield difference
-
-
-async def _outlets(addresses: Addresses, resources: AsyncExitStack) -> dict[Place, Outlet]:
-    return {place: await resources.enter_async_context(open_outlet(addresses, place)) for place in PLACES}
-
-
 async def _rehearse(since: str, until: str, wanted: Filter, *, as_json: bool) -> int:
     async with open_stores(find()) as (rows, items):
         walk = Walk(rows, items, since, until)
@@ -151,7 +84,7 @@ async def _rehearse(since: str, until: str, wanted: Filter, *, as_json: bool) ->
 async def _replay(place: Place, since: str, until: str, wanted: Filter, per_second: float, *, as_json: bool) -> int:
     addresses = find()
     sent = unsendable = 0
-    async with open_stores(addresses) as (rows, items), open_outlet(addresses, place) as outlet:
+    async with open_stores(addresses) as (rows, items), addresses.places.outlet(place) as outlet:
         walk = Walk(rows, items, since, until)
         with progress(f"sent to {place}") as tick:
             async for outcome in replay(walk, wanted, outlet, per_second=per_second):

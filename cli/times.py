@@ -2,11 +2,16 @@
 
 import re
 from datetime import datetime, timedelta
+from typing import Annotated
 
 import typer
 
 from pipeline import clock
 
+Since = Annotated[str, typer.Option("--from", help="A time (RFC 3339), or an age: 30m, 2h, 7d.")]
+Until = Annotated[
+    str | None, typer.Option("--to", help="The same, not included; what is younger than 30 s is left out.")
+]
 _AGO = re.compile(r"([1-9][0-9]{0,5})([smhd])\Z")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from pipeline import kafka
 from pipeline.clock import from_epoch_ms, now, rfc3339
-from pipeline.dead_letters import UNREADABLE, DeadLetter, Envelope, Place, Reading, enclosed, open_envelope
+from pipeline.dead_letters import UNREADABLE, DeadLetter, Envelope, Place, enclosed, open_envelope
 from pipeline.delivery import Arrival
 from pipeline.errors import QueueUnavailable, Rejected
 from pipeline.outlets import TopicOutlet, producing
@@ -37,13 +37,7 @@ class DeadLetterTopic:
         self._settings = settings
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[Reading]:
-        """A reading. Raises QueueUnavailable."""
-        async with self.open_topic() as reading:
-            yield reading
-
-    @asynccontextmanager
-    async def open_topic(self) -> "AsyncIterator[TopicReading]":
+    async def open(self) -> "AsyncIterator[TopicReading]":
         """A reading that can also erase. Raises QueueUnavailable."""
         consumer = kafka.consumer(self._settings)
         async with producing(self._settings) as producer:

@@ -11,7 +11,7 @@ import pytest
 
 from cli.addresses import Addresses, find
 from cli.copies import Found
-from cli.places import open_dead_letters, open_outlet, open_queue, open_stores
+from cli.stores import open_stores
 from pipeline import clock
 from pipeline.dead_letters import envelope
 from pipeline.delivery import Arrival, Delivery
@@ -213,15 +213,15 @@ async def test_one_subject_is_erased_everywhere_and_no_other(
 async def die(addresses: Addresses, source: str, name: str, subject: str) -> None:
     """A dead letter of the subject in each place: an event, a raw message, and what is no event."""
     dead = delivery((source, f"dead-{name}"), "2026-11-23T15:24:00.000000Z", 1, "sqs", subject).arrival
-    async with open_queue(addresses, "b", dead=True) as queue:
+    async with addresses.places.queue("b", dead=True) as queue:
         await queue.send(envelope(dead, Rejected("rejected", ""), "service-b").decode(), {})
-    async with open_queue(addresses, "c", dead=True) as queue:
+    async with addresses.places.queue("c", dead=True) as queue:
         await queue.send(dead.body.decode(), {})
-    async with open_outlet(addresses, "kafka") as outlet:
+    async with addresses.places.outlet("kafka") as outlet:
         await outlet.send(Outgoing(f"no event: {subject}".encode(), {}))
 
     async def arrived() -> bool:
-        async with open_dead_letters(addresses, "kafka") as reading:
+        async with addresses.places.dead_letters("kafka") as reading:
             return any([subject.encode() in letter.body async for letter in reading.letters()])
 
     await until(arrived, within_s=30)
