@@ -7,12 +7,13 @@ and 262,144 bytes are the project's.
 
 import base64
 import binascii
+import codecs
 import hashlib
 import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,6 +21,8 @@ import msgspec
 from pipeline.errors import Fault, InvalidEvent, MalformedEvent
 
 MAX_IDENTITY_BYTES = 512
+MAX_TEXT_BYTES = 1024
+"""Of `type` and `subject`, which stand a second time beside the event in both stores."""
 MAX_NESTING = 64
 MAX_DIGITS = 1000
 """Far above a double's 17, far below what PostgreSQL's numeric holds."""
@@ -32,7 +35,8 @@ _EXACT_FLOAT = 2**53
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _NAME = re.compile(r"[a-z0-9]+\Z")
 _SIGNIFICANT = re.compile(r"-?[0.]*[1-9]")
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z")
+_HUGE_EXPONENT = re.compile(r"[eE][+-]?0*[0-9]{4}")
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:)(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 _REQUIRED = ("specversion", "id", "source", "type")
 _REQUIRED_SET = frozenset(_REQUIRED)
 _PAYLOAD = ("data", "data_base64")
@@ -62,9 +66,17 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     def content_hash(self) -> bytes:
         """SHA-256 (32 bytes) of the content, whatever its white space and order of names.
 
-        Numbers are compared as doubles, as RFC 8785 (JCS) does: 1.0 is 1.
+        An attribute that is null is one that is not set. Whole numbers are compared exactly,
+        others as doubles, and 1.0 is 1.
         """
-        return hashlib.sha256(msgspec.json.encode(self.content, order="deterministic")).digest()
+        content = self.content
+        if None in content.values():
+            content = {name: value for name, value in content.items() if value is not None or name == "data"}
+        return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).digest()
+
+    def moment(self) -> datetime | None:
+        """`time` in UTC, with microseconds: a leap second is the second after it."""
+        return _moment(self.time) if self.time else None
 
 
 Rules = Callable[[dict[str, Any]], Iterable[Fault]]
@@ -105,7 +117,7 @@ def parse_json(body: bytes) -> Any:
     """The JSON value in `body`, held to what both stores can keep.
 
     Raises MalformedEvent where it is not JSON in UTF-8 or a name stands twice in an
-    object, and InvalidEvent where it is nested too deep or has a number that is no double.
+    object, and InvalidEvent where it is nested too deep or has a number that a store would change.
     """
     try:
         value = _decoder.decode(body)
@@ -127,7 +139,7 @@ def pointer(*steps: str) -> str:
 
 def _number(text: str) -> float | int:
     value = float(text)
-    if math.isinf(value) or (value == 0 and _SIGNIFICANT.match(text)):
+    if math.isinf(value) or (value == 0 and _SIGNIFICANT.match(text)) or _HUGE_EXPONENT.search(text):
         raise ValueError(f"the number {text[:40]} is out of range: send it as a string")
     if len(text) > MAX_DIGITS:
         raise ValueError(f"a number has more than {MAX_DIGITS} digits: send it as a string")
@@ -139,7 +151,9 @@ _decoder = msgspec.json.Decoder(float_hook=_number)
 
 def _undecodable(body: bytes, error: Exception) -> MalformedEvent | InvalidEvent:
     if isinstance(error, msgspec.ValidationError):
-        return InvalidEvent([Fault("", str(error))])
+        return InvalidEvent([Fault("", str(error).partition(" - at ")[0])])
+    if body.startswith(codecs.BOM_UTF8):
+        return MalformedEvent("not JSON: it starts with a byte order mark; send it without")
     try:
         json.loads(body)
     except (json.JSONDecodeError, UnicodeDecodeError) as reason:
@@ -223,8 +237,8 @@ def _string_faults(name: str, text: str) -> Iterator[str]:
         yield f"has the character U+{ord(found[0]):04X}, which an attribute may not have"
     if not text and name in _STRING_ATTRIBUTES:
         yield "must not be empty"
-    if name in ("id", "source") and len(text.encode()) > MAX_IDENTITY_BYTES:
-        yield f"is longer than {MAX_IDENTITY_BYTES} bytes of UTF-8"
+    if len(text.encode()) > (most := _MOST_BYTES.get(name, MAX_EVENT_BYTES)):
+        yield f"is longer than {most} bytes of UTF-8"
     if name == "specversion" and text != "1.0":
         yield 'must be "1.0"'
     if name == "time" and not _is_rfc3339(text):
@@ -258,15 +272,24 @@ def _find_nul(content: dict[str, Any]) -> str | None:
 
 
 def _is_rfc3339(text: str) -> bool:
-    if not (parts := _RFC3339.match(text)):
-        return False
-    day, minutes, seconds, _, zone = parts.groups()
-    leap = "59" if seconds == "60" else seconds
     try:
-        datetime.fromisoformat(f"{day}T{minutes}:{leap}{zone.upper()}")
+        _moment(text)
     except ValueError:
         return False
     return True
+
+
+def _moment(text: str) -> datetime:
+    """The moment that `text` names after RFC 3339. Raises ValueError, also where UTC's years don't reach it."""
+    if not (parts := _RFC3339.match(text)):
+        raise ValueError("not a time after RFC 3339")
+    day, minutes, seconds, fraction, zone = parts.groups()
+    leap = timedelta(seconds=1) if seconds == "60" else timedelta()
+    whole = datetime.fromisoformat(f"{day}T{minutes}{'59' if leap else seconds}{zone.upper()}")
+    try:
+        return whole.astimezone(UTC) + leap + timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))
+    except OverflowError as error:
+        raise ValueError("its year in UTC is not from 1 to 9999") from error
 
 
 def _is_base64(encoded: Any) -> bool:
@@ -279,6 +302,12 @@ def _is_base64(encoded: Any) -> bool:
     return True
 
 
+_MOST_BYTES = {
+    "id": MAX_IDENTITY_BYTES,
+    "source": MAX_IDENTITY_BYTES,
+    "type": MAX_TEXT_BYTES,
+    "subject": MAX_TEXT_BYTES,
+}
 _STRING_ATTRIBUTES = frozenset(
     ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "partitionkey")
 )

@@ -64,6 +64,10 @@ def test_each_required_attribute_is_missed(name: str) -> None:
         ("time", "2026-11-23T15:24:00"),
         ("time", "2026-02-30T00:00:00Z"),
         ("time", "2026-W01-1T00:00:00Z"),
+        ("time", "2026-11-23T15:24:00.\u0663Z"),
+        ("time", "0001-01-01T00:00:00+05:00"),
+        ("type", "x" * 1025),
+        ("subject", "x" * 1025),
         ("partitionkey", ""),
         ("dataschema", 1),
         ("extension", 1.5),
@@ -89,6 +93,9 @@ def test_each_wrong_attribute_is_pointed_at(name: str, value: Any) -> None:
         ("time", "2026-11-23T15:24:00Z"),
         ("time", "2026-11-23t15:24:00.123456789z"),
         ("time", "2016-12-31T23:59:60+00:00"),
+        ("time", "2026-11-23T15:24:00+20:00"),
+        ("time", "2026-11-23T15:24:00." + "1" * 200 + "Z"),
+        ("subject", "é" * 512),
         ("time", None),
         ("extension", True),
         ("extension", -(2**31)),
@@ -150,7 +157,9 @@ def test_an_event_is_an_object(body: bytes) -> None:
     assert faults_of(body) == {"": "an event is a JSON object"}
 
 
-@pytest.mark.parametrize("number", ["1e400", "-1e400", "1e-400", "0." + "1" * 1001, "9" * 5000])
+@pytest.mark.parametrize(
+    "number", ["1e400", "-1e400", "1e-400", "0." + "1" * 1001, "9" * 5000, "0e99999999999", "0.0e-99999"]
+)
 def test_a_number_that_a_store_would_change_is_refused(number: str) -> None:
     assert len(faults_of(b'{"data":' + number.encode() + b"}")) == 1
 
@@ -188,6 +197,25 @@ def test_any_bytes_give_an_event_or_one_of_the_two_errors(body: bytes) -> None:
     except (MalformedEvent, InvalidEvent):
         return
     pytest.fail("random bytes are no event")
+
+
+@pytest.mark.parametrize(
+    ("time", "moment"),
+    [
+        ("2026-11-23T15:24:00Z", "2026-11-23T15:24:00+00:00"),
+        ("2026-11-23t15:24:00.1234567+20:00", "2026-11-22T19:24:00.123456+00:00"),
+        ("2016-12-31T23:59:60Z", "2017-01-01T00:00:00+00:00"),
+    ],
+)
+def test_the_moment_of_an_event_is_in_utc(time: str, moment: str) -> None:
+    at = parse(encode(time=time)).moment()
+    assert at
+    assert at.isoformat() == moment
+
+
+def test_an_attribute_that_is_null_is_one_that_is_not_set() -> None:
+    assert parse(encode(subject=None)).content_hash() == parse(encode()).content_hash()
+    assert parse(encode(data=None)).content_hash() != parse(encode()).content_hash()
 
 
 def test_pointers_escape_their_two_characters() -> None:
