@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import aiopg
 import msgspec
 import psycopg2
 
 from pipeline.delivery import Delivery
 from pipeline.errors import Rejected, StoreUnavailable
+from streams.postgres_connections import Connections
 from streams.store import Stored
 
 _SQL = Path(__file__).parent / "sql"
@@ -21,15 +21,20 @@ _NEVER = ("22", "23", "54")
 
 
 class PostgresStore:
-    """A pool of connections that is made at the first use and heals by itself."""
+    """The table; it connects at the first use, and again whenever it must."""
 
     name = "postgres"
 
     def __init__(self, url: str, *, connections: int, timeout_s: float) -> None:
-        self._url = url
-        self._connections = connections
-        self._timeout_s = timeout_s
-        self._pool: aiopg.Pool | None = None
+        self._connections = Connections(
+            url,
+            most=connections,
+            timeout_s=timeout_s,
+            application_name="service-b",
+            keepalives_idle=10,
+            tcp_user_timeout=int(timeout_s * 1000),
+            options=f"-c statement_timeout={int(timeout_s * 1000)}",
+        )
 
     async def store(self, deliveries: Sequence[Delivery]) -> Stored:
         """Insert what is new, and tell repeats from conflicts by the content's hash."""
@@ -55,11 +60,8 @@ class PostgresStore:
         await self._run("select 1", b"[]")
 
     async def close(self) -> None:
-        """Close the pool and whatever statement is under way."""
-        if self._pool:
-            self._pool.terminate()
-            await self._pool.wait_closed()
-            self._pool = None
+        """Close the connections."""
+        self._connections.close()
 
     async def _content_hashes(self, known: Sequence[Delivery]) -> Mapping[tuple[str, str], bytes]:
         if not known:
@@ -72,8 +74,7 @@ class PostgresStore:
 
     async def _run(self, statement: str, rows: bytes) -> list[Any]:
         try:
-            pool = self._pool = self._pool or await self._connect()
-            async with pool.acquire() as connection, connection.cursor() as cursor:
+            async with self._connections.one() as connection, connection.cursor() as cursor:
                 await cursor.execute(statement, {"rows": rows.decode()})
                 return list(await cursor.fetchall())
         except psycopg2.Error as error:
@@ -86,22 +87,6 @@ class PostgresStore:
             if task and task.cancelling():
                 raise
             raise StoreUnavailable("postgres: the server cancelled the statement") from None
-
-    async def _connect(self) -> aiopg.Pool:
-        return await aiopg.create_pool(
-            self._url,
-            minsize=1,
-            maxsize=self._connections,
-            timeout=self._timeout_s,
-            enable_hstore=False,
-            enable_json=False,
-            enable_uuid=False,
-            application_name="service-b",
-            connect_timeout=5,
-            keepalives_idle=10,
-            tcp_user_timeout=int(self._timeout_s * 1000),
-            options=f"-c statement_timeout={int(self._timeout_s * 1000)}",
-        )
 
 
 def _sorted_out(error: psycopg2.Error) -> Rejected | StoreUnavailable:

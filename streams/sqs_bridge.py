@@ -13,12 +13,11 @@ import mode
 import stamina
 import structlog
 
-from pipeline.aws_json import CallFailed
 from pipeline.errors import SourceUnavailable
 from pipeline.settings import WorkerSettings
 from streams.batch_channel import Batch, BatchChannel
 from streams.in_flight import InFlight
-from streams.sqs_queue import CALL_MESSAGES, ERRORS, Message, SqsQueue
+from streams.sqs_queue import CALL_MESSAGES, Message, SqsQueue
 
 log = structlog.get_logger(__name__)
 
@@ -97,15 +96,20 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
                 self._add_receiver()
 
     async def _poll(self) -> list[Message]:
-        """Messages, or none once the worker stops; an outage of SQS is waited out."""
+        """Messages, or none once the worker stops; an outage, or whatever else fails, is waited out."""
         try:
             async for attempt in stamina.retry_context(
-                on=self._goes_on_after, attempts=None, timeout=None, wait_initial=0.1, wait_max=2, wait_jitter=0.2
+                on=lambda _: not self._stopping(),
+                attempts=None,
+                timeout=None,
+                wait_initial=0.1,
+                wait_max=2,
+                wait_jitter=0.2,
             ):
                 with attempt:
                     return await self._poll_once()
-        except CallFailed as error:
-            log.warning("receive failed", queue=self.name, error=str(error))
+        except Exception:  # noqa: BLE001 - it was logged, and the worker ends
+            return []
         return []
 
     async def _poll_once(self) -> list[Message]:
@@ -114,17 +118,13 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
             messages = await self._queue.receive(
                 visibility_timeout_s=self._settings.visibility_timeout_s, wait_s=wait_s
             )
-        except CallFailed as error:
-            if not self.outage:
-                log.warning("receive fails", queue=self.name, error=str(error))
-            self.outage = str(error)
+        except Exception as error:
+            log.warning("receive failed", queue=self.name, error=repr(error))
+            self.outage = repr(error)
             raise
         self.outage = None
         self.answers += 1
         return messages
-
-    def _goes_on_after(self, error: Exception) -> bool:
-        return isinstance(error, CallFailed) and not self._stopping()
 
     async def _hand_over(self) -> None:
         """Batches of what has come in meanwhile: one message when idle, many under load."""
@@ -156,8 +156,8 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
                 await self._queue.delete(messages)
             else:
                 await self._queue.change_visibility(messages, 0)
-        except ERRORS as error:
-            log.warning("not deleted", queue=self.name, messages=len(messages), error=str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is: they come again
+            log.warning("not deleted", queue=self.name, messages=len(messages), error=repr(error))
         finally:
             self.in_flight.remove(messages)
 
@@ -173,8 +173,8 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
             try:
                 await self._queue.change_visibility(due, timeout_s)
                 self.in_flight.hidden(due, until)
-            except ERRORS as error:
-                log.warning("visibility not extended", queue=self.name, messages=len(due), error=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is: the next tick tries again
+                log.warning("visibility not extended", queue=self.name, messages=len(due), error=repr(error))
 
 
 def _run(work: "asyncio._CoroutineLike[None]", tasks: set[asyncio.Task[None]]) -> None:

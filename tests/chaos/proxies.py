@@ -151,7 +151,7 @@ async def aws_proxy(target: str, *, seed: int) -> AsyncIterator[tuple[AwsProxy, 
     proxy = AwsProxy(target, seed=seed)
     app = web.Application(client_max_size=32 * 1024**2)
     app.router.add_post("/", proxy.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
