@@ -17,11 +17,9 @@ from yarl import URL
 
 from gateway.publication import Publication
 from pipeline.aws import Credentials
+from pipeline.sqs_text import sqs_text
 
 CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
-_ESCAPES = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})
-"""SQS takes neither character; in JSON they stand in strings alone, where an escape means the same."""
-
 _SUCCESSFUL = re.compile(rb"<Successful>(.*?)</Successful>", re.DOTALL)
 _ENTRY_ID = re.compile(rb"<Id>(\d+)</Id>")
 _CODE = re.compile(rb"<Code>(.*?)</Code>", re.DOTALL)
@@ -33,7 +31,7 @@ def body(topic_arn: str, publications: Sequence[Publication]) -> bytes:
     fields = ["Action=PublishBatch&Version=2010-03-31&TopicArn"]
     for index, publication in enumerate(publications):
         fields += _entry_fields(index, tuple([name for name, _ in publication.metadata]))
-        values.append(_message(publication.body))
+        values.append(sqs_text(publication.body))
         values += [value for _, value in publication.metadata]
     return "".join([part for pair in zip(fields, _quoted(values), strict=True) for part in pair]).encode()
 
@@ -81,10 +79,6 @@ class Signer:
             f"Signature={signature}"
         )
         return headers
-
-
-def _message(content: bytes) -> str:
-    return content.decode() if content.isascii() else content.decode().translate(_ESCAPES)
 
 
 def _quoted(values: list[str]) -> list[str]:

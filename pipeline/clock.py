@@ -16,3 +16,11 @@ def rfc3339(moment: datetime) -> str:
 def from_epoch_ms(milliseconds: int) -> datetime:
     """The moment that Kafka and SQS give as milliseconds since 1970."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def is_rfc3339(text: str) -> bool:
+    """Whether `text` is a moment as `rfc3339` writes it, to the letter."""
+    try:
+        return rfc3339(datetime.fromisoformat(text)) == text
+    except (ValueError, OverflowError):
+        return False

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.clock import is_rfc3339
 from pipeline.event import Event
 from pipeline.table import Way
 
@@ -34,5 +35,6 @@ class Delivery:
 
     @property
     def received_at(self) -> str:
-        """When the gateway took it, or, where nothing says so, when it was first seen."""
-        return self.arrival.received_at or self.arrival.first_seen
+        """When the gateway took it, or, where no stamp of a gateway says so, when it was first seen."""
+        stamp = self.arrival.received_at
+        return stamp if stamp and is_rfc3339(stamp) else self.arrival.first_seen

@@ -93,12 +93,18 @@ async def _format(home: Home) -> None:
 
 
 async def _make_topics(bootstrap_servers: str, settings: KafkaSettings) -> None:
-    wanted = {settings.topic: settings.partitions, settings.dead_letter_topic: 1}
+    wanted = {
+        settings.topic: NewTopic(settings.topic, settings.partitions, 1),
+        # A dead letter holds the largest record in base64.
+        settings.dead_letter_topic: NewTopic(
+            settings.dead_letter_topic, 1, 1, topic_configs={"max.message.bytes": str(2 * 1024**2)}
+        ),
+    }
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     await admin.start()
     try:
         there = await admin.list_topics()
-        topics = [NewTopic(name, partitions, 1) for name, partitions in wanted.items() if name not in there]
+        topics = [topic for name, topic in wanted.items() if name not in there]
         if not topics:
             return
         answer = await admin.create_topics(topics, timeout_ms=10_000)

@@ -4,8 +4,16 @@ import asyncio
 from collections.abc import Sequence
 
 import faust
+import structlog
 
+from pipeline.dead_letters import open_envelope
+from pipeline.sqs_text import sqs_text
 from streams.sqs_queue import SqsQueue
+
+log = structlog.get_logger(__name__)
+
+MAX_MESSAGE_BYTES = 1_048_576
+"""SQS: 1 MiB a message."""
 
 
 class DeadLetterQueue:
@@ -16,7 +24,7 @@ class DeadLetterQueue:
 
     async def write(self, envelopes: Sequence[bytes]) -> None:
         """Returns when SQS has them all; raises where it can't take them now."""
-        await self._queue.send(envelopes)
+        await self._queue.send([_message(envelope) for envelope in envelopes])
 
     async def close(self) -> None:
         """Close the connections."""
@@ -34,3 +42,13 @@ class DeadLetterTopic:
         # `send` only queues; what it answers is done when the broker has it.
         sent = [await self._topic.send(value=envelope) for envelope in envelopes]
         await asyncio.gather(*sent)
+
+
+def _message(envelope: bytes) -> str:
+    """The envelope; or what is in it, as SQS' own redrive would have moved it, where base64 makes it too long."""
+    text = sqs_text(envelope)
+    opened = open_envelope(envelope)
+    if len(text.encode()) <= MAX_MESSAGE_BYTES or not opened:
+        return text
+    log.warning("dead letter without its envelope", reason=opened.reason, origin=opened.origin)
+    return opened.body_base64.decode()

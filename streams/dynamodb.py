@@ -95,20 +95,20 @@ def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
 
 
 def _item(delivery: Delivery, stored_at: str) -> dict[str, Any]:
-    event, arrival = delivery.event, delivery.arrival
+    event, arrival, received_at = delivery.event, delivery.arrival, delivery.received_at
     content_hash = event.content_hash()
     text = {
         table.IDENTITY: table.identity_key(event.source, event.id),
         table.COPY: table.copy_key(arrival.via, content_hash),
-        table.BUCKET: table.bucket_key(delivery.received_at, event.source, event.id),
-        table.POSITION: table.position_key(delivery.received_at, event.source, event.id),
+        table.BUCKET: table.bucket_key(received_at, event.source, event.id),
+        table.POSITION: table.position_key(received_at, event.source, event.id),
         "id": event.id,
         "source": event.source,
         "type": event.type,
         "subject": event.subject,
         "time": event.time,
         "via": arrival.via,
-        "received_at": delivery.received_at,
+        "received_at": received_at,
         "stored_at": stored_at,
         "publisher": arrival.publisher,
         "traceparent": arrival.traceparent,

@@ -63,7 +63,7 @@ class Intake:
 
         Raises Interrupted, and nothing else, when `interrupted()` says so after a failed try.
         """
-        deliveries, refused = _parsed(arrivals)
+        via, (deliveries, unfit) = arrivals[0].via, _parsed(arrivals)
         try:
             # Any error: what is no outage is a defect, and a batch that waits loses nothing.
             async for attempt in stamina.retry_context(
@@ -75,17 +75,20 @@ class Intake:
                 wait_jitter=0.2,
             ):
                 with attempt:
-                    await self._try(arrivals[0].via, deliveries, refused)
+                    stored, refused = await self._try(via, deliveries, unfit)
         except Exception as error:
             raise Interrupted from error
         finally:
             self.outage = None
+        self._count(via, stored, refused)
 
-    async def _try(self, via: str, deliveries: Sequence[Delivery], refused: Sequence[Refused]) -> None:
+    async def _try(
+        self, via: str, deliveries: Sequence[Delivery], unfit: Sequence[Refused]
+    ) -> tuple[Stored, list[Refused]]:
         started, outcome = time.perf_counter(), "failed"
         try:
             async with asyncio.timeout(self._timeout_s) as self._deadline:
-                await self._settle_once(via, deliveries, refused)
+                settled = await self._settle_once(deliveries, unfit)
             outcome = "stored"
         except Exception as error:
             self.outage = f"{type(error).__name__}: {error}"
@@ -95,14 +98,17 @@ class Intake:
         finally:
             self._deadline = None
             self._metrics.batch_seconds[via, outcome].observe(time.perf_counter() - started)
+        return settled
 
-    async def _settle_once(self, via: str, deliveries: Sequence[Delivery], unfit: Sequence[Refused]) -> None:
+    async def _settle_once(
+        self, deliveries: Sequence[Delivery], unfit: Sequence[Refused]
+    ) -> tuple[Stored, list[Refused]]:
         stored, rejected = await self._store_apart(deliveries)
         conflicts = [(delivery.arrival, _conflict(delivery)) for delivery in stored.conflicting]
         refused = [*unfit, *rejected, *conflicts]
         if refused:
             await self._write_dead_letters([envelope(arrival, why, self._service) for arrival, why in refused])
-        self._count(via, stored, refused)
+        return stored, refused
 
     async def _store_apart(self, deliveries: Sequence[Delivery]) -> tuple[Stored, list[Refused]]:
         """Store all that the store takes: a batch with a bad one in it is halved until that one is alone."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import psycopg2
 
+from pipeline.clock import rfc3339
 from pipeline.delivery import Delivery
 from pipeline.errors import Rejected, StoreUnavailable
 from streams.postgres_connections import Connections
@@ -105,13 +106,13 @@ def _rows(deliveries: Sequence[Delivery]) -> bytes:
 
 
 def _row(delivery: Delivery) -> dict[str, Any]:
-    event, arrival = delivery.event, delivery.arrival
+    event, arrival, moment = delivery.event, delivery.arrival, delivery.event.moment()
     return {
         "source": event.source,
         "id": event.id,
         "type": event.type,
         "subject": event.subject,
-        "time": event.time,
+        "time": moment and rfc3339(moment),  # PostgreSQL takes fewer offsets and digits than RFC 3339 has
         "received_at": delivery.received_at,
         "publisher": arrival.publisher,
         "origin": arrival.origin,

@@ -82,11 +82,10 @@ class SqsQueue:
         answer = await self._api.call("ReceiveMessage", request, _Received, timeout_s=wait_s + _TIMEOUT_S)
         return answer.messages or []
 
-    async def send(self, bodies: Sequence[bytes]) -> None:
-        """Send each body; returns when SQS has them all. Raises CallFailed or PartlyFailed."""
+    async def send(self, texts: Sequence[str]) -> None:
+        """Send each text; returns when SQS has them all. Raises CallFailed."""
         # One a call: dead letters can be large, and a batch call is bounded as one message is.
-        sending = [self._carry_out("SendMessageBatch", [{"MessageBody": body.decode()}]) for body in bodies]
-        await _all_of(sending)
+        await _all_of([self._send(text) for text in texts])
 
     async def delete(self, messages: Sequence[Message]) -> None:
         """Delete `messages` for good. Raises CallFailed or PartlyFailed after some tries."""
@@ -100,6 +99,11 @@ class SqsQueue:
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()
+
+    async def _send(self, text: str) -> None:
+        async with self._calls:
+            request = {"QueueUrl": self._url, "MessageBody": text}
+            await self._api.call("SendMessage", request, dict[str, Any], timeout_s=_TIMEOUT_S)
 
     async def _in_calls(self, operation: str, entries: list[dict[str, Any]]) -> None:
         chunks = (entries[start : start + CALL_MESSAGES] for start in range(0, len(entries), CALL_MESSAGES))

@@ -53,7 +53,7 @@ class Writers:
 
     def __init__(self, endpoints: dict[str, str]) -> None:
         self.postgres = PostgresStore(endpoints["postgres"], connections=1, timeout_s=10)
-        self.dynamodb = DynamoStore(endpoints["table"], calls=4, timeout_s=10)
+        self.dynamodb = DynamoStore(endpoints["table"], calls=4)
 
     async def store(self, postgres: list[Seed], dynamodb: list[Seed]) -> None:
         await self.postgres.store([each.delivery for each in postgres])

@@ -88,6 +88,28 @@ async def test_postgres_takes_any_text_as_data(postgres: PostgresStore, source: 
         ]
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"time": "2026-11-23T15:24:00+20:00"},
+        {"time": "2026-11-23T15:24:00." + "1" * 200 + "Z"},
+        {"time": "0001-01-01T00:00:00Z"},
+        {"time": "2016-12-31T23:59:60Z"},
+        {"type": "é" * 512, "subject": "é" * 512},
+        {"data": 1e308},
+        {"data": int("9" * 900)},
+        {"data": "x" * 260_000},
+    ],
+    ids=str,
+)
+async def test_both_stores_take_whatever_the_gateway_accepts(
+    postgres: PostgresStore, dynamodb: DynamoStore, source: str, attributes: dict[str, Any]
+) -> None:
+    event = delivery(source, "a", **attributes)
+    assert ids((await postgres.store([event])).new) == ["a"]
+    assert ids((await dynamodb.store([event])).new) == ["a"]
+
+
 @pytest.mark.parametrize("statement", sorted((Path("streams") / "sql").glob("*.sql")), ids=lambda path: path.stem)
 def test_no_parameter_stands_in_a_comment(statement: Path) -> None:
     comments = [line for line in statement.read_text().splitlines() if line.lstrip().startswith("--")]
