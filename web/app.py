@@ -23,7 +23,7 @@ def create_app(settings: WebSettings) -> Quart:
     """
     app = Quart(__name__)
     app.extensions["closing"] = asyncio.Event()
-    app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES, MAX_FORM_MEMORY_SIZE=_MAX_FORM_BYTES)
+    app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
 
     languages.install(app)

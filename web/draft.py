@@ -9,7 +9,11 @@ from typing import Any, NoReturn
 import msgspec
 
 from pipeline.errors import MensageriaError
+from web.form import UnreadableForm
 
+_WAYS_TO_WRITE = ("fields", "json")
+_EXAMPLE_TYPE = "com.example.order.created"
+_EXAMPLE_SOURCE = "urn:mensageria:web"
 _EXAMPLE_DATA = '{\n  "order": 1001,\n  "total": "49.90",\n  "currency": "BRL"\n}'
 _FIELD_OF = {"type": "type", "source": "source", "subject": "subject", "partitionkey": "key", "data": "data"}
 
@@ -27,8 +31,8 @@ def _example_event() -> str:
     example = {
         "specversion": "1.0",
         "id": str(uuid.uuid4()),
-        "source": "urn:mensageria:web",
-        "type": "com.example.order.created",
+        "source": _EXAMPLE_SOURCE,
+        "type": _EXAMPLE_TYPE,
         "data": json.loads(_EXAMPLE_DATA),
     }
     return json.dumps(example, indent=2)
@@ -36,24 +40,31 @@ def _example_event() -> str:
 
 @dataclass(frozen=True)
 class Draft:
-    """The form's fields, as typed; a new one is an example to start from.
+    """The form's fields, as typed.
 
     `written_as` tells which of the two counts: `fields` or `json`. `form_id` is the
     form's own, drawn anew with each fresh page.
     """
 
     written_as: str = "fields"
-    type: str = "com.example.order.created"
-    source: str = "urn:mensageria:web"
+    type: str = ""
+    source: str = ""
     subject: str = ""
     key: str = ""
-    data: str = _EXAMPLE_DATA
-    json: str = field(default_factory=_example_event)
+    data: str = ""
+    json: str = ""
     form_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @classmethod
+    def example(cls) -> "Draft":
+        """A new draft to start from: the same event both ways."""
+        return cls(type=_EXAMPLE_TYPE, source=_EXAMPLE_SOURCE, data=_EXAMPLE_DATA, json=_example_event())
+
+    @classmethod
     def typed(cls, form: Mapping[str, str]) -> "Draft":
-        """The draft that a posted form holds."""
+        """The draft that a posted form holds; a field that it lacks is empty. Raises UnreadableForm."""
+        if form.get("written_as", "fields") not in _WAYS_TO_WRITE:
+            raise UnreadableForm(f"written_as is none of {', '.join(_WAYS_TO_WRITE)}")
         names = ("written_as", "type", "source", "subject", "key", "data", "json", "form_id")
         return cls(**{name: form[name] for name in names if name in form})
 

@@ -5,6 +5,7 @@ from quart import Quart, render_template
 from werkzeug.exceptions import HTTPException
 
 from web.edges import EdgeUnavailable, Refused
+from web.form import UnreadableForm
 from web.languages import gettext, marked
 
 _log = structlog.get_logger("web")
@@ -20,12 +21,23 @@ _TEXTS = {
         marked("That is too large"),
         marked("An event has at most 262,144 bytes. Go back and shorten it: what you typed is still there."),
     ),
+    415: (
+        marked("This is not the form of the page"),
+        marked("Nothing was published. Send the form of the publish page; a program posts its events to the gateway."),
+    ),
     500: (
         marked("Something broke on this page"),
         marked("Nothing was lost: what was accepted is stored. Reload the page; the details are in the log of web."),
     ),
 }
 _OTHER = (marked("This request cannot be answered"), marked("Check the address, or go on from one of the pages above."))
+_UNREADABLE = (
+    marked("This form cannot be read"),
+    marked(
+        "Nothing was published: its text is not UTF-8, or a field is there twice or has a value that it cannot have. "
+        "Open the page again and send its own form."
+    ),
+)
 _UNAVAILABLE = {
     "gateway": marked("The gateway does not answer"),
     "query": marked("The query does not answer"),
@@ -37,6 +49,7 @@ def install(app: Quart) -> None:
     app.register_error_handler(HTTPException, _http_failure)
     app.register_error_handler(EdgeUnavailable, _unavailable)
     app.register_error_handler(Refused, _refused)
+    app.register_error_handler(UnreadableForm, _unreadable)
     app.register_error_handler(Exception, _broken)
 
 
@@ -57,6 +70,10 @@ async def _refused(failure: Refused) -> tuple[str, int]:
         "failure.html", title=gettext(_OTHER[0]), advice=gettext(_OTHER[1]), detail=failure.problem.detail
     )
     return page, 400
+
+
+async def _unreadable(_: UnreadableForm) -> tuple[str, int]:
+    return await _page(*_UNREADABLE), 400
 
 
 async def _broken(failure: Exception) -> tuple[str, int]:

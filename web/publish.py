@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from quart import Blueprint, redirect, render_template, request, url_for
+from quart import Blueprint, abort, redirect, render_template, request, url_for
 
 from pipeline.clock import rfc3339
-from web import edges, faults
+from web import edges, faults, form
 from web.draft import Draft, NotJson
 from web.edges import EdgeUnavailable, Refused
 from web.journey import Journey
@@ -29,13 +29,15 @@ _UNAVAILABLE = marked(
 @blueprint.get("/")
 async def show() -> str:
     """A fresh form with an example to start from."""
-    return await _page(Draft(), {}, "")
+    return await _page(Draft.example(), {}, "")
 
 
 @blueprint.post("/")
 async def publish() -> Any:
     """Publish what was typed and go on to the event's journey; or say what is wrong with it."""
-    draft = Draft.typed(await request.form)
+    if request.mimetype != form.MEDIA_TYPE:
+        abort(415)
+    draft = Draft.typed(form.parse(await request.get_data()))
     try:
         accepted = await edges.current().publish(draft.body())
     except NotJson as error:

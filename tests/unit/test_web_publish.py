@@ -1,11 +1,14 @@
 """`/`: what is typed becomes an event, and nothing typed is lost."""
 
 import json
+import re
+from dataclasses import replace
 from html import escape
 
 import pytest
 from quart.typing import TestClientProtocol as Client
 
+from pipeline.errors import InvalidEvent, MalformedEvent
 from pipeline.event import parse
 from tests.unit.conftest import Edge
 from web.draft import Draft, NotJson
@@ -88,6 +91,53 @@ async def test_each_refusal_is_said_plainly(pages: Client, edge: Edge, status: i
     assert "&lt;b&gt;why&lt;/b&gt;" in text
 
 
+FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("body", ["", "type=mine", "written_as=json", "other=1"])
+async def test_nothing_is_published_that_nobody_wrote(pages: Client, edge: Edge, body: str) -> None:
+    edge.answer("/events", (422, {"status": 422, "errors": [{"pointer": "/source", "detail": "is required"}]}))
+    answer = await pages.post("/", data=body, headers={"content-type": FORM_TYPE})
+    assert answer.status_code == 422
+    [sent] = edge.bodies
+    assert not re.search(b"example|urn:mensageria|1001", sent)
+    with pytest.raises((InvalidEvent, MalformedEvent)):
+        parse(sent)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data; boundary=x", ""])
+async def test_only_a_form_is_taken(pages: Client, edge: Edge, kind: str) -> None:
+    answer = await pages.post("/", data='{"type": "t"}', headers={"content-type": kind} if kind else {})
+    assert answer.status_code == 415
+    assert edge.bodies == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"type=%ff&source=s&data=%22%fe%22",
+        b"type=\xff&source=s",
+        b"type=t&source=s&data=%22%ed%a0%80%22",
+        b"type=t&source=s&written_as=zzz",
+        b"type=t&source=s&written_as=",
+        b"type=t&source=s&type=u",
+    ],
+)
+async def test_a_form_that_can_be_read_in_two_ways_is_refused(pages: Client, edge: Edge, body: bytes) -> None:
+    edge.answer("/events", (202, ACCEPTED))
+    answer = await pages.post("/", data=body, headers={"content-type": FORM_TYPE})
+    assert answer.status_code == 400
+    assert "Nothing was published" in await answer.get_data(as_text=True)
+    assert edge.bodies == []
+
+
+async def test_every_character_goes_out_as_it_was_typed(pages: Client, edge: Edge) -> None:
+    edge.answer("/events", (202, ACCEPTED))
+    await pages.post("/", form=FORM | {"type": "a+b &=;%ç🙂", "data": '"é+%25\\n"'})
+    sent = parse(edge.bodies[0])
+    assert (sent.type, sent.content["data"]) == ("a+b &=;%ç🙂", "é+%25\n")
+
+
 def test_one_form_with_one_content_is_one_event_and_a_change_makes_another() -> None:
     first = parse(Draft.typed(FORM).body())
     assert parse(Draft.typed(FORM).body()).id == first.id
@@ -96,8 +146,9 @@ def test_one_form_with_one_content_is_one_event_and_a_change_makes_another() -> 
 
 
 def test_a_fresh_form_is_a_valid_event_either_way() -> None:
-    assert parse(Draft().body()).type == parse(Draft(written_as="json").body()).type
-    assert "data" not in json.loads(Draft(data=" ").body())
+    fresh = Draft.example()
+    assert parse(fresh.body()).type == parse(replace(fresh, written_as="json").body()).type
+    assert "data" not in json.loads(replace(fresh, data=" ").body())
 
 
 @pytest.mark.parametrize("data", ["{", "NaN", "[" * 100_000, "1" * 5000, "1 2"])
