@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 
-from bench import gateway_capacity, gateway_latency
+from bench import gateway_capacity, gateway_latency, queue_drain, topic_drain
 from bench.errors import BenchError
 from bench.workload import Workload
 
-ALL = {each.name: each for each in (gateway_capacity.WORKLOAD, gateway_latency.WORKLOAD)}
+_MODULES = (gateway_capacity, gateway_latency, queue_drain, topic_drain)
+ALL = {module.WORKLOAD.name: module.WORKLOAD for module in _MODULES}
 
 
 def chosen(names: Iterable[str]) -> list[Workload]:

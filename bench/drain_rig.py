@@ -1,0 +1,163 @@
+"""Services B and C that drain what is there: a stub for SQS and DynamoDB, real Kafka and PostgreSQL.
+
+The service has a core for itself; the servers and stubs share the others. A run counts when
+every event is in the store, and nothing is left in the queue.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg2
+from aiokafka import AIOKafkaProducer
+
+from bench import cpu
+from bench.errors import DoesNotCount
+from bench.running import running
+from pipeline.settings import KafkaSettings, StackSettings, inherited, read
+from stack import kafka, ports, postgres, services
+from stack.home import BIN, Home
+from stack.part import Part
+from stack.ports import Ports
+from stack.probes import answers
+
+OURS, NAIVE = "mensageria", "naive"
+_LONGEST_S = 120.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class Drained:
+    """What a drain took: `events` that were stored, in `seconds`, with `cpu_s` of the service."""
+
+    events: int
+    seconds: float
+    cpu_s: float
+
+
+@asynccontextmanager
+async def started(*, with_kafka: bool) -> AsyncGenerator["DrainRig", None]:
+    """A rig with PostgreSQL, or with Kafka, on free ports, which leaves nothing behind."""
+    all_cores = os.sched_getaffinity(0)
+    service_core, other_cores = cpu.split_cores()
+    os.sched_setaffinity(0, other_cores)  # inherited by all that is started from here
+    try:
+        with tempfile.TemporaryDirectory(prefix="mensageria-bench-") as folder:
+            home, free = Home(Path(folder)), ports.choose(StackSettings(ports="free"))
+            home.path.chmod(0o711)
+            server = kafka.part(home, free, read(KafkaSettings)) if with_kafka else postgres.part(home, free)
+            async with running(home, server):
+                yield DrainRig(home, free, service_core)
+    finally:
+        os.sched_setaffinity(0, all_cores)
+
+
+class DrainRig:
+    """Lets one service at a time drain; each run has a fresh service and fresh stubs."""
+
+    def __init__(self, home: Home, free: Ports, service_core: set[int]) -> None:
+        self._home = home
+        self._ports = free
+        self._core = service_core
+
+    async def queue_b(self, service: str, bodies: Sequence[bytes], expected: int) -> Drained:
+        """Drain queue b into PostgreSQL: `expected` rows. Raises DoesNotCount."""
+        await self._execute("truncate events")
+
+        async def stored() -> int:
+            return await self._execute("select count(*) from events")
+
+        part = services.service_b(self._home, self._ports, _outputs(self._ports))
+        module = "streams.service_b" if service == OURS else "bench.naive.service_b"
+        return await self._drain(_of_module(part, module), bodies, expected, stored)
+
+    async def queue_c_and_topic(self, service: str, bodies: Sequence[bytes]) -> Drained:
+        """Drain queue c and the Kafka topic into DynamoDB. Raises DoesNotCount."""
+        await self._fill_topic(bodies)
+
+        async def stored() -> int:
+            counts = await self._counts()
+            items: int = counts["items"]
+            return items
+
+        part = services.service_c(self._home, self._ports, _outputs(self._ports))
+        module = "streams.service_c" if service == OURS else "bench.naive.service_c"
+        return await self._drain(_of_module(part, module), bodies, 2 * len(bodies), stored)
+
+    async def _drain(
+        self, service: Part, bodies: Sequence[bytes], expected: int, stored: Callable[[], Awaitable[int]]
+    ) -> Drained:
+        async with AsyncExitStack() as parts:
+            for port in (self._ports.aws, self._ports.dynamodb):
+                await parts.enter_async_context(running(self._home, _stub(port)))
+            pid = await parts.enter_async_context(running(self._home, service))
+            cpu.pin(pid, self._core)
+            before, begun = cpu.seconds(pid), time.perf_counter()
+            await self._post("/load", [body.decode() for body in bodies])
+            await self._wait(stored, expected, len(bodies))
+            return Drained(expected, time.perf_counter() - begun, cpu.seconds(pid) - before)
+
+    async def _wait(self, stored: Callable[[], Awaitable[int]], expected: int, messages: int) -> None:
+        deadline = time.perf_counter() + _LONGEST_S
+        while True:
+            found, deleted = await stored(), (await self._counts(self._ports.aws))["deleted"]
+            if (found, deleted) == (expected, messages):
+                return
+            if time.perf_counter() > deadline or found > expected:
+                raise DoesNotCount(f"{found} of {expected} stored, {deleted} of {messages} deleted")
+            await asyncio.sleep(_POLL_S)  # a look costs the servers, not the service
+
+    async def _fill_topic(self, bodies: Sequence[bytes]) -> None:
+        settings = read(KafkaSettings)
+        async with AIOKafkaProducer(bootstrap_servers=services.kafka_address(self._ports), acks="all") as producer:
+            sent = [await producer.send(settings.topic, body, key=body[-64:]) for body in bodies]
+            await asyncio.gather(*sent)
+
+    async def _counts(self, port: int | None = None) -> dict[str, Any]:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.get(f"{services.url(port or self._ports.dynamodb)}/counts")
+        counts: dict[str, Any] = answer.raise_for_status().json()
+        return counts
+
+    async def _post(self, path: str, content: list[str]) -> None:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+            (await client.post(services.url(self._ports.aws) + path, json=content)).raise_for_status()
+
+    async def _execute(self, statement: str) -> int:
+        def run() -> int:
+            connection = psycopg2.connect(postgres.url(self._home, self._ports))
+            try:
+                with connection, connection.cursor() as cursor:
+                    cursor.execute(statement)
+                    return int(cursor.fetchone()[0]) if cursor.description else 0  # type: ignore[index]
+            finally:
+                connection.close()
+
+        return await asyncio.to_thread(run)
+
+
+def _of_module(part: Part, module: str) -> Part:
+    command = tuple(module if each.startswith("streams.") else each for each in part.command)
+    return replace(part, command=command)
+
+
+def _stub(port: int) -> Part:
+    return Part(
+        name=f"aws-stub-{port}",
+        command=(str(BIN / "python"), "-m", "bench.aws_stub", str(port)),
+        environment=inherited(),
+        probe=answers(f"{services.url(port)}/counts"),
+    )
+
+
+def _outputs(chosen: Ports) -> dict[str, str]:
+    queue = f"{services.url(chosen.aws)}/000000000000/events"
+    names = ("QueueBUrl", "QueueCUrl", "DeadLetterBUrl", "DeadLetterCUrl")
+    return dict.fromkeys(names, queue) | {"TableName": "events"}

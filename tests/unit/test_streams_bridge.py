@@ -1,0 +1,149 @@
+"""The bridge from a queue: how many receive, how much is in flight, and what becomes of a batch."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from pipeline.aws_json import CallFailed
+from pipeline.settings import WorkerSettings
+from streams.in_flight import InFlight
+from streams.sqs_bridge import SqsBridge
+from streams.sqs_queue import Message, SqsQueue
+from tests.waiting import until
+
+
+def message(number: int, size: int = 10) -> Message:
+    system = {"SentTimestamp": "1764000000000", "ApproximateReceiveCount": "1"}
+    return Message(message_id=str(number), receipt_handle=str(number), body="x" * size, attributes=system)
+
+
+class Queue(SqsQueue):
+    """A queue in memory, which answers a long poll at once where `waits` is off."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1/own")
+        self.waiting: list[Message] = []
+        self.receiving = self.most_receiving = 0
+        self.deleted: list[Message] = []
+        self.hidden: list[tuple[str, int]] = []
+        self.fails = False
+
+    async def receive(self, *, visibility_timeout_s: int, wait_s: int) -> list[Message]:
+        self.receiving += 1
+        self.most_receiving = max(self.most_receiving, self.receiving)
+        try:
+            await asyncio.sleep(0.001 if self.waiting else 0.02)
+            if self.fails:
+                raise CallFailed("NoAnswer", "away")
+            taken, self.waiting = self.waiting[:10], self.waiting[10:]
+            return taken
+        finally:
+            self.receiving -= 1
+
+    async def delete(self, messages: Sequence[Message]) -> None:
+        self.deleted += messages
+
+    async def change_visibility(self, messages: Sequence[Message], timeout_s: int) -> None:
+        self.hidden += [(each.message_id, timeout_s) for each in messages]
+
+
+class Running:
+    """A bridge with its queue; `batches` are what its agent would get."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.queue = Queue()
+        self.batches: asyncio.Queue[Any] = asyncio.Queue()
+        self.stopped = False
+        channel: Any = self.batches
+        made = WorkerSettings(**settings)
+        self.bridge = SqsBridge(self.queue, channel, made, lambda: self.stopped)
+
+    async def settle_all(self, settled: bool) -> None:
+        while True:
+            (await self.batches.get()).settled.set_result(settled)
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    one = Running(in_flight_events=50, visibility_timeout_s=1)
+    await one.bridge.start()
+    yield one
+    one.stopped = True
+    agent = asyncio.create_task(one.settle_all(True))
+    await one.bridge.stop()
+    agent.cancel()
+
+
+async def test_what_is_settled_is_deleted_and_one_receiver_is_left(running: Running) -> None:
+    agent = asyncio.create_task(running.settle_all(True))
+    running.queue.waiting = [message(number) for number in range(200)]
+
+    async def all_deleted() -> bool:
+        return len(running.queue.deleted) == 200
+
+    async def one_is_left() -> bool:
+        return len(running.bridge._receivers) == 1
+
+    await until(all_deleted, within_s=5)
+    assert running.queue.most_receiving > 1
+    await until(one_is_left, within_s=5)
+    answers = running.bridge.answers
+    running.queue.waiting = [message(200)]
+
+    async def the_last_too() -> bool:
+        return len(running.queue.deleted) == 201
+
+    await until(the_last_too, within_s=5)
+    assert running.bridge.answers > answers
+    agent.cancel()
+
+
+async def test_what_is_in_flight_is_bounded_and_stays_hidden(running: Running) -> None:
+    running.queue.waiting = [message(number) for number in range(200)]
+
+    async def all_extended() -> bool:
+        extended = {id_ for id_, timeout_s in running.queue.hidden if timeout_s == 1}
+        return running.bridge.in_flight.is_full and len(extended) == len(running.bridge.in_flight)
+
+    await until(all_extended, within_s=5)
+    assert 50 <= len(running.bridge.in_flight) <= 50 + 40
+    assert running.queue.waiting
+
+
+async def test_what_is_not_settled_is_given_back(running: Running) -> None:
+    running.queue.waiting = [message(number) for number in range(5)]
+    (await running.batches.get()).settled.set_result(False)
+
+    async def given_back() -> bool:
+        return [id_ for id_, timeout_s in running.queue.hidden if timeout_s == 0] == ["0", "1", "2", "3", "4"]
+
+    await until(given_back, within_s=5)
+    assert not running.queue.deleted
+
+
+async def test_an_outage_is_told_and_waited_out(running: Running) -> None:
+    running.queue.fails = True
+
+    async def is_away() -> bool:
+        return running.bridge.outage is not None
+
+    async def is_back() -> bool:
+        return running.bridge.outage is None
+
+    await until(is_away, within_s=5)
+    running.queue.fails = False
+    await until(is_back, within_s=5)
+
+
+def test_bytes_are_bounded_too() -> None:
+    flight = InFlight(most_events=1000, most_bytes=1000)
+    large = [message(number, 400) for number in range(3)]
+    flight.add(large[:2], time.monotonic() + 30)
+    assert not flight.is_full
+    flight.add(large[2:], time.monotonic() + 30)
+    assert flight.is_full
+    flight.remove(large[:1])
+    assert (flight.is_full, len(flight), flight.removed) == (False, 2, 1)
