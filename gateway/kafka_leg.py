@@ -1,7 +1,6 @@
 """The Kafka leg: one idempotent producer, replaced when it can't go on."""
 
 import asyncio
-import zlib
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -107,7 +106,7 @@ class KafkaLeg:
             self._settings.topic,
             value=entry.publication.body,
             key=key,
-            partition=_partition(key, partitions),
+            partition=kafka.partition_of(key, partitions),
             headers=[kafka.CONTENT_TYPE, *((name, value.encode()) for name, value in entry.publication.metadata)],
         )
         sent.add_done_callback(partial(self._settle, producer, entry.acknowledged))
@@ -162,14 +161,6 @@ class KafkaLeg:
         await producer.client.add_topic(self._settings.topic)
         if not producer.client.cluster.partitions_for_topic(self._settings.topic):
             raise UnknownTopicOrPartitionError(self._settings.topic)
-
-
-def _partition(key: bytes, partitions: int) -> int:
-    """The partition of `key`, as librdkafka's `consistent` partitioner chooses it.
-
-    aiokafka's own murmur2 is pure Python and costs 6 µs a key.
-    """
-    return zlib.crc32(key) % partitions
 
 
 def _fail(entries: list[_Entry], error: LegUnavailable) -> None:

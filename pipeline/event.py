@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -31,7 +32,6 @@ MAX_EVENT_BYTES = 262_144
 
 STRUCTURED = "application/cloudevents+json"
 _INT32 = 2**31
-_EXACT_FLOAT = 2**53
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
 _NAME = re.compile(r"[a-z0-9]+\Z")
 _SIGNIFICANT = re.compile(r"-?[0.]*[1-9]")
@@ -66,8 +66,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     def content_hash(self) -> bytes:
         """SHA-256 (32 bytes) of the content, whatever its white space and order of names.
 
-        An attribute that is null is one that is not set. Whole numbers are compared exactly,
-        others as doubles, and 1.0 is 1.
+        An attribute that is null is one that is not set. Whole numbers are compared exactly
+        (1e2, 100.0 and 100 are the same), others as doubles.
         """
         content = self.content
         if None in content.values():
@@ -143,7 +143,13 @@ def _number(text: str) -> float | int:
         raise ValueError(f"the number {text[:40]} is out of range: send it as a string")
     if len(text) > MAX_DIGITS:
         raise ValueError(f"a number has more than {MAX_DIGITS} digits: send it as a string")
-    return int(value) if value.is_integer() and abs(value) < _EXACT_FLOAT else value
+    return _whole(text, value) if value.is_integer() else value
+
+
+def _whole(text: str, value: float) -> float | int:
+    """A whole number in its exact digits, as PostgreSQL gives it back, however it was written."""
+    exact = Decimal(text)
+    return int(exact) if exact == exact.to_integral_value() else value
 
 
 _decoder = msgspec.json.Decoder(float_hook=_number)

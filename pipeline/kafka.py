@@ -39,5 +39,8 @@ def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition of `key`, as librdkafka's `consistent` partitioner and the gateway choose it."""
+    """The partition of `key`, as librdkafka's `consistent` partitioner chooses it.
+
+    aiokafka's own murmur2 is pure Python and costs 6 µs a key.
+    """
     return zlib.crc32(key) % partitions

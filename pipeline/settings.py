@@ -159,6 +159,9 @@ class ServiceCSettings:
     queue_url: str = setting("QUEUE_C_URL", "SQS queue of service C.")
     dead_letter_queue_url: str = setting("DEAD_LETTER_C_URL", "Dead-letter queue of service C.")
     table: str = setting("TABLE", "DynamoDB table of the events.", default="events")
+    retention_days: int = setting(
+        "DYNAMODB_RETENTION_DAYS", "Days after which DynamoDB may end an item; 0 keeps all for good.", default=0
+    )
     write_calls: int = setting("DYNAMODB_WRITE_CALLS", "BatchWriteItem calls under way at once.", default=8)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)

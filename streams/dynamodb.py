@@ -6,6 +6,7 @@ BatchWriteItem knows no condition, and needs none.
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -40,15 +41,16 @@ class DynamoStore:
 
     name = "dynamodb"
 
-    def __init__(self, table_name: str, *, calls: int) -> None:
+    def __init__(self, table_name: str, *, calls: int, retention_days: int = 0) -> None:
         self._table = table_name
+        self._retention_days = retention_days
         self._calls = asyncio.Semaphore(calls)
         self._api = JsonApi("dynamodb")
 
     async def store(self, deliveries: Sequence[Delivery]) -> Stored:
         """Put each delivery; which of them were there before is not told."""
         stored_at = rfc3339(now())
-        items = (_item(delivery, stored_at) for delivery in deliveries)
+        items = (_item(delivery, stored_at) | self._expiry(delivery) for delivery in deliveries)
         distinct = {(item["identity"]["S"], item["copy"]["S"]): item for item in items}
         calls = [self._put(chunk) for chunk in _chunks(list(distinct.values()), CALL_ITEMS)]
         # All of them to their end: none may go on behind a batch that is tried again.
@@ -64,6 +66,13 @@ class DynamoStore:
     async def close(self) -> None:
         """Close the connections."""
         await self._api.close()
+
+    def _expiry(self, delivery: Delivery) -> dict[str, Any]:
+        """The attribute that the table's time to live is on, in epoch seconds; none where all is kept."""
+        if not self._retention_days:
+            return {}
+        received = datetime.fromisoformat(delivery.received_at).timestamp()
+        return {"expires_at": {"N": str(int(received) + self._retention_days * 86_400)}}
 
     async def _put(self, items: list[dict[str, Any]]) -> None:
         """Put `items`; those that DynamoDB left out are sent again, alone, until the caller's time is up."""

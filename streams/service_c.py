@@ -30,7 +30,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     worker, kafka = settings.worker, settings.kafka
     app, topic_app = create_worker(SERVICE, worker), create_topic_app(SERVICE, worker, kafka)
     registry = new_registry()
-    store = DynamoStore(settings.table, calls=settings.write_calls)
+    store = DynamoStore(settings.table, calls=settings.write_calls, retention_days=settings.retention_days)
     metrics = WayMetrics(registry, store.name, ("sqs", "kafka"))
     queue, queue_letters = SqsQueue(settings.queue_url), DeadLetterQueue(settings.dead_letter_queue_url)
     topic_letters = DeadLetterTopic(topic_app, kafka.dead_letter_topic)

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -181,6 +182,16 @@ async def test_dynamodb_keeps_one_item_an_event_way_and_content(
     assert [item["via"]["S"] for item in items] == ["kafka", "sqs", "sqs"]
     assert {json.loads(item["event"]["S"])["data"] for item in items} == {1, 2}
     assert {item["received_at"]["S"] for item in items} == {RECEIVED_AT}
+
+
+async def test_an_item_expires_when_its_retention_ends(aws: dict[str, str], source: str) -> None:
+    store = DynamoStore(aws["table"], calls=1, retention_days=30)
+    try:
+        await store.store([delivery(source, "a")])
+    finally:
+        await store.close()
+    (item,) = await items_of(source, "a", aws["table"])
+    assert int(item["expires_at"]["N"]) == int(datetime(2026, 12, 23, 15, 24, tzinfo=UTC).timestamp())
 
 
 async def test_dynamodb_takes_more_than_one_call_holds(dynamodb: DynamoStore, source: str, aws: dict[str, str]) -> None:

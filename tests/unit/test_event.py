@@ -177,8 +177,20 @@ def test_the_content_hash_sees_content_and_nothing_else() -> None:
     assert parse(encode(data={"a": True, "b": [1.0, "x"]})).content_hash() != plain
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [("1e17", "100000000000000000"), ("1.5e300", "15" + "0" * 299), ("0.10", "0.1"), ("-0.0", "0")]
+)
+def test_a_number_is_the_same_however_it_is_written(one: str, other: str) -> None:
+    bodies = [encode(data="N").replace(b'"N"', text.encode()) for text in (one, other)]
+    assert parse(bodies[0]).content_hash() == parse(bodies[1]).content_hash()
+
+
+def test_whole_numbers_are_told_apart_beyond_a_double() -> None:
+    assert parse(encode(data=2**53 + 1)).content_hash() != parse(encode(data=2**53)).content_hash()
+
+
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(-1e15, 1e15) | st.text(),
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
     max_leaves=20,
 )
@@ -239,6 +251,8 @@ def test_a_name_that_stands_twice_is_found_however_it_is_written(body: bytes) ->
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
