@@ -1,46 +1,24 @@
-"""The signed PublishBatch: the same signature and the same form as botocore's own."""
+"""PublishBatch in the same form as botocore's own."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any
-from unittest.mock import patch
 from urllib.parse import parse_qsl
 
 import botocore.session
-import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials as BotocoreCredentials
 from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import publication, sns_request
 from gateway.publication import Publication
-from gateway.sns_request import CONTENT_TYPE, Signer
-from pipeline.aws import Credentials
 from pipeline.event import parse
 
-MOMENT = datetime(2026, 11, 23, 15, 24, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-1:000000000000:events"
 
 
 def make(id_: str, data: Any = None) -> Publication:
     event = {"specversion": "1.0", "id": id_, "source": "/s", "type": "t", "data": data}
     return publication.of(parse(json.dumps(event, ensure_ascii=False).encode()), "2026", "00-1-2-00", "shop")
-
-
-@pytest.mark.parametrize("url", ["https://sns.eu-west-1.amazonaws.com", "http://127.0.0.1:4566/"])
-@pytest.mark.parametrize("token", [None, "a/session+token=="])
-def test_the_signature_is_botocores(url: str, token: str | None) -> None:
-    content = sns_request.body(TOPIC, [make("1")])
-    headers = {"content-type": CONTENT_TYPE, "x-amz-date": "20261123T152400Z"}
-    request = AWSRequest("POST", url, data=content, headers={"content-type": CONTENT_TYPE})
-    with patch("botocore.auth.get_current_datetime", return_value=MOMENT.replace(tzinfo=None)):
-        SigV4Auth(BotocoreCredentials("AKID", "secret", token), "sns", "eu-west-1").add_auth(request)
-    ours = Signer(url, "eu-west-1").headers(content, Credentials("AKID", "secret", token), MOMENT)
-    assert ours["authorization"] == request.headers["Authorization"]
-    assert ours.items() >= headers.items()
 
 
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), max_size=10))
