@@ -76,11 +76,15 @@ class DrainRig:
 
         part = services.service_b(self._home, self._ports, _outputs(self._ports))
         module = "streams.service_b" if service == OURS else "bench.naive.service_b"
-        return await self._drain(_of_module(part, module), bodies, expected, stored)
+        return await self._drain(
+            _of_module(part, module), lambda: self._fill_queue(bodies), stored, expected, len(bodies)
+        )
 
     async def queue_c_and_topic(self, service: str, bodies: Sequence[bytes]) -> Drained:
         """Drain queue c and the Kafka topic into DynamoDB. Raises DoesNotCount."""
-        await self._fill_topic(bodies)
+
+        async def fill() -> None:
+            await asyncio.gather(self._fill_queue(bodies), self._fill_topic(bodies))
 
         async def stored() -> int:
             counts = await self._counts()
@@ -89,10 +93,15 @@ class DrainRig:
 
         part = services.service_c(self._home, self._ports, _outputs(self._ports))
         module = "streams.service_c" if service == OURS else "bench.naive.service_c"
-        return await self._drain(_of_module(part, module), bodies, 2 * len(bodies), stored)
+        return await self._drain(_of_module(part, module), fill, stored, 2 * len(bodies), len(bodies))
 
     async def _drain(
-        self, service: Part, bodies: Sequence[bytes], expected: int, stored: Callable[[], Awaitable[int]]
+        self,
+        service: Part,
+        fill: Callable[[], Awaitable[None]],
+        stored: Callable[[], Awaitable[int]],
+        expected: int,
+        messages: int,
     ) -> Drained:
         async with AsyncExitStack() as parts:
             for port in (self._ports.aws, self._ports.dynamodb):
@@ -100,8 +109,8 @@ class DrainRig:
             pid = await parts.enter_async_context(running(self._home, service))
             cpu.pin(pid, self._core)
             before, begun = cpu.seconds(pid), time.perf_counter()
-            await self._post("/load", [body.decode() for body in bodies])
-            await self._wait(stored, expected, len(bodies))
+            await fill()
+            await self._wait(stored, expected, messages)
             return Drained(expected, time.perf_counter() - begun, cpu.seconds(pid) - before)
 
     async def _wait(self, stored: Callable[[], Awaitable[int]], expected: int, messages: int) -> None:
@@ -126,9 +135,10 @@ class DrainRig:
         counts: dict[str, Any] = answer.raise_for_status().json()
         return counts
 
-    async def _post(self, path: str, content: list[str]) -> None:
+    async def _fill_queue(self, bodies: Sequence[bytes]) -> None:
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
-            (await client.post(services.url(self._ports.aws) + path, json=content)).raise_for_status()
+            answer = await client.post(f"{services.url(self._ports.aws)}/load", json=[body.decode() for body in bodies])
+        answer.raise_for_status()
 
     async def _execute(self, statement: str) -> int:
         def run() -> int:

@@ -39,8 +39,8 @@ WORKLOAD = Workload(
     name="W3",
     title="Service B drains queue b into PostgreSQL: SQS stub, real PostgreSQL",
     explanation=(
-        "The queue is full when the clock starts, and the run ends when every event is a row and every message is"
-        " deleted. `naive` is a Faust app with one receive, one insert and one delete a message."
+        "The queue is filled at once when the clock starts, and the run ends when every event is a row and every"
+        " message is deleted. `naive` is a Faust app with one receive, one insert and one delete a message."
     ),
     cases=(OURS, NAIVE),
     figures=(CPU, RATE),

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from bench import gateway_capacity, gateway_latency, queue_drain, topic_drain
+from bench import gateway_capacity, gateway_latency, mixed_drain, queue_drain, topic_drain
 from bench.errors import BenchError
 from bench.workload import Workload
 
-_MODULES = (gateway_capacity, gateway_latency, queue_drain, topic_drain)
+_MODULES = (gateway_capacity, gateway_latency, queue_drain, topic_drain, mixed_drain)
 ALL = {module.WORKLOAD.name: module.WORKLOAD for module in _MODULES}
 
 

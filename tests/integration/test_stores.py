@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pipeline.table import Way
 from streams.dynamodb import DynamoStore
 from streams.intake import Intake, Interrupted
 from streams.postgres import PostgresStore
+from tests.waiting import until
 
 RECEIVED_AT = "2026-11-23T15:24:00.123456Z"
 
@@ -124,19 +125,25 @@ async def test_postgres_sorts_out_repeats_within_a_batch(postgres: PostgresStore
 
 
 @pytest.fixture
-async def strict(system: Any) -> AsyncIterator[PostgresStore]:
-    """A database of its own whose table refuses one type, as no valid event is refused otherwise."""
+def own_database(system: Any) -> Iterator[str]:
+    """The URL of a database of its own with the table of events."""
     url = urlsplit(system.endpoints["postgres"])
-    name = f"strict_{uuid.uuid4().hex}"
+    name = f"own_{uuid.uuid4().hex}"
     own = urlunsplit(url._replace(path=f"/{name}"))
     run(system.endpoints["postgres"], f"create database {name}")
     schema = (Path("migrations") / "20261123150000_events.sql").read_text().partition("-- migrate:down")[0]
     run(own, schema)
-    run(own, "alter table events add check (type <> 'refused')")
-    store = PostgresStore(own, connections=1, timeout_s=5)
+    yield own
+    run(system.endpoints["postgres"], f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def strict(own_database: str) -> AsyncIterator[PostgresStore]:
+    """A store whose table refuses one type, as no valid event is refused otherwise."""
+    run(own_database, "alter table events add check (type <> 'refused')")
+    store = PostgresStore(own_database, connections=1, timeout_s=5)
     yield store
     await store.close()
-    run(system.endpoints["postgres"], f"drop database {name}")
 
 
 def run(url: str, statement: str) -> None:
@@ -160,6 +167,69 @@ async def test_one_row_that_postgres_refuses_leaves_the_others(strict: PostgresS
     again = await strict.store([delivery(source, str(number)) for number in range(20)])
     assert (len(again.new), len(again.repeated)) == (0, 20)
     assert [json.loads(letter)["reason"] for letter in letters] == ["rejected"]
+
+
+async def refuses(url: str, source: str) -> str:
+    """What a store that can't store now says; a statement may take a second."""
+    store = PostgresStore(url, connections=1, timeout_s=1)
+    try:
+        with pytest.raises(StoreUnavailable) as refused:
+            await store.store([delivery(source, "a")])
+        return str(refused.value)
+    finally:
+        await store.close()
+
+
+async def test_what_a_database_can_not_do_now_is_an_outage(own_database: str, source: str) -> None:
+    run(own_database, "create role limited login password 'limited' connection limit 0")
+    limited = urlsplit(own_database)
+    as_limited = urlunsplit(limited._replace(netloc=f"limited:limited@{limited.hostname}:{limited.port}"))
+    try:
+        assert "too many connections" in await refuses(as_limited, source)
+        assert "password" in await refuses(as_limited.replace("limited:limited", "limited:wrong"), source)
+    finally:
+        run(own_database, "drop role limited")
+    run(own_database, f"alter database {limited.path[1:]} set default_transaction_read_only = on")
+    assert "25006" in await refuses(own_database, source)
+
+
+async def test_a_full_disk_is_an_outage(own_database: str, source: str) -> None:
+    run(own_database, _DISK_FULL)  # the server's own error, without filling a disk
+    assert "53100" in await refuses(own_database, source)
+
+
+async def test_a_statement_that_the_server_cancels_is_an_outage(own_database: str, source: str) -> None:
+    connection = psycopg2.connect(own_database)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("lock table events")
+            assert "postgres" in await refuses(own_database, source)
+    finally:
+        connection.close()
+
+
+async def test_a_connection_that_the_server_ends_is_replaced(own_database: str, source: str) -> None:
+    store = PostgresStore(own_database, connections=1, timeout_s=5)
+    try:
+        await store.store([delivery(source, "a")])
+        run(own_database, "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'service-b'")
+        await until(lambda: stores(store, delivery(source, "b")), within_s=5)
+    finally:
+        await store.close()
+
+
+async def stores(store: PostgresStore, one: Delivery) -> bool:
+    try:
+        return len((await store.store([one])).new) == 1
+    except StoreUnavailable:
+        return False
+
+
+_DISK_FULL = """
+create function refuse() returns trigger language plpgsql as
+    $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
+create trigger full_disk before insert on events execute function refuse();
+"""
 
 
 async def test_a_postgres_that_is_away_is_an_outage(source: str) -> None:
