@@ -1,15 +1,15 @@
 """One arrival of an event at a service, by one way, with what travelled beside it."""
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from pipeline.clock import is_rfc3339
 from pipeline.event import Event
 from pipeline.table import Way
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, gc=False):
     """Bytes as they came in, before anything is known of them.
 
     `origin` is `{"queue", "message_id"}` or `{"topic", "partition", "offset"}`;
@@ -26,8 +26,7 @@ class Arrival:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A valid event that arrived."""
 
     event: Event

@@ -13,6 +13,7 @@ from pipeline.settings import ServiceCSettings, read
 from streams.dead_letter_writers import DeadLetterQueue, DeadLetterTopic
 from streams.dynamodb import DynamoStore
 from streams.intake import Intake
+from streams.lag_metrics import LagMetrics
 from streams.liveness import LivenessWatch
 from streams.ordered_stop import bound_stop, close_at_shutdown
 from streams.pages import add_pages
@@ -40,6 +41,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     topic_way = TopicWay(topic_app, from_topic, kafka.bootstrap_servers)
     queue_way = QueueWay(app, from_queue, queue, worker)
     watch = LivenessWatch([queue_way, queue_way.receiving, topic_way], stuck_after_s=worker.stuck_after_s)
+    LagMetrics(topic_way, kafka.topic, registry)
     app.service(topic_way)
     app.service(watch)
     add_pages(app, [store, queue_way, topic_way], watch.suspicion, registry)

@@ -78,6 +78,8 @@ class TopicWay(mode.Service):  # type: ignore[misc]
         return {tp.partition: end - (committed[tp] or 0) for tp, end in ends.items() if end is not None}
 
     def _committed(self) -> dict[faust.types.TP, int | None]:
+        if not self._app.started:
+            return {}
         try:
             assigned = self._app.consumer.assignment()
         except ConsumerNotStarted:

@@ -30,12 +30,16 @@ class Queue(SqsQueue):
         self.deleted: list[Message] = []
         self.hidden: list[tuple[str, int]] = []
         self.fails = False
+        self.polls_end = asyncio.Event()
+        self.polls_end.set()
 
     async def receive(self, *, visibility_timeout_s: int, wait_s: int) -> list[Message]:
         self.receiving += 1
         self.most_receiving = max(self.most_receiving, self.receiving)
         try:
             await asyncio.sleep(0.001 if self.waiting else 0.02)
+            if not self.waiting:
+                await self.polls_end.wait()
             if self.fails:
                 raise CallFailed("NoAnswer", "away")
             taken, self.waiting = self.waiting[:10], self.waiting[10:]
@@ -98,6 +102,23 @@ async def test_what_is_settled_is_deleted_and_one_receiver_is_left(running: Runn
 
     await until(the_last_too, within_s=5)
     assert running.bridge.answers > answers
+    agent.cancel()
+
+
+async def test_receivers_that_come_back_at_once_leave_one(running: Running) -> None:
+    agent = asyncio.create_task(running.settle_all(True))
+    running.queue.polls_end.clear()
+    running.queue.waiting = [message(number) for number in range(100)]
+
+    async def several_wait() -> bool:
+        return running.queue.receiving == 4 and not running.queue.waiting
+
+    async def one_is_left() -> bool:
+        return running.queue.receiving == 1
+
+    await until(several_wait, within_s=5)
+    running.queue.polls_end.set()
+    await until(one_is_left, within_s=5)
     agent.cancel()
 
 
