@@ -11,7 +11,8 @@ import msgspec
 
 from gateway.inbound import Inbound
 from pipeline.errors import Fault, InvalidEvent
-from pipeline.event import Event, Rules, no_rules, parse, parse_json, pointer
+from pipeline.event import Event, Rules, no_rules, parse
+from pipeline.strict_json import parse_json, pointer
 
 _PREFIX = b"ce-"
 _JSON = re.compile(r"(application|text)/json\Z|[^/]+/[^/]+\+json\Z")

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import jsonschema_rs
 
 from pipeline.errors import Fault, SettingsError
-from pipeline.event import pointer
+from pipeline.strict_json import pointer
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -7,7 +7,8 @@ import uuid_utils
 
 from gateway.inbound import Inbound
 from pipeline.errors import Fault, InvalidEvent
-from pipeline.event import Event, Rules, no_rules, parse, parse_json, pointer
+from pipeline.event import Event, Rules, no_rules, parse
+from pipeline.strict_json import parse_json, pointer
 
 _MEMBERS = ("type", "data", "source", "subject", "id", "time")
 _raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw])

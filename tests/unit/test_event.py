@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import event
+from pipeline import attributes
 from pipeline.errors import Fault, InvalidEvent, MalformedEvent
-from pipeline.event import MAX_NESTING, parse, parse_json, pointer
+from pipeline.event import parse
+from pipeline.strict_json import MAX_NESTING, parse_json, pointer
 
 EVENT: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "urn:test", "type": "order.created"}
 
@@ -286,7 +287,7 @@ ATTRIBUTE = st.text(st.characters(exclude_categories=["Cs"]), max_size=140) | st
 )
 def test_the_quick_look_and_the_close_one_agree(changes: dict[str, Any]) -> None:
     body = json.dumps(EVENT | changes).encode()
-    if faults := list(event._faults(EVENT | changes)):
+    if faults := list(attributes.faults(EVENT | changes)):
         with pytest.raises(InvalidEvent) as caught:
             parse(body)
         assert caught.value.faults == faults

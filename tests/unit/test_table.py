@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.event import MAX_IDENTITY_BYTES
+from pipeline.attributes import MAX_IDENTITY_BYTES
 from pipeline.table import (
     MAX_SORT_KEY_BYTES,
     SHARDS,
