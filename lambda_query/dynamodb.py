@@ -36,7 +36,7 @@ class DynamoDB:
         self._pool = ThreadPoolExecutor(CALLS, thread_name_prefix="dynamodb")
 
     def find(self, identity: Identity) -> list[Copy]:
-        """Every copy of one event, read consistently."""
+        """Every copy of one event, read consistently, the one at its place first."""
         request = {
             "KeyConditionExpression": "#identity = :identity",
             "ExpressionAttributeNames": {"#identity": IDENTITY},
@@ -52,17 +52,15 @@ class DynamoDB:
             request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def copies(self, identities: Iterable[Identity]) -> dict[Identity, list[Copy]]:
-        """The copies of each of `identities` that is here, the one at its place first."""
-        keys = [identity_key(*identity) for identity in identities]
-        # An answer has up to 10 items, so many short lists at once beat one long list.
-        chunks = [keys[start : start + 10] for start in range(0, len(keys), 10)]
-        # Consistently: what the index has shown must be found.
-        statement = f'SELECT * FROM "{self.table}" WHERE "{IDENTITY}" IN '  # noqa: S608 - names of our own
-        found: dict[Identity, list[Copy]] = {}
-        for items in self.at_once(lambda chunk: list(self._select(statement, chunk, ConsistentRead=True)), chunks):
-            for copy in map(_copy, items):
-                found.setdefault(copy.listed.place.identity, []).append(copy)
-        return {identity: sorted(copies, key=lambda copy: copy.rank) for identity, copies in found.items()}
+        """The copies of each of `identities` that is here, the one at its place first.
+
+        What the index has shown and this does not have was deleted since.
+        """
+        # PartiQL's `IN` takes a quarter of the time, but an answer over 1 MB is cut, and DynamoDB
+        # Local then leaves items out.
+        wanted = list(identities)
+        found = zip(wanted, self.at_once(self.find, wanted), strict=True)
+        return {identity: copies for identity, copies in found if copies}
 
     def any_in(self, buckets: list[str]) -> bool:
         """Whether there is anything in these buckets of the index, IN_VALUES of them at most."""

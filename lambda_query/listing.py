@@ -41,6 +41,8 @@ def list_events(stores: Stores, question: Question, key: bytes, failures: dict[s
             raise StoreUnavailable("no store answered")
         merge = _Merge(question, parts.get(POSTGRES, Page([], None)), parts.get(DYNAMODB, Walked([], None)))
         present, copies = _ask_about_the_others(stores, merge, set(parts), failures)
+        if failures.keys() >= set(question.stores):
+            raise StoreUnavailable("no store answered to the end")
     finally:
         stores.postgres.release()
     return _page(question, merge.events(present, copies), merge.end, key) | {

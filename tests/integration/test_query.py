@@ -14,8 +14,10 @@ import httpx
 import pytest
 
 from lambda_query.app import App, create_app
+from lambda_query.dynamodb import DynamoDB
 from pipeline.clock import rfc3339
 from pipeline.delivery import Arrival, Delivery
+from pipeline.errors import StoreUnavailable
 from pipeline.event import parse
 from pipeline.settings import QuerySettings
 from pipeline.table import Way
@@ -236,6 +238,38 @@ async def test_events_that_are_large_together_are_cut_into_pages(app: App, write
     assert status == 200
     assert 0 < len(page["events"]) < 25
     assert len(await pages(app, store="postgres", source=source, limit=200, **DAY)) == 25
+
+
+@pytest.mark.parametrize("limit", [3, 20])
+async def test_large_events_that_only_dynamodb_has_are_all_listed(
+    app: App, writers: Writers, source: str, limit: int
+) -> None:
+    # Far more than the 1 MB that one answer of DynamoDB has at most.
+    sizes = [240_000] * 6 + [10] * 6
+    mixed = [
+        seed(source, str(n), PAST + timedelta(milliseconds=n), via, data="x" * size)
+        for n, size in enumerate(sizes)
+        for via in ("sqs", "kafka")
+    ]
+    for each in mixed:
+        await writers.store([], [each])
+    for store in ("dynamodb", "both"):
+        events = await pages(app, store=store, source=source, order="asc", limit=limit, **DAY)
+        assert places(events) == [each.place for each in mixed[::2]], store
+
+
+@pytest.mark.parametrize(("store", "expected"), [("dynamodb", 503), ("both", 200)])
+async def test_a_page_whose_copies_could_not_be_read_is_not_passed_off_as_whole(
+    app: App, writers: Writers, source: str, store: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise StoreUnavailable("it went away between the walk and the reading")
+
+    await writers.store([], [seed(source, "1", PAST)])
+    monkeypatch.setattr(DynamoDB, "find", fail)
+    status, page = await get(app, "/events", store=store, source=source, **DAY)
+    assert (status, page["unavailable"]) == (expected, ["dynamodb"])
+    assert page.get("partial", True)
 
 
 async def test_identities_that_dynamodb_cuts_are_listed_in_order(app: App, writers: Writers, source: str) -> None:
