@@ -183,6 +183,16 @@ class WebSettings:
 
     host: str = setting("WEB_HOST", "Address to listen on.", default="127.0.0.1")
     port: int = setting("WEB_PORT", "Port to listen on.", default=8080)
+    guard: Literal["none", "proxy"] = setting(
+        "WEB_GUARD",
+        "`proxy`: something in front of web lets in only who may publish; without it, loopback only.",
+        default="none",
+    )
+    host_names: str = setting(
+        "WEB_HOST_NAMES",
+        "Names that browsers call web by beside those of loopback, without port, with commas between.",
+        default="",
+    )
     gateway_url: str = setting("GATEWAY_URL", "Base URL of the gateway.", default="http://127.0.0.1:8000")
     query_url: str = setting("QUERY_URL", "Base URL of the query.")
     timeout_s: float = setting("WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0)

@@ -29,13 +29,13 @@ class Server(uvicorn.Server):
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT; ends with a message where a setting is missing."""
+    """Serve until SIGTERM or SIGINT; ends with a message where a setting is missing or wrong."""
     try:
         settings = read(WebSettings)
+        app = create_app(settings)
     except SettingsError as error:
         sys.exit(f"web: {error}")
     logs.configure("web", settings.log)
-    app = create_app(settings)
     config = uvicorn.Config(
         app,
         host=settings.host,

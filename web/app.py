@@ -20,6 +20,7 @@ def create_app(settings: WebSettings) -> Quart:
     """The pages for one gateway and one query; the connections are made when it starts to serve.
 
     `extensions["closing"]` is to be set when it stops: it ends the journeys that are followed.
+    Raises SettingsError where `settings` would let anyone in.
     """
     app = Quart(__name__)
     app.extensions["closing"] = asyncio.Event()

@@ -1,10 +1,12 @@
 """What keeps other sites' pages and hostile events from acting through these pages."""
 
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from quart import Quart, Response, abort, request
 
+from pipeline.errors import SettingsError
 from pipeline.settings import WebSettings
 
 _HEADERS = {
@@ -21,17 +23,29 @@ _HEADERS = {
 
 
 def install(app: Quart, settings: WebSettings) -> None:
-    """Guard every request and every answer of `app`."""
-    if _is_loopback(settings.host):
-        app.before_request(_refuse_foreign_names)
+    """Guard every request and every answer of `app`. Raises SettingsError where anyone could come in."""
+    if settings.guard == "none" and not _is_loopback(settings.host):
+        raise SettingsError(
+            f"MENSAGERIA_WEB_HOST is {settings.host!r}, and without a login web listens on a loopback address only: "
+            "set it to 127.0.0.1, or put something in front that lets in only who may publish and say so with "
+            "MENSAGERIA_WEB_GUARD=proxy"
+        )
+    app.before_request(_refuse_foreign_names(settings.host_names))
     app.before_request(_refuse_other_sites)
     app.after_request(_add_headers)
 
 
-async def _refuse_foreign_names() -> None:
-    # A site whose name leads to 127.0.0.1 (DNS rebinding) would be of our own origin.
-    if not _is_loopback(urlsplit(f"//{request.host}").hostname or ""):
-        abort(403)
+def _refuse_foreign_names(host_names: str) -> Callable[[], Awaitable[None]]:
+    own = {name.strip().lower() for name in host_names.split(",")} - {""}
+
+    async def refuse() -> None:
+        # A site whose name leads here (DNS rebinding) would be of our own origin. Who asks
+        # for the health calls by an address, and gets nothing to act with.
+        name = _split(f"//{request.host}").hostname or ""
+        if request.blueprint != "health" and name not in own and not _is_loopback(name):
+            abort(403)
+
+    return refuse
 
 
 async def _refuse_other_sites() -> None:
@@ -43,7 +57,7 @@ async def _refuse_other_sites() -> None:
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    is_own = site in ("same-origin", "none") if site else not origin or urlsplit(origin).netloc == request.host
+    is_own = site in ("same-origin", "none") if site else not origin or _split(origin).netloc == request.host
     if not is_own:
         abort(403)
 
@@ -51,6 +65,13 @@ async def _refuse_other_sites() -> None:
 async def _add_headers(response: Response) -> Response:
     response.headers.update(_HEADERS)
     return response
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:
+        abort(400)
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,6 +1,6 @@
 """`/`: publish an event."""
 
-from typing import Any
+from typing import Any, cast
 
 from quart import Blueprint, abort, redirect, render_template, request, url_for
 
@@ -37,7 +37,7 @@ async def publish() -> Any:
     """Publish what was typed and go on to the event's journey; or say what is wrong with it."""
     if request.mimetype != form.MEDIA_TYPE:
         abort(415)
-    draft = Draft.typed(form.parse(await request.get_data()))
+    draft = Draft.typed(form.parse(cast(bytes, await request.get_data())))
     try:
         accepted = await edges.current().publish(draft.body())
     except NotJson as error:

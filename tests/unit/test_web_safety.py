@@ -1,13 +1,15 @@
 """What keeps hostile sites and events out, on every answer."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from quart.typing import TestClientProtocol as Client
 
 import web
-from pipeline.settings import WebSettings
+from pipeline.settings import WebSettings, inherited
 from tests.unit.conftest import Edge
 from web.app import create_app
 
@@ -41,11 +43,17 @@ def test_nothing_is_inline_and_nothing_escapes_escaping(template: Path) -> None:
         {"origin": "http://evil.example"},
         {"origin": "null"},
         {"origin": "http://localhost:81"},
+        {"origin": "http://evil.example", "host": "evil.example"},
     ],
 )
 async def test_no_other_site_can_post(pages: Client, edge: Edge, headers: dict[str, str]) -> None:
     answer = await pages.post("/", form={"type": "t"}, headers=headers)
     assert answer.status_code == 403
+    assert edge.bodies == []
+
+
+async def test_an_origin_that_is_no_address_is_no_failure(pages: Client, edge: Edge) -> None:
+    assert (await pages.post("/", form={"type": "t"}, headers={"origin": "http://["})).status_code == 400
     assert edge.bodies == []
 
 
@@ -55,15 +63,36 @@ async def test_the_pages_themselves_and_programs_can_post(pages: Client, edge: E
     assert (await pages.post("/", form={"type": "t"}, headers=headers)).status_code == 303
 
 
-async def test_on_loopback_a_foreign_name_is_refused(pages: Client) -> None:
-    assert (await pages.get("/", headers={"host": "rebound.example:8080"})).status_code == 403
-    assert (await pages.get("/", headers={"host": "[::1]:8080"})).status_code == 200
+LOOPBACK_NAMES = [("localhost", 200), ("[::1]:8080", 200), ("rebound.example:8080", 403), ("", 403)]
 
 
-async def test_elsewhere_any_name_may_lead_here(edge: Edge) -> None:
-    app = create_app(WebSettings(host="0.0.0.0", query_url=edge.url))
-    answer = await app.test_client().get("/", headers={"host": "events.example"})
-    assert answer.status_code == 200
+@pytest.mark.parametrize(("name", "status"), LOOPBACK_NAMES)
+async def test_a_foreign_name_is_refused(pages: Client, name: str, status: int) -> None:
+    assert (await pages.get("/", headers={"host": name})).status_code == status
+
+
+@pytest.mark.parametrize(("name", "status"), [("EVENTS.example:443", 200), ("b.example", 200), *LOOPBACK_NAMES])
+async def test_behind_a_guard_it_is_asked_by_the_names_that_it_was_told(edge: Edge, name: str, status: int) -> None:
+    settings = WebSettings(host="0.0.0.0", guard="proxy", host_names="events.example, b.example", query_url=edge.url)
+    client = create_app(settings).test_client()
+    assert (await client.get("/", headers={"host": name})).status_code == status
+    assert (await client.get("/readyz", headers={"host": name})).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "events.example"])
+def test_without_a_guard_it_does_not_start_where_others_can_reach_it(host: str) -> None:
+    environment = {
+        "MENSAGERIA_WEB_HOST": host,
+        "MENSAGERIA_WEB_PORT": "1",
+        "MENSAGERIA_QUERY_URL": "http://127.0.0.1:1",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "web"], env=inherited() | environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert f"MENSAGERIA_WEB_HOST is {host!r}" in ended.stderr
+    assert "MENSAGERIA_WEB_GUARD=proxy" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 async def test_a_page_that_breaks_says_so_without_its_secrets(edge: Edge) -> None:
