@@ -1,12 +1,11 @@
 """`/events`: find events."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from quart import Blueprint, render_template, request
 
 from pipeline.clock import rfc3339
-from web import edges
+from web import edges, formats
 from web.answers import Page
 from web.edges import Refused
 
@@ -41,8 +40,5 @@ def _parameters(filters: dict[str, str], cursor: str) -> dict[str, str]:
 
 def _in_utc(text: str) -> str:
     """A browser's `2026-11-23T15:24` as RFC 3339; what is no time is left for the query to refuse."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    return rfc3339(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    moment = formats.in_utc(text)
+    return rfc3339(moment) if moment else text

@@ -33,13 +33,19 @@ def clock_time(when: datetime) -> str:
     return format_datetime(when, "HH:mm:ss.SSS", locale=languages.current().locale)
 
 
-def local_time(text: str) -> str:
-    """A time of an address as a browser's `datetime-local` field takes it; "" where it is none."""
+def in_utc(text: str) -> datetime | None:
+    """The moment that a time of an address means, which is in UTC where it names no zone; None where it is none."""
     try:
         when = datetime.fromisoformat(text)
-    except ValueError:
-        return ""
-    return (when.astimezone(UTC) if when.tzinfo else when).strftime("%Y-%m-%dT%H:%M:%S")
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def local_time(text: str) -> str:
+    """A time of an address as a browser's `datetime-local` field takes it; "" where it is none."""
+    when = in_utc(text)
+    return when.replace(tzinfo=None).isoformat(timespec="seconds") if when else ""
 
 
 def duration(length: timedelta) -> str:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from quart.typing import TestClientProtocol as Client
@@ -77,6 +78,23 @@ async def test_a_refused_search_names_the_field_and_keeps_the_rest(pages: Client
     assert 'id="from" name="from" type="datetime-local" step="1" value="" aria-invalid="true"' in text
     assert 'id="type" name="type" value="t"' in text
     assert edge.queries == [{"from": "yesterday", "type": "t"}]
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00+05:00", "9999-12-31T23:59-14:00"])
+async def test_a_time_that_utc_does_not_have_is_left_to_the_query_to_refuse(
+    pages: Client, edge: Edge, time: str
+) -> None:
+    edge.answer("/stage/events", (400, {"status": 400, "errors": [{"parameter": "from", "detail": "no"}]}))
+    text = await text_of(pages, f"/events?from={quote(time)}", status=400)
+    assert 'id="from" name="from" type="datetime-local" step="1" value="" aria-invalid="true"' in text
+    assert edge.queries == [{"from": time}]
+
+
+async def test_a_time_of_another_zone_stands_in_utc(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/events", listing())
+    text = await text_of(pages, "/events?from=0987-01-01T00:00:01-03:00")
+    assert 'value="0987-01-01T03:00:01"' in text
+    assert edge.queries == [{"from": "0987-01-01T03:00:01.000000Z"}]
 
 
 @pytest.mark.parametrize("answer", [(503, {}), (200, {"events": 1}), (502, "x")])
