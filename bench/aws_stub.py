@@ -56,7 +56,7 @@ class State:
             "DeleteMessage": self._delete,
             "DeleteMessageBatch": lambda call: self._each(call["Entries"], self._delete),
             "ChangeMessageVisibilityBatch": lambda call: self._each(call["Entries"], self._nothing),
-            "SendMessageBatch": lambda call: self._each(call["Entries"], self._dead_letter),
+            "SendMessage": self._dead_letter,
             "PutItem": self._put,
             "BatchWriteItem": self._put_batch,
             "DescribeTable": lambda call: {"Table": {"TableName": call["TableName"], "TableStatus": "ACTIVE"}},
@@ -96,7 +96,7 @@ class State:
 
     def _dead_letter(self, _: dict[str, Any]) -> dict[str, Any]:
         self.dead_letters += 1
-        return {}
+        return {"MessageId": "0", "MD5OfMessageBody": "0"}
 
     def _put(self, call: dict[str, Any]) -> dict[str, Any]:
         self.items.add((call["Item"]["identity"]["S"], call["Item"]["copy"]["S"]))
