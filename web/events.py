@@ -6,8 +6,9 @@ from quart import Blueprint, render_template, request
 
 from pipeline.clock import rfc3339
 from web import edges, formats
-from web.answers import Page
+from web.answers import Page, Problem
 from web.edges import Refused
+from web.phrases import phrase
 
 blueprint = Blueprint("events", __name__)
 
@@ -23,14 +24,16 @@ async def show() -> Any:
     try:
         page = await edges.current().events(_parameters(filters, cursor))
     except Refused as refusal:
-        faults = {fault.parameter: fault.detail for fault in refusal.problem.errors}
-        view = await _page(filters, cursor, Page(events=[]), detail=refusal.problem.detail, faults=faults)
-        return view, 400
-    return await _page(filters, cursor, page, detail="", faults={})
+        return await _page(filters, cursor, Page(events=[]), refusal.problem), 400
+    return await _page(filters, cursor, page, None)
 
 
-async def _page(filters: dict[str, str], cursor: str, page: Page, **shown: Any) -> str:
-    return await render_template("events.html", filters=filters, cursor=cursor, page=page, **shown)
+async def _page(filters: dict[str, str], cursor: str, page: Page, refusal: Problem | None) -> str:
+    faults = {fault.parameter: phrase(fault.detail) for fault in refusal.errors} if refusal else {}
+    at_fields = {name: faults.pop(name) for name in _FILTERS if name in faults}
+    return await render_template(
+        "events.html", filters=filters, cursor=cursor, page=page, refusal=refusal, faults=at_fields, other_faults=faults
+    )
 
 
 def _parameters(filters: dict[str, str], cursor: str) -> dict[str, str]:

@@ -4,26 +4,8 @@ from dataclasses import dataclass
 
 from web.answers import Problem
 from web.draft import Draft, NotJson
-from web.languages import gettext, marked
-
-_KNOWN = frozenset(
-    (
-        marked("is required"),
-        marked("must not be empty"),
-        marked("must be a string"),
-        marked('must be "1.0"'),
-        marked("is longer than 512 bytes of UTF-8"),
-        marked("an event is a JSON object"),
-        marked("nested deeper than 64 levels"),
-        marked("a whole number in an attribute has 32 bits: send it as a string"),
-        marked("an attribute is a string, a whole number or a boolean: put other values into data"),
-        marked("an attribute's name has only lower-case letters a-z and digits"),
-        marked("must be a time after RFC 3339 with its zone, such as 2026-11-23T15:24:00Z"),
-        marked("stands beside data: send one of them"),
-        marked("must be a string in base64 (RFC 4648)"),
-        marked("has the character U+0000, which PostgreSQL cannot keep: send it in data_base64"),
-    )
-)
+from web.languages import gettext
+from web.phrases import phrase
 
 
 @dataclass(frozen=True)
@@ -56,6 +38,5 @@ def of_data(error: NotJson) -> Faults:
 
 
 def _shown(detail: str, pointer: str = "") -> FieldFault:
-    if detail in _KNOWN:
-        return FieldFault(gettext(detail), pointer)
-    return FieldFault(detail, pointer, is_translated=False)
+    told = phrase(detail)
+    return FieldFault(told.text, pointer, told.is_translated)

@@ -8,6 +8,8 @@ from urllib.parse import quote
 import pytest
 from quart.typing import TestClientProtocol as Client
 
+from lambda_query.parameters import parse_list
+from pipeline.errors import InvalidParameters
 from tests.unit.conftest import Edge
 
 ROW = {
@@ -71,13 +73,31 @@ async def test_a_partial_list_says_so(pages: Client, edge: Edge) -> None:
 
 
 async def test_a_refused_search_names_the_field_and_keeps_the_rest(pages: Client, edge: Edge) -> None:
-    errors = [{"parameter": "from", "detail": "is not RFC 3339"}]
-    edge.answer("/stage/events", (400, {"status": 400, "detail": "from <is> wrong", "errors": errors}))
+    errors = [{"parameter": "from", "detail": "<is> wrong"}, {"parameter": "cursor", "detail": "is foreign"}]
+    edge.answer("/stage/events", (400, {"status": 400, "errors": errors}))
     text = await text_of(pages, "/events?from=yesterday&type=t", status=400)
-    assert "from &lt;is&gt; wrong" in text
+    assert 'id="from-fault"><span class="fault"><bdi lang="en">&lt;is&gt; wrong</bdi>' in text
+    assert '<code>cursor</code> <bdi lang="en">is foreign</bdi>' in text
     assert 'id="from" name="from" type="datetime-local" step="1" value="" aria-invalid="true"' in text
     assert 'id="type" name="type" value="t"' in text
     assert edge.queries == [{"from": "yesterday", "type": "t"}]
+
+
+async def test_a_refusal_without_faults_is_shown_as_it_is(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/events", (403, {"status": 403, "detail": "not <yours>"}))
+    assert '<p lang="en"><bdi>not &lt;yours&gt;</bdi></p>' in await text_of(pages, "/events", status=400)
+
+
+async def test_a_fault_of_the_query_is_told_in_the_readers_language(pages: Client, edge: Edge) -> None:
+    with pytest.raises(InvalidParameters) as raised:
+        parse_list("store=redis&from=yesterday", b"k")
+    errors = [{"parameter": name, "detail": fault} for name, fault in raised.value.faults.items()]
+    edge.answer("/stage/events", (400, {"status": 400, "errors": errors}))
+    answer = await pages.get("/events?store=redis", headers={"accept-language": "pt"})
+    text = await answer.get_data(as_text=True)
+    assert "<bdi>deve ser um destes: both, postgres, dynamodb</bdi>" in text
+    assert "<bdi>deve ser uma data e hora segundo a RFC 3339, com o fuso, como 2026-11-23T15:24:00Z" in text
+    assert "(em uma URL, + é %2B)" in text
 
 
 @pytest.mark.parametrize("time", ["0001-01-01T00:00+05:00", "9999-12-31T23:59-14:00"])
