@@ -12,10 +12,11 @@ from typing import Any
 
 from lambda_query import cursor
 from lambda_query.answers import Verbatim, encode
+from lambda_query.budget import Budget
 from lambda_query.question import DYNAMODB, POSTGRES, Identity, Place, Question
 from lambda_query.records import Copy, Listed, Page
 from lambda_query.stores import Stores
-from lambda_query.walk import Budget, Walked, walk
+from lambda_query.walk import Walked, walk
 from pipeline.errors import StoreUnavailable
 
 MAX_BYTES = 5_000_000

@@ -2,16 +2,15 @@
 
 import contextlib
 import json
-import ssl
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
 
+from lambda_query.postgres_connection import ConnectionLost, connect, unavailable
 from lambda_query.question import Identity, Place, Question
 from lambda_query.records import Listed, Page, Stored
 from pipeline.errors import StoreUnavailable
@@ -24,10 +23,6 @@ _ONE_EVENT = (_SQL / "one_event.sql").read_text()
 _STORED = ("received_at", "stored_at", "origin", "content_hash", "event")
 """The columns of one_event.sql."""
 _BEGINNING = Place("1970-01-01T00:00:00.000000Z")
-_LOST = ("08", "25P03", "57P")
-"""SQLSTATEs of a connection that is no more: failure, ended while idle, the server stops or starts."""
-_UNAVAILABLE = ("28", "3D", "53", "57", "58", "XX")
-"""SQLSTATE classes: login, database, resources, canceled by the statement timeout, system, internal."""
 
 
 class Postgres:
@@ -92,7 +87,7 @@ class Postgres:
             if self._connection:
                 try:
                     return self._read_in_snapshot(self._connection, statement, values)
-                except _ConnectionLost:
+                except ConnectionLost:
                     pass  # stale, after a failover or a long sleep: once more on a new one
             self._connection = connect(self._url, self._timeout_s)
             return self._read_in_snapshot(self._connection, statement, values)
@@ -112,11 +107,11 @@ class Postgres:
         try:
             return list(connection.run(statement, **values) or ())
         except (DatabaseError, InterfaceError, OSError) as error:
-            unavailable = _unavailable(error)
-            if not unavailable:
+            failure = unavailable(error)
+            if not failure:
                 raise
             self._drop()
-            raise unavailable from error
+            raise failure from error
 
     def _drop(self) -> None:
         connection, self._connection, self._in_snapshot = self._connection, None, False
@@ -133,49 +128,3 @@ class Postgres:
             yield
         finally:
             self._in_use.release()
-
-
-class _ConnectionLost(StoreUnavailable):
-    """A connection that was good before: a new one may be."""
-
-
-def connect(url: str, timeout_s: float) -> Connection:
-    """A new connection. Raises StoreUnavailable.
-
-    `url` is a libpq URL; of its options `sslmode` and `sslrootcert` are known.
-    """
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
-    try:
-        return Connection(
-            user=unquote(parts.username or "postgres"),
-            password=unquote(parts.password) if parts.password else None,
-            host=parts.hostname or "127.0.0.1",
-            port=parts.port or 5432,
-            database=unquote(parts.path.lstrip("/")) or None,
-            ssl_context=_tls(options.get("sslmode", "prefer"), options.get("sslrootcert")),
-            timeout=timeout_s,
-            application_name="mensageria-query",
-        )
-    except (DatabaseError, InterfaceError, OSError) as error:
-        raise _unavailable(error) or error from error
-
-
-def _tls(mode: str, root_certificate: str | None) -> ssl.SSLContext | bool | None:
-    if mode.startswith("verify"):
-        context = ssl.create_default_context(cafile=root_certificate)
-        context.check_hostname = mode == "verify-full"
-        return context
-    # None: encrypted where the server can; True: always; both without a look at who it is, as libpq does.
-    return {"disable": False, "require": True}.get(mode)
-
-
-def _unavailable(error: Exception) -> StoreUnavailable | None:
-    if isinstance(error, DatabaseError):
-        state, text = error.args[0].get("C", ""), error.args[0].get("M", "")
-        if state.startswith(_LOST):
-            return _ConnectionLost(text)
-        return StoreUnavailable(text) if state.startswith(_UNAVAILABLE) else None
-    if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
-        return StoreUnavailable("no answer in time")
-    return _ConnectionLost(str(error))
