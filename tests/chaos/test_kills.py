@@ -32,7 +32,7 @@ async def sender(aws: dict[str, str], source: str) -> AsyncIterator[Sender]:
 
 async def replaced(system: Any, aws: dict[str, str], part: str, pid: int) -> None:
     """Wait until the supervisor has put another process, one that is ready, in the place of `pid`."""
-    url = aws.get(part.replace("-", "_"))
+    url = aws[part.replace("-", "_")] if part.startswith("service") else None
 
     async def probe() -> bool:
         if system.pid(part) == pid:
