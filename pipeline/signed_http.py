@@ -6,6 +6,7 @@ isn't made thousands of times, use a client of pipeline/aws.py instead.
 
 import hashlib
 import hmac
+import io
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -21,6 +22,7 @@ from pipeline.aws import Credentials
 from pipeline.errors import MensageriaError
 
 _CONNECT_TIMEOUT_S = 2
+_LARGE_BYTES = 2**20
 
 
 class NoAnswer(MensageriaError):
@@ -76,7 +78,9 @@ class SignedHttp:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S, sock_read=timeout_s)
         try:
             signed = self._signer.headers(content, headers, await self._account.credentials(), clock.now())
-            async with self._http.post(self._account.url, data=content, headers=signed, timeout=timeout) as answer:
+            # aiohttp writes a large body in parts only where it is a file: as bytes it holds up the loop.
+            data = io.BytesIO(content) if len(content) > _LARGE_BYTES else content
+            async with self._http.post(self._account.url, data=data, headers=signed, timeout=timeout) as answer:
                 return answer.status, await answer.read()
         except (BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoAnswer(repr(error)) from error

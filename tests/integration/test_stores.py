@@ -270,6 +270,11 @@ async def test_dynamodb_takes_more_than_one_call_holds(dynamodb: DynamoStore, so
         assert len(await items_of(source, id_, aws["table"])) == 1
 
 
+async def test_dynamodb_takes_a_call_of_large_events(dynamodb: DynamoStore, source: str, aws: dict[str, str]) -> None:
+    await dynamodb.store([delivery(source, str(number), "x" * 250_000) for number in range(25)])
+    assert len(await items_of(source, "24", aws["table"])) == 1
+
+
 async def test_an_item_that_dynamodb_refuses_is_rejected(dynamodb: DynamoStore, source: str) -> None:
     with pytest.raises(Rejected):
         await dynamodb.store([delivery(source, "a", "x" * 420_000)])
