@@ -13,6 +13,7 @@ from cli.addresses import Addresses, find
 from cli.ending import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json
 from pipeline.dead_letters import DeadLetter, Place, Reading
+from pipeline.errors import MessageRefused
 from pipeline.places import PLACES
 from pipeline.redrive import Choice, chosen, discard, send_again
 
@@ -151,17 +152,24 @@ def _new(file: Path) -> IO[bytes]:
 async def _found(
     addresses: Addresses, places: tuple[Place, ...], choice: Choice, treat: Treat, tick: Callable[[int], None]
 ) -> AsyncGenerator[DeadLetter, None]:
+    """The letters of one place after the other. Raises MessageRefused after the last place."""
     count = 0
+    refused = []
     for place in places:
         async with addresses.places.dead_letters(place) as reading:
-            async with aclosing(treat(reading, choice)) as letters:
-                async for letter in letters:
-                    count += 1
-                    tick(count)
-                    yield letter
+            try:
+                async with aclosing(treat(reading, choice)) as letters:
+                    async for letter in letters:
+                        count += 1
+                        tick(count)
+                        yield letter
+            except MessageRefused as error:
+                refused.append(str(error))
             if reading.elsewhere > 0:
                 seen = f"{reading.elsewhere} could not be seen"
                 complain(f"{place}: {seen}, as another reader had them or they are new: look again in a minute")
+    if refused:
+        raise MessageRefused("; ".join(refused))
 
 
 def _places(names: list[str] | None) -> tuple[Place, ...]:

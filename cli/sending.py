@@ -7,14 +7,14 @@ from cli.copies import Found, Identity
 from cli.differences import Difference
 from cli.walk import Walk
 from pipeline.dead_letters import Place
-from pipeline.errors import InvalidEvent, MalformedEvent, MensageriaError
+from pipeline.errors import InvalidEvent, MalformedEvent, MensageriaError, MessageRefused
 from pipeline.event import parse
 from pipeline.outlets import Outgoing, Outlet, beside
 from pipeline.redrive import Pace
 
 
 class Unsendable(MensageriaError):
-    """The event's bytes are gone: PostgreSQL alone has it, and writes it so that it is another content."""
+    """The event can't be sent as it was: PostgreSQL alone has it and writes another content, or SQS refuses it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +55,8 @@ def outgoing(copies: Sequence[Found]) -> Outgoing:
 
 async def repair(difference: Difference, outlets: Mapping[Place, Outlet]) -> None:
     """Send what is missing to whom it is missing at. Raises QueueUnavailable and Unsendable."""
-    event = outgoing(difference.copies)
     for place in difference.missing:
-        await outlets[place].send(event)
+        await _send(difference.copies, outlets[place])
 
 
 async def replayable(walk: Walk, wanted: Filter) -> AsyncGenerator[Sequence[Found], None]:
@@ -78,11 +77,18 @@ async def replay(
     async for copies in replayable(walk, wanted):
         await pace.step()
         try:
-            await outlet.send(outgoing(copies))
+            await _send(copies, outlet)
         except Unsendable as error:
             yield error
         else:
             yield copies[0].copy.identity
+
+
+async def _send(copies: Sequence[Found], outlet: Outlet) -> None:
+    try:
+        await outlet.send(outgoing(copies))
+    except MessageRefused as error:
+        raise Unsendable(f"{_named(copies[0].copy.identity)}: {error}") from error
 
 
 def _named(identity: Identity) -> str:

@@ -118,7 +118,7 @@ class Reading(Protocol):
         ...
 
     async def send_again(self, letter: DeadLetter) -> None:
-        """Send it to where it came from; it stays here. Raises QueueUnavailable."""
+        """Send it to where it came from; it stays here. Raises QueueUnavailable and MessageRefused."""
         ...
 
     async def remove(self, letters: Sequence[DeadLetter], why: str) -> None:

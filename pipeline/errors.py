@@ -112,6 +112,10 @@ class QueueUnavailable(MensageriaError):
     retriable = True
 
 
+class MessageRefused(MensageriaError):
+    """SQS will never take this message: another one it may."""
+
+
 class SourceUnavailable(MensageriaError):
     """Events can't be taken from a queue or a topic now: what is there waits."""
 

@@ -16,6 +16,7 @@ from pipeline import kafka
 from pipeline.errors import QueueUnavailable
 from pipeline.settings import KafkaSettings
 from pipeline.sqs import Queue
+from pipeline.sqs_text import sqs_text
 
 _TIMEOUT_S = 10
 
@@ -44,7 +45,7 @@ class Outlet(Protocol):
     """Where events are sent once more."""
 
     async def send(self, outgoing: Outgoing) -> None:
-        """Returns when it is durable there. Raises QueueUnavailable."""
+        """Returns when it is durable there. Raises QueueUnavailable and MessageRefused."""
         ...
 
 
@@ -55,8 +56,10 @@ class QueueOutlet:
         self._queue = queue
 
     async def send(self, outgoing: Outgoing) -> None:
-        """Returns when SQS has it. Raises QueueUnavailable."""
-        await self._queue.send(outgoing.body.decode(errors="replace"), outgoing.beside)
+        """Returns when SQS has it. Raises QueueUnavailable and MessageRefused."""
+        # What is no UTF-8 can be no event: SQS takes text alone, and the service refuses it all the same.
+        body = outgoing.body.decode(errors="replace").encode()
+        await self._queue.send(sqs_text(body), outgoing.beside)
 
 
 class TopicOutlet:

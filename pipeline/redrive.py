@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from pipeline.dead_letters import DeadLetter, Reading
+from pipeline.errors import MessageRefused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +56,23 @@ async def chosen(reading: Reading, choice: Choice) -> AsyncGenerator[DeadLetter,
 
 
 async def send_again(reading: Reading, choice: Choice, *, per_second: float) -> AsyncGenerator[DeadLetter, None]:
-    """Send what is meant to where it came from; gives each letter once that is done. Raises QueueUnavailable."""
+    """Send what is meant to where it came from; gives each letter once that is done.
+
+    Raises QueueUnavailable, and after the last one MessageRefused, which names each that SQS will never take.
+    """
     pace = Pace(per_second)
+    refused = []
     async for letter in chosen(reading, choice):
         await pace.step()
-        await reading.send_again(letter)
+        try:
+            await reading.send_again(letter)
+        except MessageRefused as error:
+            refused.append(f"{letter.key} ({error})")
+            continue
         await reading.remove([letter], "sent again")
         yield letter
+    if refused:
+        raise MessageRefused(f"not sent: {'; '.join(refused)}")
 
 
 async def discard(reading: Reading, choice: Choice) -> AsyncGenerator[DeadLetter, None]:

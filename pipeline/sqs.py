@@ -8,10 +8,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.clock import from_epoch_ms, rfc3339
 from pipeline.delivery import Arrival
-from pipeline.errors import QueueUnavailable
+from pipeline.errors import MessageRefused, QueueUnavailable
 
 CALL_MESSAGES = 10
 """SQS' limit of messages in one call."""
+_NEVER_TAKEN = {"InvalidMessageContents", "InvalidParameterValue"}
+"""SQS' codes for a message that is wrong itself: its characters, its attributes, its length."""
 _BESIDE = ("received_at", "publisher", "traceparent")
 
 Message = dict[str, Any]
@@ -52,9 +54,14 @@ class Queue:
         return messages
 
     async def send(self, body: str, beside: dict[str, str]) -> None:
-        """Returns when SQS has it."""
+        """Returns when SQS has it. Raises MessageRefused where it never will."""
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in beside.items()}
-        await self._call(self._client.send_message, MessageBody=body, MessageAttributes=attributes)
+        try:
+            await self._call(self._client.send_message, MessageBody=body, MessageAttributes=attributes)
+        except QueueUnavailable as error:
+            if _code(error.__cause__) in _NEVER_TAKEN:
+                raise MessageRefused(str(error)) from error
+            raise
 
     async def delete(self, handles: Sequence[str]) -> None:
         """Delete for good the messages that were received with `handles`."""
@@ -98,6 +105,13 @@ class Queue:
             return await call(QueueUrl=self._url, **members)
         except (ClientError, BotoCoreError) as error:
             raise QueueUnavailable(f"{self.name}: {error}") from error
+
+
+def _code(error: BaseException | None) -> str:
+    """AWS' name of `error`, without the namespace that older answers put before it."""
+    if not isinstance(error, ClientError):
+        return ""
+    return str(error.response["Error"].get("Code", "")).rpartition(".")[2]
 
 
 def sent_ms(message: Message) -> int:
