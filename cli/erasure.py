@@ -6,6 +6,7 @@ request's reference, neither the subject nor a hash of it, which could be guesse
 """
 
 import asyncio
+import json
 from dataclasses import dataclass
 
 from cli.addresses import Addresses
@@ -18,18 +19,27 @@ _QUEUES: tuple[Place, ...] = ("b", "c")
 
 @dataclass
 class Erased:
-    """How much there was of a subject."""
+    """How much there was of a subject; `elsewhere` are dead letters of anyone that could not be looked at."""
 
     rows: int = 0
     items: int = 0
     dead_letters: int = 0
+    elsewhere: int = 0
 
 
 def concerns(letter: DeadLetter, subject: str) -> bool:
-    """Whether `letter` is the subject's: by its event, or, where it is none, by the text in its bytes."""
+    """Whether `letter` is the subject's.
+
+    By the event in it; where it is none, by the member `subject` of its JSON object, also
+    where that is there twice; in bytes that are no JSON, by the subject as a JSON string.
+    """
     if letter.event:
         return letter.event.subject == subject
-    return subject.encode() in letter.body
+    try:
+        content = json.loads(letter.body, object_pairs_hook=tuple)
+    except (ValueError, RecursionError):
+        return any(json.dumps(subject, ensure_ascii=short).encode() in letter.body for short in (True, False))
+    return isinstance(content, tuple) and ("subject", subject) in content
 
 
 async def count(addresses: Addresses, rows: Rows, items: Items, subject: str) -> Erased:
@@ -43,6 +53,7 @@ async def count(addresses: Addresses, rows: Rows, items: Items, subject: str) ->
         async with addresses.places.dead_letters(place) as reading:
             async for letter in reading.letters():
                 found.dead_letters += concerns(letter, subject)
+        found.elsewhere += max(reading.elsewhere, 0)
     async with addresses.places.dead_letter_topic() as topic:
         async for letter in topic.everything():
             found.dead_letters += concerns(letter, subject)
@@ -52,39 +63,35 @@ async def count(addresses: Addresses, rows: Rows, items: Items, subject: str) ->
 async def erase(addresses: Addresses, rows: Rows, items: Items, subject: str, reference: str) -> Erased:
     """Remove what is the subject's, the dead letters first: sent again they would bring it back.
 
-    Safe to interrupt and to repeat. Raises StoreUnavailable and QueueUnavailable.
+    Safe to interrupt and to repeat. Where letters were elsewhere the record has no end, as
+    the erasure has none yet. Raises StoreUnavailable and QueueUnavailable.
     """
     number = await rows.begin_erasure(reference)
-    erased = Erased(dead_letters=await _erase_dead_letters(addresses, subject))
+    erased = Erased()
+    await asyncio.gather(
+        *(_erase_queued(addresses, place, subject, erased) for place in _QUEUES),
+        _erase_logged(addresses, subject, erased),
+    )
     async for identities in rows.of_subject(subject):
         erased.rows += await rows.delete_of_subject(identities, subject)
     async for keys in items.of_subject(subject):
         await items.delete(keys)
         erased.items += len(keys)
-    await rows.end_erasure(number, erased.rows, erased.items, erased.dead_letters)
+    await rows.record_erasure(number, erased.rows, erased.items, erased.dead_letters, whole=not erased.elsewhere)
     return erased
 
 
-async def _erase_dead_letters(addresses: Addresses, subject: str) -> int:
-    return sum(
-        await asyncio.gather(
-            *(_erase_queued(addresses, place, subject) for place in _QUEUES), _erase_logged(addresses, subject)
-        )
-    )
-
-
-async def _erase_queued(addresses: Addresses, place: Place, subject: str) -> int:
-    erased = 0
+async def _erase_queued(addresses: Addresses, place: Place, subject: str, erased: Erased) -> None:
     async with addresses.places.dead_letters(place) as reading:
         async for letter in reading.letters():
             if concerns(letter, subject):
                 await reading.remove([letter], "erased")
-                erased += 1
-    return erased
+                erased.dead_letters += 1
+    erased.elsewhere += max(reading.elsewhere, 0)
 
 
-async def _erase_logged(addresses: Addresses, subject: str) -> int:
+async def _erase_logged(addresses: Addresses, subject: str, erased: Erased) -> None:
     async with addresses.places.dead_letter_topic() as topic:
         letters = [letter async for letter in topic.everything() if concerns(letter, subject)]
         await topic.erase(letters)
-    return len(letters)
+    erased.dead_letters += len(letters)

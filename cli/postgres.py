@@ -91,9 +91,10 @@ class Rows:
         rows = await self._run("begin_erasure", reference=reference)
         return int(rows[0][0])
 
-    async def end_erasure(self, number: int, rows: int, items: int, dead_letters: int) -> None:
-        """Record what an erasure has removed."""
-        await self._change("end_erasure", id=number, rows=rows, items=items, dead_letters=dead_letters)
+    async def record_erasure(self, number: int, rows: int, items: int, dead_letters: int, *, whole: bool) -> None:
+        """Record what an erasure has removed, and its end where it was `whole`: without one it is to be repeated."""
+        values = {"rows": rows, "items": items, "dead_letters": dead_letters}
+        await self._change("record_erasure", id=number, whole=whole, **values)
 
     async def _run(self, statement: str, **values: Any) -> list[Any]:
         def run() -> list[Any]:

@@ -20,6 +20,8 @@ from pipeline.places import PLACES
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it, only what would be done is shown.")]
 
+_UNSEEN = "could not be looked at, as another reader had them or they are new"
+
 
 def add_to(app: typer.Typer) -> None:
     """Give `app` these commands."""
@@ -68,6 +70,8 @@ def erase_subject(
     as_json: AsJson = False,
 ) -> None:
     """Remove one subject's events from both stores and the dead letters, with a record in the table `erasures`."""
+    if not subject:
+        raise typer.BadParameter("it is empty: events without a subject are nobody's", param_hint="SUBJECT")
     run(_erase(subject, reference, as_json=as_json) if yes else _count_subject(subject, as_json=as_json))
 
 
@@ -122,6 +126,8 @@ async def _count_subject(subject: str, *, as_json: bool) -> int:
     async with open_stores(addresses) as (rows, items):
         found = await erasure.count(addresses, rows, items, subject)
     _tell(vars(found), as_json=as_json)
+    if found.elsewhere:
+        complain(f"{found.elsewhere} dead letters {_UNSEEN}")
     complain("dry run: nothing was erased. Add --yes to do it")
     return OK
 
@@ -131,6 +137,9 @@ async def _erase(subject: str, reference: str, *, as_json: bool) -> int:
     async with open_stores(addresses) as (rows, items):
         erased = await erasure.erase(addresses, rows, items, subject, reference)
     _tell(vars(erased) | {"reference": reference}, as_json=as_json)
+    if erased.elsewhere:
+        complain(f"not whole: {erased.elsewhere} dead letters {_UNSEEN}. Erase again in a minute")
+        return FOUND
     return OK
 
 

@@ -198,16 +198,38 @@ async def test_one_subject_is_erased_everywhere_and_no_other(
         await die(addresses, source, name, who)
     erase = ("erase", f"ana-{source}", "--reference", f"ticket {source}", "--json")
     counted = await tool(*erase)
-    assert counted.lines == [{"rows": 1, "items": 2, "dead_letters": 3}]
+    there, gone = ({"rows": rows, "items": 2 * rows, "dead_letters": 3 * rows, "elsewhere": 0} for rows in (1, 0))
+    assert counted.lines == [there]
     erased = await tool(*erase, "--yes")
-    assert erased.lines[0] | {"rows": 1, "items": 2, "dead_letters": 3} == erased.lines[0]
-    assert (await tool(*erase)).lines == [{"rows": 0, "items": 0, "dead_letters": 0}]
+    assert (erased.code, erased.lines) == (0, [there | {"reference": f"ticket {source}"}])
+    assert (await tool(*erase)).lines == [gone]
     left = await tool("erase", f"bob-{source}", "--reference", "none", "--json")
-    assert left.lines == [{"rows": 1, "items": 2, "dead_letters": 3}]
+    assert left.lines == [there]
     (record,) = execute(system, "select * from erasures where reference = %s", f"ticket {source}")
     assert (record[3] is not None, record[4:]) == (True, (1, 2, 3))
     assert "ana" not in str(record)
     await tool("erase", f"bob-{source}", "--reference", "none", "--yes")
+
+
+async def test_an_erasure_is_not_whole_while_another_reader_has_letters(
+    addresses: Addresses, tool: Tool, system: Any, source: str
+) -> None:
+    who = f"ana-{source}"
+    await die(addresses, source, "a", who)
+    erase = ("erase", who, "--reference", f"ticket {source}", "--json", "--yes")
+    async with addresses.places.dead_letters("b") as reading:
+        assert [letter async for letter in reading.letters()]
+        ended = await tool(*erase)
+    assert (ended.code, ended.lines[0]["dead_letters"]) == (1, 2), ended.err
+    assert "not whole: 1" in ended.err
+    again = await tool(*erase)
+    assert (again.code, again.lines[0]["dead_letters"]) == (0, 1), again.err
+    records = execute(
+        system,
+        "select ended_at is not null, dead_letters from erasures where reference = %s order by id",
+        f"ticket {source}",
+    )
+    assert records == [(False, 2), (True, 1)]
 
 
 async def die(addresses: Addresses, source: str, name: str, subject: str) -> None:
@@ -218,7 +240,7 @@ async def die(addresses: Addresses, source: str, name: str, subject: str) -> Non
     async with addresses.places.queue("c", dead=True) as queue:
         await queue.send(dead.body.decode(), {})
     async with addresses.places.outlet("kafka") as outlet:
-        await outlet.send(Outgoing(f"no event: {subject}".encode(), {}))
+        await outlet.send(Outgoing(f'{{"subject": "{subject}", '.encode(), {}))
 
     async def arrived() -> bool:
         async with addresses.places.dead_letters("kafka") as reading:
