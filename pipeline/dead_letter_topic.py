@@ -6,6 +6,7 @@ than its letter, so it outlives it, and no second topic has to be kept in step.
 (docs/decisions/0006-markers-in-the-dead-letter-topic.md)
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from pipeline.outlets import TopicOutlet, producing
 from pipeline.settings import KafkaSettings
 
 _SETTLES = "settles"
+_POSITION = re.compile(rb"[0-9]+:[0-9]+")
 _FETCH_MS = 1000
 _SERVICE = "service-c"
 
@@ -147,9 +149,9 @@ class TopicReading:
 
 
 def _marked(record: Any) -> str | None:
-    """The position of the letter that `record` settles; None where it is a letter itself."""
+    """The position of the letter that `record` settles; None where it is no marker of ours, so a letter itself."""
     value = dict(record.headers).get(_SETTLES)
-    return value.decode() if value else None
+    return value.decode() if value and _POSITION.fullmatch(value) else None
 
 
 def _position(record: Any) -> str:
