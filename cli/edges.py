@@ -96,7 +96,7 @@ def _headers(body: bytes) -> dict[str, str]:
     except (msgspec.DecodeError, UnicodeDecodeError):
         content = None  # the gateway says what is wrong with it
     if isinstance(content, dict) and "specversion" not in content:
-        named = {} if "id" in content else {"idempotency-key": str(uuid_utils.uuid7())}
+        named = {} if content.get("id") is not None else {"idempotency-key": str(uuid_utils.uuid7())}
         return {"content-type": "application/json"} | named
     return {"content-type": STRUCTURED}
 

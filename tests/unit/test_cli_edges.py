@@ -1,0 +1,32 @@
+"""What the command sends to the gateway and the query, and how it takes their answers."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from cli.edges import Edges
+from pipeline.settings import EdgeSettings
+
+
+def edges(answers: list[httpx.Response], seen: list[httpx.Request]) -> Edges:
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return answers[len(seen) - 1]
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    return Edges(http, EdgeSettings(query_url="http://query"))
+
+
+@pytest.mark.parametrize(
+    ("members", "keyed"),
+    [({}, True), ({"id": None}, True), ({"id": "a"}, False), ({"id": 1}, False), ({"specversion": "1.0"}, False)],
+)
+async def test_an_event_without_an_id_has_one_from_the_first_try_on(members: dict[str, Any], keyed: bool) -> None:
+    seen: list[httpx.Request] = []
+    await edges([httpx.Response(503), httpx.Response(202, json={})], seen).publish(
+        json.dumps({"type": "t"} | members).encode()
+    )
+    keys = [request.headers.get("idempotency-key") for request in seen]
+    assert (len(keys), len(set(keys)), keys[0] is not None) == (2, 1, keyed)
