@@ -7,7 +7,7 @@ erased together.
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pipeline import aws
 from pipeline.errors import MensageriaError
@@ -40,12 +40,14 @@ _NAMES = {
     "table": "TABLE",
 }
 """The setting of each address in endpoints.json."""
+_ENDPOINTS = ("aws", "dynamodb", "region", "access_key", "secret_key")
+"""What endpoints.json has beside, for the AWS SDK."""
 _KINDS = (EdgeSettings, HealthSettings, QueueSettings, StoreSettings)
 T = TypeVar("T")
 
 
 class NoSystem(MensageriaError):
-    """Neither the environment nor an endpoints.json says where the system is."""
+    """Neither the environment nor a whole endpoints.json says where the system is."""
 
     retriable = True
 
@@ -77,18 +79,28 @@ def find() -> Addresses:
     if any(f"MENSAGERIA_{name}" in own for name in _NAMES.values()):
         return Addresses(own)
     home = Path(given(StackSettings).get("MENSAGERIA_HOME", _ROOT / ".local"))
-    try:
-        told: dict[str, Any] = json.loads((home / "endpoints.json").read_text())
-    except FileNotFoundError:
-        raise NoSystem(
-            f"no system runs on {home}: start it with `make run`, name its folder in MENSAGERIA_HOME,"
-            " or set MENSAGERIA_GATEWAY_URL and the others of docs/settings.md"
-        ) from None
+    told = _told(home / "endpoints.json")
     settings = {f"MENSAGERIA_{name}": told[key] for key, name in _NAMES.items()}
     return Addresses(own | settings, _endpoint(told, "aws"), _endpoint(told, "dynamodb"))
 
 
-def _endpoint(told: dict[str, Any], name: str) -> aws.Endpoint:
+def _told(file: Path) -> dict[str, str]:
+    try:
+        told = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise NoSystem(
+            f"no system runs on {file.parent}: start it with `make run`, name its folder in MENSAGERIA_HOME,"
+            " or set MENSAGERIA_GATEWAY_URL and the others of docs/settings.md"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise NoSystem(f"{file} can't be read ({error}): `make run` writes it") from error
+    texts = {key: value for key, value in told.items() if isinstance(value, str)} if isinstance(told, dict) else {}
+    if lacking := [key for key in (*_NAMES, *_ENDPOINTS) if key not in texts]:
+        raise NoSystem(f"{file} is not whole, as it lacks {', '.join(lacking)}: `make run` writes it")
+    return texts
+
+
+def _endpoint(told: dict[str, str], name: str) -> aws.Endpoint:
     return aws.Endpoint(
         endpoint_url=told[name],
         region_name=told["region"],

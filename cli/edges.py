@@ -9,7 +9,7 @@ import msgspec
 import stamina
 import uuid_utils
 
-from pipeline.errors import MensageriaError
+from pipeline.errors import MensageriaError, SettingsError
 from pipeline.event import STRUCTURED
 from pipeline.settings import EdgeSettings
 
@@ -43,7 +43,11 @@ class Edges:
     @classmethod
     @asynccontextmanager
     async def connected(cls, settings: EdgeSettings) -> AsyncIterator[Self]:
-        """The edges that `settings` name."""
+        """The edges that `settings` name. Raises SettingsError where the key can't stand in a header."""
+        if not (settings.gateway_key.isascii() and settings.gateway_key.isprintable()):
+            raise SettingsError(
+                "MENSAGERIA_GATEWAY_KEY is (a secret): give it in printable ASCII, without a line's end"
+            )
         limits = httpx.Limits(max_connections=_CONNECTIONS)
         async with httpx.AsyncClient(timeout=settings.timeout_s, limits=limits) as http:
             yield cls(http, settings)

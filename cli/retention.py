@@ -1,15 +1,8 @@
 """How long events are kept in PostgreSQL; in DynamoDB it is the attribute `expires_at` of each item."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
 from cli.postgres import Rows
-from pipeline import clock
-
-
-def days_ago(days: int) -> str:
-    """The moment before which events are older than `days` days."""
-    return clock.rfc3339(clock.now() - timedelta(days=days))
 
 
 async def delete_older(rows: Rows, before: str) -> AsyncIterator[int]:

@@ -1,5 +1,6 @@
 """`mensageria replay`, `retention`, `erase`: keeping the stores in order."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -10,16 +11,17 @@ from cli.copies import Found
 from cli.differences import settled_until
 from cli.ending import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json
-from cli.retention import days_ago, delete_older
+from cli.retention import delete_older
 from cli.sending import Filter, Unsendable, replay, replayable
 from cli.stores import open_stores
-from cli.times import Since, Until, moment
+from cli.times import Since, Until, ago, moment
 from cli.walk import Walk
 from pipeline.dead_letters import Place
 from pipeline.places import PLACES
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it, only what would be done is shown.")]
 
+_MAX_DAYS = timedelta.max.days
 _UNSEEN = "could not be looked at, as another reader had them or they are new"
 
 
@@ -55,12 +57,15 @@ def replay_events(
 
 
 def retain(
-    days: Annotated[int, typer.Option("--days", min=1, help="Keep what was received in the last so many days.")],
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=_MAX_DAYS, help="Keep what was received in the last so many days.")
+    ],
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Delete old events from PostgreSQL, in small batches. DynamoDB does it by itself."""
-    run(_retain(days_ago(days), as_json=as_json) if yes else _count_older(days_ago(days), as_json=as_json))
+    before = ago(timedelta(days=days))
+    run(_retain(before, as_json=as_json) if yes else _count_older(before, as_json=as_json))
 
 
 def erase_subject(

@@ -22,7 +22,7 @@ def moment(text: str) -> str:
     Raises typer.BadParameter.
     """
     if age := _AGO.match(text):
-        return clock.rfc3339(clock.now() - timedelta(**{_UNITS[age[2]]: int(age[1])}))
+        return ago(timedelta(**{_UNITS[age[2]]: int(age[1])}))
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -31,4 +31,15 @@ def moment(text: str) -> str:
         raise typer.BadParameter(
             f"{text!r}: give a time with its zone, such as 2026-11-23T15:24:00Z, or an age: 2h, 7d"
         )
-    return clock.rfc3339(found)
+    try:
+        return clock.rfc3339(found)
+    except OverflowError as error:
+        raise typer.BadParameter(f"{text!r} is not in the years 1 to 9999 of UTC") from error
+
+
+def ago(age: timedelta) -> str:
+    """The moment that is `age` before now, as `moment` writes it. Raises typer.BadParameter."""
+    try:
+        return clock.rfc3339(clock.now() - age)
+    except OverflowError as error:
+        raise typer.BadParameter(f"{age.days} days ago is before the year 1") from error

@@ -50,3 +50,10 @@ def test_no_system_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("MENSAGERIA_HOME", str(tmp_path))
     with pytest.raises(NoSystem, match="make run"):
         find()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"gateway": 1}', b"\xff"])
+def test_a_file_that_is_not_whole_says_so(home: Path, content: bytes) -> None:
+    (home / "endpoints.json").write_bytes(content)
+    with pytest.raises(NoSystem, match=r"endpoints\.json .*`make run` writes it"):
+        find()

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from cli.edges import Edges
+from pipeline.errors import SettingsError
 from pipeline.settings import EdgeSettings
 
 
@@ -30,3 +31,10 @@ async def test_an_event_without_an_id_has_one_from_the_first_try_on(members: dic
     )
     keys = [request.headers.get("idempotency-key") for request in seen]
     assert (len(keys), len(set(keys)), keys[0] is not None) == (2, 1, keyed)
+
+
+@pytest.mark.parametrize("key", ["chave-é", "key\n", "a\x00b"])
+async def test_a_key_that_no_header_takes_is_a_wrong_setting(key: str) -> None:
+    with pytest.raises(SettingsError, match="MENSAGERIA_GATEWAY_KEY"):
+        async with Edges.connected(EdgeSettings(query_url="http://query", gateway_key=key)):
+            pass

@@ -1,0 +1,37 @@
+"""The command's own process where no system is needed: how it ends, and what it says."""
+
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.mensageria import COMMAND, environment, mensageria
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("retention", "--days", "800000"), "before the year 1"),
+        (("retention", "--days", "9999999999"), "--days"),
+        (("list", "--from", "999999d"), "before the year 1"),
+        (("differences", "--from", "0001-01-01T00:00:00+05:00"), "years 1 to 9999"),
+        (("erase", "", "--reference", "1"), "it is empty"),
+    ],
+)
+def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    ended = mensageria(tmp_path, *arguments)
+    assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
+    assert said in ended.err
+
+
+def test_an_interrupt_while_it_is_imported_ends_quietly(tmp_path: Path) -> None:
+    told = environment(tmp_path, PYTHONVERBOSE="1")
+    with subprocess.Popen([COMMAND, "status"], env=told, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        # Python tells each import: the first of ours is behind the handler.
+        assert any(re.search("import 'cli.app'|cli/app.py", line) for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        left = process.stderr.read()
+    assert (process.returncode, "Traceback" in left) == (130, False)
