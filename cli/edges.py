@@ -9,7 +9,7 @@ import msgspec
 import stamina
 import uuid_utils
 
-from pipeline.errors import MensageriaError, SettingsError
+from pipeline.errors import InvalidParameters, MensageriaError, SettingsError
 from pipeline.event import STRUCTURED
 from pipeline.settings import EdgeSettings
 
@@ -32,7 +32,7 @@ class NotFound(Refused):
 
 
 class Edges:
-    """Both; each call raises EdgeUnavailable and Refused."""
+    """Both; each call raises EdgeUnavailable and Refused, the query's also InvalidParameters."""
 
     def __init__(self, http: httpx.AsyncClient, settings: EdgeSettings) -> None:
         self._http = http
@@ -88,6 +88,8 @@ class Edges:
         told = f"{answer.status_code}: {content.get('detail', answer.reason_phrase)}{_faults(content)}"
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise NotFound(told)
+        if answer.status_code == httpx.codes.BAD_REQUEST and (faults := _parameters(content)):
+            raise InvalidParameters(faults)
         if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             raise EdgeUnavailable(told)
         raise Refused(told)
@@ -113,8 +115,12 @@ def _content(answer: httpx.Response) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def _parameters(content: dict[str, Any]) -> dict[str, str]:
+    """What the query finds wrong with each parameter; the gateway's faults are an event's."""
+    faults = content.get("errors") or []
+    return {fault["parameter"]: fault.get("detail", "") for fault in faults if "parameter" in fault}
+
+
 def _faults(content: dict[str, Any]) -> str:
     faults = content.get("errors") or []
-    return "".join(
-        f"; {fault.get('pointer', fault.get('parameter', ''))} {fault.get('detail', '')}" for fault in faults
-    )
+    return "".join(f"; {fault.get('pointer', '')} {fault.get('detail', '')}" for fault in faults)

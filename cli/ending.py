@@ -1,13 +1,15 @@
 """How a command ends: its exit code, and on stderr why."""
 
 import asyncio
+import os
+import sys
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
 import typer
 
 from cli.output import complain
-from pipeline.errors import MensageriaError, SettingsError
+from pipeline.errors import InvalidParameters, MensageriaError, SettingsError
 
 OK = 0
 FOUND = 1
@@ -15,15 +17,22 @@ FOUND = 1
 USAGE = 2
 UNAVAILABLE = 3
 INTERRUPTED = 130
+UNREAD = 141
+"""Who reads the output has gone, as `head` does: what the shell gives for SIGPIPE."""
 
 
 def run(work: Coroutine[Any, Any, int]) -> NoReturn:
     """Do `work` and end with the code that it gives, or with that of its error."""
     try:
         code = asyncio.run(work)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         complain("interrupted: what was done is done, and it can be done again")
         code = INTERRUPTED
+    except BrokenPipeError:
+        # What is still in the buffer would be tried again at the end, and fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = UNREAD
     except MensageriaError as error:
         complain(str(error))
         code = _code(error)
@@ -33,4 +42,4 @@ def run(work: Coroutine[Any, Any, int]) -> NoReturn:
 def _code(error: MensageriaError) -> int:
     if error.retriable:
         return UNAVAILABLE
-    return USAGE if isinstance(error, SettingsError) else FOUND
+    return USAGE if isinstance(error, SettingsError | InvalidParameters) else FOUND

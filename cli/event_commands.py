@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import typer
@@ -41,16 +41,20 @@ def publish(
     subject: Subject = None,
     id_: Annotated[str | None, typer.Option("--id", help="Its id; sent twice with one id it is stored once.")] = None,
     time: Annotated[str | None, typer.Option("--time", help="When it happened, RFC 3339.")] = None,
-    data: Annotated[str, typer.Option("--data", help="Its data as JSON.")] = "null",
+    data: Annotated[str | None, typer.Option("--data", help="Its data as JSON.")] = None,
     lines: Annotated[bool, typer.Option("--lines", help="FILE has one event a line.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Publish an event: a CloudEvent or the simple form from FILE, or one of the options' values."""
     if (file is None) == (type_ is None):
         raise typer.BadParameter("give either FILE or --type (with --data and the others)")
+    members = {"type": type_, "source": source, "subject": subject, "id": id_, "time": time}
     if file is None:
-        members = {"type": type_, "source": source, "subject": subject, "id": id_, "time": time}
-        run(_publish(publishing.simple(members, data), as_json=as_json))
+        if lines:
+            raise typer.BadParameter("it goes with FILE alone: --type publishes one event", param_hint="--lines")
+        run(_publish(publishing.simple(members, "null" if data is None else data), as_json=as_json))
+    if unused := [f"--{name}" for name, value in (members | {"data": data}).items() if value is not None]:
+        raise typer.BadParameter(f"FILE has whole events: leave out {', '.join(unused)}")
     if lines:
         run(_publish_lines(file, as_json=as_json))
     run(_publish(_content(file), as_json=as_json))
@@ -67,8 +71,8 @@ def list_events(
     subject: Subject = None,
     since: Since = None,
     until: Until = None,
-    store: Annotated[str, typer.Option(help="postgres, dynamodb or both.")] = "both",
-    order: Annotated[str, typer.Option(help="desc (newest first) or asc.")] = "desc",
+    store: Annotated[Literal["postgres", "dynamodb", "both"], typer.Option(help="Whose events.")] = "both",
+    order: Annotated[Literal["desc", "asc"], typer.Option(help="desc is newest first.")] = "desc",
     limit: Annotated[int, typer.Option(min=1, help="Most events.")] = 50,
     as_json: AsJson = False,
 ) -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from cli.edges import Edges
-from pipeline.errors import SettingsError
+from pipeline.errors import InvalidParameters, SettingsError
 from pipeline.settings import EdgeSettings
 
 
@@ -38,3 +38,11 @@ async def test_a_key_that_no_header_takes_is_a_wrong_setting(key: str) -> None:
     with pytest.raises(SettingsError, match="MENSAGERIA_GATEWAY_KEY"):
         async with Edges.connected(EdgeSettings(query_url="http://query", gateway_key=key)):
             pass
+
+
+async def test_wrong_parameters_are_told_once() -> None:
+    fault = "is after `to`: exchange them"
+    problem = {"detail": f"from {fault}", "errors": [{"parameter": "from", "detail": fault}]}
+    with pytest.raises(InvalidParameters) as raised:
+        await edges([httpx.Response(400, json=problem)], []).page({})
+    assert str(raised.value) == f"from {fault}"

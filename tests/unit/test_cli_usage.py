@@ -17,6 +17,11 @@ from tests.integration.mensageria import COMMAND, environment, mensageria
         (("retention", "--days", "9999999999"), "--days"),
         (("list", "--from", "999999d"), "before the year 1"),
         (("differences", "--from", "0001-01-01T00:00:00+05:00"), "years 1 to 9999"),
+        (("publish", "--type", "x", "--lines"), "FILE alone"),
+        (("publish", "-", "--source", "s", "--id", "a"), "leave out --source, --id"),
+        (("publish", "-", "--lines", "--data", "null"), "leave out --data"),
+        (("list", "--store", "foo"), "postgres"),
+        (("list", "--order", "up"), "desc"),
         (("erase", "", "--reference", "1"), "it is empty"),
     ],
 )
