@@ -83,7 +83,7 @@ class Keys:
     def _find(self, sent: str) -> Key | None:
         digest = hashlib.sha256(sent.encode()).digest()
         found = [key for key in self._keys if hmac.compare_digest(key.digest, digest)]
-        return found[0] if found else None
+        return max(found, key=lambda key: key.is_revoked, default=None)  # a revocation wins, wherever it stands
 
 
 def read(path: Path) -> tuple[Key, ...]:

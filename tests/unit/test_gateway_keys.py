@@ -59,6 +59,14 @@ def test_a_revoked_key_is_told_so(path: Path) -> None:
         Keys(path).publisher(f"Bearer {key}")
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_revocation_wins_wherever_it_stands(path: Path, order: int) -> None:
+    key, line = new("shop")
+    path.write_text("\n".join([line, f"{line} revoked"][::order]))
+    with pytest.raises(KeyRevoked, match="shop"):
+        Keys(path).publisher(f"Bearer {key}")
+
+
 def test_a_changed_file_counts_and_a_broken_one_leaves_the_old_keys(path: Path, clock: Clock) -> None:
     (old_key, old), (new_key, rotated) = new("shop"), new("shop")
     path.write_text(old)
