@@ -55,7 +55,7 @@ def _document(path: Path) -> Any:
 
 
 def _validator(type_: str, document: Any) -> jsonschema_rs.Draft202012Validator:
-    if isinstance(document, dict) and document.get("$schema", _DIALECT).rstrip("#") != _DIALECT:
+    if isinstance(document, dict) and document.get("$schema", _DIALECT) not in (_DIALECT, f"{_DIALECT}#"):
         raise SettingsError(f"the schema of {type_}: `$schema` is {document['$schema']!r}, and {_DIALECT} is meant")
     try:
         jsonschema_rs.meta.validate(document)

@@ -66,6 +66,8 @@ def test_a_file_is_named_for_its_type(tmp_path: Path) -> None:
         "{",
         '{"type": "no such type"}',
         '{"$schema": "http://json-schema.org/draft-07/schema#"}',
+        '{"$schema": 5}',
+        '{"$schema": null}',
         '{"$ref": "https://other.example/schema"}',
         "7",
     ],
