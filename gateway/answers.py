@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+from hypercorn.typing import ASGISendCallable
 
 from gateway.fan_out import Outcome
 from gateway.formats import ACCEPTED
@@ -25,6 +26,11 @@ from pipeline.errors import (
 
 _CLOSE = {"connection": "close"}
 """Whoever may not publish need not send a body to its end."""
+
+_REFUSED = (
+    "a leg refuses what `errors` names, and would again, while `legs` says what is stored: "
+    "send it changed and under a new id"
+)
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -66,6 +72,20 @@ def batch_unavailable(published: Iterable[tuple[Publication, Outcome]]) -> Answe
     return _unavailable(wait_s, events=[_told(publication, outcome) for publication, outcome in published])
 
 
+def refused(publication: Publication, outcome: Outcome) -> Answer:
+    """422 for one event that a leg will never take."""
+    told = _told(publication, outcome)
+    del told["type"]  # the problem has its own
+    return _problem(422, "invalid", _REFUSED, errors=[_refused_fault(outcome)], **told)
+
+
+def batch_refused(published: Iterable[tuple[Publication, Outcome]]) -> Answer:
+    """422 for a batch with an event that a leg will never take."""
+    published = list(published)
+    faults = [{"index": index, **_refused_fault(out)} for index, (_, out) in enumerate(published) if out.refusal]
+    return _problem(422, "invalid", _REFUSED, errors=faults, events=[_told(*each) for each in published])
+
+
 def refusal(error: MensageriaError) -> Answer:
     """The 4xx or 503 of an error that the sender can mend or wait for. Raises `error` where it is none of these."""
     match error:
@@ -87,6 +107,17 @@ def wrong_method() -> Answer:
     """405 at /events."""
     detail = "this address takes events by POST: queries go to the query API"
     return _problem(405, "method", detail, headers={"allow": "POST"})
+
+
+def no_host() -> Answer:
+    """400 to a request that doesn't say, or says twice, whom it asks."""
+    return _problem(400, "malformed", "send one Host header (RFC 9112, section 3.2)", headers=_CLOSE)
+
+
+def foreign_host() -> Answer:
+    """421 to a request for another name than this machine's own."""
+    detail = "without keys the gateway answers to localhost, 127.0.0.0/8 and [::1] alone: ask one of these"
+    return _problem(421, "foreign_host", detail, headers=_CLOSE)
 
 
 def fault() -> Answer:
@@ -122,6 +153,10 @@ def _faults(error: MensageriaError, **index: int) -> list[dict[str, Any]]:
     return [{**index, "pointer": "", "detail": str(error)}]
 
 
+def _refused_fault(outcome: Outcome) -> dict[str, Any]:
+    return {"pointer": "", "detail": f"refused by {outcome.refusal}"}
+
+
 def _told(publication: Publication, outcome: Outcome) -> dict[str, Any]:
     return {
         "id": publication.id,
@@ -148,3 +183,15 @@ def _retry_after(wait_s: float) -> dict[str, str]:
 def _problem(status: int, reason: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> Answer:
     content = problems.problem(status, reason.replace("_", "-"), detail, **members)
     return Answer(status, content, headers=headers or {}, reason=reason)
+
+
+async def send_answer(answer: Answer, send: ASGISendCallable) -> None:
+    """Send `answer` whole."""
+    body = answer.body
+    headers = [
+        (b"content-type", answer.media_type.encode()),
+        (b"content-length", str(len(body)).encode()),
+        *((name.encode(), value.encode()) for name, value in answer.headers.items()),
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -12,6 +12,7 @@ from gateway.answers import Answer
 from gateway.edge import Edge
 from gateway.fan_out import FanOut
 from gateway.front import Front
+from gateway.hosts import Hosts
 from gateway.kafka_leg import KafkaLeg
 from gateway.readiness import Readiness
 from gateway.reference import reference
@@ -57,7 +58,8 @@ def create_app(settings: GatewaySettings) -> Quart:
     _measure(app, metrics)
     edge = Edge(fan_out, access, settings.source, known.faults, metrics)
     room = Room(settings.max_events, settings.max_bytes)
-    app.asgi_app = Front(app.asgi_app, edge, access, room, metrics)  # type: ignore[method-assign]
+    front = Front(app.asgi_app, edge, access, room, metrics)
+    app.asgi_app = Hosts(front, are_all_welcome=bool(settings.keys_file))  # type: ignore[method-assign]
 
     @app.while_serving
     async def connected() -> AsyncGenerator[None, None]:

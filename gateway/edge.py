@@ -42,6 +42,8 @@ class Edge:
 
     async def _publish(self, publication: Publication) -> Answer:
         outcome = await self._fan_out.publish(publication)
+        if outcome.refusal:
+            return answers.refused(publication, outcome)
         if outcome.retry_after_s:
             return answers.unavailable(publication, outcome)
         return answers.acceptance(answers.accepted(publication, outcome))
@@ -49,6 +51,8 @@ class Edge:
     async def _publish_batch(self, publications: list[Publication]) -> Answer:
         outcomes = await asyncio.gather(*(self._fan_out.publish(each) for each in publications))
         published = list(zip(publications, outcomes, strict=True))
+        if any(outcome.refusal for outcome in outcomes):
+            return answers.batch_refused(published)
         if any(outcome.retry_after_s for outcome in outcomes):
             return answers.batch_unavailable(published)
         return answers.acceptance({"events": [answers.accepted(*each) for each in published]})

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Protocol, Self
 from gateway.breaker import Breaker
 from gateway.deadlines import Deadlines
 from gateway.publication import Publication
-from pipeline.errors import LegUnavailable
+from pipeline.errors import LegRefused, LegUnavailable
 from pipeline.metrics import GatewayMetrics
 
 Legs = dict[str, Literal["stored", "failed", "not_tried"]]
@@ -19,10 +19,11 @@ _PROBE_WAIT_S = 1.0
 
 
 class Outcome(NamedTuple):
-    """What became of an event; `retry_after_s` is 0 where it is in every leg."""
+    """What became of an event; `retry_after_s` is 0 where it is in every leg, or where one refused it: `refusal`."""
 
     legs: Legs
     retry_after_s: float = 0.0
+    refusal: str = ""
 
 
 class Leg(Protocol):
@@ -35,7 +36,7 @@ class Leg(Protocol):
     async def __aexit__(self, *error: object) -> None: ...
 
     def publish(self, publication: Publication) -> asyncio.Future[None]:
-        """Ends once the leg has it, or with LegUnavailable, which the caller may set at its deadline."""
+        """Ends once the leg has it, or with LegRefused or LegUnavailable; the caller may set the latter at its deadline."""
 
     async def check(self) -> None:
         """Raises LegUnavailable where the leg can't be reached or its topic is missing."""
@@ -71,7 +72,7 @@ class FanOut:
         sent = [leg.publish(publication) for leg in self._legs]
         with self._deadlines.of(sent):
             for each in sent:
-                with suppress(LegUnavailable):  # _outcome tells it
+                with suppress(LegUnavailable, LegRefused):  # _outcome tells it
                     await each
         return self._outcome(sent, begun)
 
@@ -89,15 +90,18 @@ class FanOut:
 
     def _outcome(self, sent: list[asyncio.Future[None]], begun: list[float]) -> Outcome:
         legs: Legs = {}
+        refusal = ""
         for leg, breaker, each, since in zip(self._legs, self._breakers, sent, begun, strict=True):
-            ok = each.exception() is None
-            legs[leg.name] = "stored" if ok else "failed"
+            error = each.exception()
+            legs[leg.name] = "failed" if error else "stored"
             self._metrics.published[leg.name, legs[leg.name]].inc()
-            if ok:
+            if isinstance(error, LegRefused):
+                refusal = str(error)
+            if not isinstance(error, LegUnavailable):
                 breaker.succeeded()
             else:
                 breaker.failed(since)
-        return Outcome(legs, 0.0 if legs == self._stored.legs else _PROBE_WAIT_S)
+        return Outcome(legs, 0.0 if refusal or legs == self._stored.legs else _PROBE_WAIT_S, refusal)
 
     async def _check(self, leg: Leg) -> str | None:
         try:

@@ -32,6 +32,7 @@ def read(inbound: Inbound, source: str, rules: Rules = no_rules) -> Event | list
     `source` is for an event of the simple form that has none. Raises UnsupportedMediaType,
     MalformedEvent, InvalidEvent with every fault, TooLarge, and InvalidBatch.
     """
+    inbound.require_single_values()
     inbound.require_no_encoding()
     media_type = inbound.media_type()
     if media_type == BATCH:
@@ -77,9 +78,25 @@ def _each(raw_events: list[msgspec.Raw], rules: Rules) -> list[Event]:
             events.append(parse(bytes(raw), rules))
         except (MalformedEvent, InvalidEvent) as error:
             errors[index] = error
-    if errors:
+    if errors := errors or _conflicts(events):
         raise InvalidBatch(errors)
     return events
+
+
+def _conflicts(events: list[Event]) -> dict[int, MensageriaError]:
+    """What to tell each two events that have one identity and two contents: one of them could not be stored."""
+    errors: dict[int, MensageriaError] = {}
+    first: dict[tuple[str, str], int] = {}
+    for index, event in enumerate(events):
+        other = first.setdefault(event.identity, index)
+        if other != index and event.content_hash() != events[other].content_hash():
+            errors.setdefault(other, _conflict(index))
+            errors[index] = _conflict(other)
+    return errors
+
+
+def _conflict(other: int) -> InvalidEvent:
+    return InvalidEvent([Fault("/id", f"event {other} has the same source and id, and another content")])
 
 
 def _unsupported(inbound: Inbound) -> UnsupportedMediaType:

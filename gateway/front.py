@@ -54,7 +54,7 @@ class Front:
             answer = await self._answer(scope, receive) if is_post else self._refused(answers.wrong_method(), None)
         except ClientGone:
             return
-        await _send(answer, send)
+        await answers.send_answer(answer, send)
         method = "POST" if is_post else "_OTHER"
         self._seconds[method, answer.status].observe(time.perf_counter() - started)
 
@@ -65,6 +65,7 @@ class Front:
             with Place(self._room) as place:
                 publisher = self._access.publisher(first(headers, b"authorization"))
                 body = await _body(headers, receive, place)
+                place.grow(events=1)
                 return await self._edge.accept(Inbound(headers, body, publisher), place)
         except MensageriaError as error:
             return self._refused(answers.refusal(error), publisher)
@@ -107,14 +108,3 @@ def _endless() -> TooLarge:
     return TooLarge(
         f"the body is over {MAX_REQUEST_BYTES} bytes: send a batch in parts; an event has at most {MAX_EVENT_BYTES}"
     )
-
-
-async def _send(answer: Answer, send: ASGISendCallable) -> None:
-    body = answer.body
-    headers = [
-        (b"content-type", answer.media_type.encode()),
-        (b"content-length", str(len(body)).encode()),
-        *((name.encode(), value.encode()) for name, value in answer.headers.items()),
-    ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,8 +1,9 @@
-"""uvicorn's httptools protocol with the bounds that it lacks: a request's head, its time, and connections."""
+"""uvicorn's httptools protocol with what it lacks: bounds, problems as answers, and no trust in `Upgrade`."""
 
 import asyncio
 from typing import Any
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -20,8 +21,15 @@ BODY_TIMEOUT_S = 30
 MAX_CONNECTIONS = 4096
 
 
+class HeadTooLarge(Exception):
+    """Stops the parser at a head that has its answer already."""
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Refuses endless heads (431), requests that take too long to arrive (408) and too many connections (503).
+
+    `Upgrade` is ignored, as a server may (RFC 9110, section 7.8): the body is read as that of any
+    other request. httptools would hand over the connection instead, and what is in the body with it.
 
     A connection has one timer, which looks whether the time of the request is over: setting
     one for each request would cost as much as parsing it.
@@ -52,23 +60,62 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there; the body is waited for."""
+        if self.parser.should_upgrade():
+            return  # the parser stops here: _feed goes on
+        if sum([len(self.url), *(len(name) + len(value) + 4 for name, value in self.headers)]) > MAX_HEAD_BYTES:
+            self._refuse_head()
+            raise HeadTooLarge
         self._is_in_head = False
         self._due = self.loop.time() + BODY_TIMEOUT_S
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The whole request is there."""
+        if self.parser.should_upgrade():
+            return
         self._due = None
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """A piece of at most 256 KiB, so the head is bounded by that and MAX_HEAD_BYTES."""
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._feed(data)
+        except httptools.HttpParserError as error:
+            if not self.transport.is_closing():
+                self._refuse(400, "malformed", f"not an HTTP request: {error}")
+            return
         if not self._is_in_head:
             return
         self._head_bytes += len(data)
         if self._head_bytes > MAX_HEAD_BYTES:
-            self._refuse(431, "head-too-large", f"the headers are over {MAX_HEAD_BYTES} bytes")
+            self._refuse_head()
+
+    def _feed(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest and not self.transport.is_closing():
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
+                self._begin_again_without_upgrade()
+            else:
+                return
+
+    def _begin_again_without_upgrade(self) -> None:
+        """Have a new parser read the same head, as that of an ordinary request; a tunnel is refused."""
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if method == b"CONNECT":
+            self._refuse(501, "method", "this is no proxy: events go to POST /events")
+            return
+        lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (method, self.url, version.encode(), b"".join(lines))
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+        self.parser.feed_data(head)
+
+    def _refuse_head(self) -> None:
+        self._refuse(431, "head-too-large", f"the headers are over {MAX_HEAD_BYTES} bytes")
 
     def _await_head(self) -> None:
         self._is_in_head = True
@@ -106,4 +153,4 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """Whether the request that arrives has its answer, or the one before it is waiting for its own."""
         if self._is_in_head:
             return bool(self.cycle and not self.cycle.response_complete)
-        return bool(self.cycle.response_started)
+        return bool(self.cycle.response_started or self.pipeline)

@@ -2,7 +2,9 @@
 
 import msgspec
 
-from pipeline.errors import UnsupportedMediaType
+from pipeline.errors import MalformedEvent, UnsupportedMediaType
+
+_SINGLE = (b"content-type", b"content-encoding", b"idempotency-key")
 
 
 class Inbound(msgspec.Struct, frozen=True):
@@ -33,8 +35,17 @@ class Inbound(msgspec.Struct, frozen=True):
         if self.charset() not in ("utf-8", "utf8", "us-ascii"):
             raise UnsupportedMediaType(f"the charset {self.charset()!r} is not supported: send UTF-8")
 
+    def require_single_values(self) -> None:
+        """Raise MalformedEvent where a header that has one value stands there with two values."""
+        values: dict[bytes, bytes] = {}
+        for name, value in self.headers:
+            if name in _SINGLE and values.setdefault(name, value) != value:
+                raise MalformedEvent(f"the header {name.decode()} stands twice with different values: send one")
+
     def require_no_encoding(self) -> None:
         """Raise UnsupportedMediaType where the body is compressed."""
+        if (coding := self.header(b"transfer-encoding") or "chunked").lower() != "chunked":
+            raise UnsupportedMediaType(f"the transfer coding {coding!r} is not supported: send the body as it is")
         if (encoding := self.header(b"content-encoding") or "identity").lower() != "identity":
             raise UnsupportedMediaType(f"the content encoding {encoding!r} is not supported: send the body as it is")
 

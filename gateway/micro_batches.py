@@ -1,4 +1,4 @@
-"""Publications gathered into calls of up to ten, with no wait where nothing is under way."""
+"""Publications gathered into calls of up to ten, with no wait where events are few."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ import stamina
 import structlog
 
 from gateway.publication import Publication
-from pipeline.errors import LegUnavailable
+from pipeline.errors import LegRefused, LegUnavailable
 
 MAX_ENTRIES = 10
 MAX_BYTES = 262_144
@@ -19,10 +19,13 @@ MAX_CALLS = 8
 """Calls under way at once."""
 
 LINGER_S = 0.005
-"""Longest wait for a batch to fill while other calls are under way."""
+"""Longest wait for a batch to fill."""
+
+_BUSY_GAP_S = 2 * LINGER_S / MAX_ENTRIES
+"""Mean time between two events under which a batch half fills within LINGER_S."""
 
 Call = Callable[[list[Publication]], Awaitable[set[int]]]
-"""Sends a batch and answers the positions that were acknowledged; raises LegUnavailable."""
+"""Sends a batch and answers the positions that were acknowledged; raises LegUnavailable and LegRefused."""
 
 _log = structlog.get_logger(__name__)
 
@@ -36,9 +39,10 @@ class _Entry(NamedTuple):
 class MicroBatches:
     """Sends each publication by `call` until it is acknowledged or its publisher has left.
 
-    A batch goes out when nothing is under way, when it is full, or after LINGER_S.
+    A batch goes out when it is full or after LINGER_S, and at once where nothing is under
+    way and events come too seldom to fill one: a call costs the gateway as much as its events.
     Entries that were not acknowledged are tried again, and they alone, with jitter,
-    for `timeout_s`.
+    for `timeout_s`. Those of a batch that is refused go one by one: what is refused alone ends so.
     """
 
     def __init__(self, call: Call, timeout_s: float) -> None:
@@ -47,13 +51,16 @@ class MicroBatches:
         self._waiting: deque[_Entry] = deque()
         self._waiting_bytes = 0
         self._calls: set[asyncio.Task[None]] = set()
+        self._gap_s = self._last = 0.0
         self._look: asyncio.Handle | None = None
         self._wake_up: asyncio.TimerHandle | None = None
 
     def publish(self, publication: Publication) -> asyncio.Future[None]:
-        """Ends once `publication` is acknowledged, or with LegUnavailable. May be cancelled at any time."""
+        """Ends once `publication` is acknowledged, or with LegUnavailable or LegRefused. May be cancelled."""
         loop = asyncio.get_running_loop()
         entry = _Entry(publication, loop.create_future(), loop.time())
+        self._gap_s += (min(entry.since - self._last, 1.0) - self._gap_s) / 16
+        self._last = entry.since
         self._waiting.append(entry)
         self._waiting_bytes += publication.size_bytes
         if not self._look:
@@ -89,7 +96,9 @@ class MicroBatches:
     def _is_due(self) -> bool:
         if not self._waiting or len(self._calls) >= MAX_CALLS:
             return False
-        if not self._calls or len(self._waiting) >= MAX_ENTRIES or self._waiting_bytes >= MAX_BYTES:
+        if len(self._waiting) >= MAX_ENTRIES or self._waiting_bytes >= MAX_BYTES:
+            return True
+        if not self._calls and self._gap_s > _BUSY_GAP_S:
             return True
         return asyncio.get_running_loop().time() - self._waiting[0].since >= LINGER_S
 
@@ -138,12 +147,23 @@ class MicroBatches:
     async def _attempt(self, entries: list[_Entry]) -> None:
         if not entries:
             return
-        acknowledged = await self._call([entry.publication for entry in entries])
+        try:
+            acknowledged = await self._call([entry.publication for entry in entries])
+        except LegRefused as error:
+            await self._refused(entries, error)
+            return
         for index in acknowledged:
             if not entries[index].acknowledged.done():
                 entries[index].acknowledged.set_result(None)
         if missing := len(entries) - len(acknowledged):
             raise LegUnavailable("sns", f"{missing} of {len(entries)} entries failed")
+
+    async def _refused(self, entries: list[_Entry], error: LegRefused) -> None:
+        if len(entries) > 1:
+            for entry in entries:
+                await self._attempt([entry])
+        elif not entries[0].acknowledged.done():
+            entries[0].acknowledged.set_exception(error)
 
 
 def _fail(batch: list[_Entry], detail: str) -> None:

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from pipeline import sqs_text
 from pipeline.errors import TooLarge
 from pipeline.event import MAX_EVENT_BYTES, Event
 
@@ -41,10 +42,11 @@ def of(event: Event, received_at: str, traceparent: str, publisher: str | None =
     )
     if publisher is not None:
         metadata += (("publisher", publisher),)
-    size = len(event.body) + sum([len(name) + _TYPE_BYTES + len(value.encode()) for name, value in metadata])
+    content = sqs_text.size_bytes(event.body)
+    size = content + sum([len(name) + _TYPE_BYTES + len(value.encode()) for name, value in metadata])
     if size > MAX_EVENT_BYTES:
         raise TooLarge(
-            f"the event has {size} bytes with the {size - len(event.body)} of its metadata: "
+            f"the event has {size} bytes with the {size - content} of its metadata: "
             f"the limit is {MAX_EVENT_BYTES}; keep large data elsewhere and send a reference"
         )
     key = event.partition_key.encode()

@@ -17,10 +17,11 @@ class Room:
         self.events = 0
         self.size_bytes = 0
 
-    def take(self, events: int, size_bytes: int, held_events: int) -> None:
+    def take(self, events: int, size_bytes: int, held_events: int, held_bytes: int) -> None:
         """Raises Overloaded where that many more don't fit; a request that holds all there is, is alone and fits."""
-        is_full = self.events + events > self._max_events or self.size_bytes + size_bytes > self._max_bytes
-        if is_full and self.events > held_events:
+        are_too_many = self.events + events > self._max_events and self.events > held_events
+        are_too_large = self.size_bytes + size_bytes > self._max_bytes and self.size_bytes > held_bytes
+        if are_too_many or are_too_large:
             raise Overloaded(
                 "the gateway has as much in flight as it may hold: send the same again, a little later", RETRY_AFTER_S
             )
@@ -34,7 +35,10 @@ class Room:
 
 
 class Place:
-    """One request's place in the room, from its first byte to its answer; it begins as one event."""
+    """One request's place in the room: its bytes as they come, and its events once its body is whole.
+
+    A request whose body never comes holds nothing.
+    """
 
     __slots__ = ("_events", "_room", "_size_bytes")
 
@@ -44,7 +48,6 @@ class Place:
         self._size_bytes = 0
 
     def __enter__(self) -> Self:
-        self.grow(events=1)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -52,6 +55,6 @@ class Place:
 
     def grow(self, events: int = 0, size_bytes: int = 0) -> None:
         """Hold more; raises Overloaded."""
-        self._room.take(events, size_bytes, self._events)
+        self._room.take(events, size_bytes, self._events, self._size_bytes)
         self._events += events
         self._size_bytes += size_bytes

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from gateway import sns_request
 from gateway.micro_batches import MAX_CALLS, MicroBatches
 from gateway.publication import Publication
-from pipeline.errors import LegUnavailable
+from pipeline.errors import LegRefused, LegUnavailable
 from pipeline.signed_http import NoAnswer, SignedHttp, signed_http
 
 _HEADERS = {"content-type": sns_request.CONTENT_TYPE}
@@ -38,7 +38,7 @@ class SnsLeg:
         await self._open.aclose()
 
     def publish(self, publication: Publication) -> asyncio.Future[None]:
-        """Ends once SNS has acknowledged it, or with LegUnavailable."""
+        """Ends once SNS has acknowledged it, or with LegUnavailable or LegRefused."""
         return self._batches.publish(publication)
 
     async def check(self) -> None:
@@ -54,6 +54,8 @@ class SnsLeg:
             status, told = await self._sns.post(content, _HEADERS, timeout_s=_ANSWER_SHARE * self._timeout_s)
         except NoAnswer as error:
             raise LegUnavailable(self.name, str(error)) from error
+        if sns_request.is_refusal(status, told):
+            raise LegRefused(self.name, f"{status} {sns_request.error_code(told)}")
         if status != 200:
             raise LegUnavailable(self.name, f"{status} {sns_request.error_code(told)}")
         return sns_request.acknowledged(told)

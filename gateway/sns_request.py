@@ -7,6 +7,7 @@ query protocol).
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from http import HTTPStatus
 
 from yarl import URL
 
@@ -16,6 +17,11 @@ from pipeline.sqs_text import sqs_text
 CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
 _SUCCESSFUL = re.compile(rb"<Successful>(.*?)</Successful>", re.DOTALL)
 _ENTRY_ID = re.compile(rb"<Id>(\d+)</Id>")
+_OF_THE_CONTENT = frozenset(
+    ("InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid", "BatchRequestTooLong", "ValidationError")
+)
+"""SNS' errors that sending the same again brings again; any other, such as `NotFound`, ends when someone mends it."""
+
 _CODE = re.compile(rb"<Code>(.*?)</Code>", re.DOTALL)
 
 
@@ -39,6 +45,13 @@ def error_code(answer: bytes) -> str:
     """The code of an error's answer, such as `Throttled`; "" where it has none."""
     code = _CODE.search(answer)
     return code[1].decode(errors="replace") if code else ""
+
+
+def is_refusal(status: int, answer: bytes) -> bool:
+    """Whether SNS says no to what a PublishBatch holds, and not to its sender, its rate or its topic."""
+    return status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or (
+        status == HTTPStatus.BAD_REQUEST and error_code(answer) in _OF_THE_CONTENT
+    )
 
 
 def _quoted(values: list[str]) -> list[str]:

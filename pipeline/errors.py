@@ -100,6 +100,14 @@ class LegUnavailable(MensageriaError):
         self.leg = leg
 
 
+class LegRefused(MensageriaError):
+    """A leg of the gateway will never take the event: it is there, and says no to the content."""
+
+    def __init__(self, leg: str, detail: str) -> None:
+        super().__init__(f"{leg}: {detail}")
+        self.leg = leg
+
+
 class StoreUnavailable(MensageriaError):
     """A store cannot be used now: a consumer waits, and nothing moves; the query answers without it."""
 

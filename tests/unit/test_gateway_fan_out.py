@@ -11,7 +11,7 @@ from gateway import breaker, micro_batches, publication
 from gateway.fan_out import FanOut
 from gateway.micro_batches import MicroBatches
 from gateway.publication import Publication
-from pipeline.errors import LegUnavailable, TooLarge
+from pipeline.errors import LegRefused, LegUnavailable, TooLarge
 from pipeline.event import MAX_EVENT_BYTES, parse
 from pipeline.metrics import GatewayMetrics
 
@@ -142,6 +142,33 @@ def test_an_event_that_fits_without_its_metadata_alone_is_too_large() -> None:
         make(1, 2 + spare)
 
 
+def test_what_is_sent_as_an_escape_is_counted_as_one() -> None:
+    event = {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": "\uffff\ufffe" * 10_000}
+    body = json.dumps(event, ensure_ascii=False).encode()
+    made = publication.of(parse(body), RECEIVED_AT, TRACEPARENT)
+    assert made.size_bytes - make(1, 0).size_bytes == 6 * 20_000
+    assert made.body == body
+    large = json.dumps(event | {"data": "\uffff" * 87_000}, ensure_ascii=False).encode()
+    with pytest.raises(TooLarge):
+        publication.of(parse(large), RECEIVED_AT, TRACEPARENT)
+
+
+async def test_a_refused_batch_is_sent_one_by_one_and_only_the_refused_one_fails_at_once() -> None:
+    calls: list[list[str]] = []
+
+    async def publish(publications: list[Publication]) -> set[int]:
+        ids = [each.id for each in publications]
+        calls.append(ids)
+        if "1" in ids:
+            raise LegRefused("sns", "InvalidParameter")
+        return set(range(len(ids)))
+
+    batches = MicroBatches(publish, 5)
+    outcomes = await asyncio.gather(*(batches.publish(make(id_)) for id_ in range(3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None), LegRefused, type(None)]
+    assert calls == [["0", "1", "2"], ["0"], ["1"], ["2"]]
+
+
 class OneLeg:
     """A leg that acknowledges when its gate is open."""
 
@@ -189,6 +216,24 @@ async def test_a_leg_that_is_out_is_known_and_the_other_one_spared() -> None:
         assert outcome.legs == {"sns": "not_tried", "kafka": "failed"}
         assert 0 < outcome.retry_after_s <= breaker.PAUSE_S
         assert "99" not in sns.published
+
+
+class RefusingLeg(OneLeg):
+    """A leg that takes nothing, ever."""
+
+    def publish(self, publication: Publication) -> asyncio.Future[None]:
+        refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        refused.set_exception(LegRefused(self.name, "InvalidParameter"))
+        return refused
+
+
+async def test_a_refusal_is_told_and_opens_no_breaker() -> None:
+    kafka = OneLeg("kafka")
+    kafka.gate.set()
+    async with FanOut([RefusingLeg("sns"), kafka], 0.05, GatewayMetrics()) as fan_out:
+        outcomes = [await fan_out.publish(make(id_)) for id_ in range(breaker.MIN_FAILURES + 1)]
+    assert {outcome.refusal for outcome in outcomes} == {"sns: InvalidParameter"}
+    assert outcomes[-1].legs == {"sns": "failed", "kafka": "stored"}
 
 
 async def _turn() -> None:

@@ -167,3 +167,36 @@ def test_binary_mode_needs_json_where_it_says_json() -> None:
 def test_another_content_type_is_refused(content_type: str | None, headers: dict[str, str]) -> None:
     with pytest.raises(UnsupportedMediaType):
         formats.read(inbound(b'{"type": "t", "data": 1}', content_type, **headers), SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("content-type", "application/json", "application/cloudevents+json"),
+        ("content-encoding", "identity", "gzip"),
+        ("idempotency-key", "a", "b"),
+    ],
+)
+def test_a_header_that_stands_twice_with_two_values_is_refused_by_its_name(name: str, first: str, second: str) -> None:
+    request = inbound(b'{"type": "t", "data": 1}')
+    request.headers[:] = [(b"content-type", b"application/json")] if name != "content-type" else []
+    request.headers.extend([(name.encode(), first.encode()), (name.encode(), second.encode())])
+    with pytest.raises(MalformedEvent, match=name):
+        formats.read(request, SOURCE)
+    request.headers.pop()
+    request.headers.append((name.encode(), first.encode()))
+    read_one(request)
+
+
+def test_a_batch_with_two_contents_of_one_identity_is_refused_and_both_are_named() -> None:
+    events = [EVENT | {"data": 1}, EVENT | {"id": "2"}, EVENT | {"data": 2}]
+    with pytest.raises(InvalidBatch) as caught:
+        formats.read(inbound(json.dumps(events).encode(), formats.BATCH), SOURCE)
+    assert set(caught.value.errors) == {0, 2}
+    assert "event 2" in str(caught.value.errors[0])
+    assert "event 0" in str(caught.value.errors[2])
+
+
+def test_a_batch_may_hold_the_same_event_twice() -> None:
+    body = json.dumps([EVENT, dict(reversed(EVENT.items()))]).encode()
+    assert len(formats.read(inbound(body, formats.BATCH), SOURCE)) == 2  # type: ignore[arg-type]

@@ -104,7 +104,7 @@ async def talk(address: Address, *pieces: bytes) -> bytes:
         writer.close()
 
 
-HEAD = b"POST /events HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+HEAD = b"POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
 
 
 async def test_an_endless_head_is_refused(address: Address) -> None:
@@ -142,4 +142,84 @@ async def test_an_endless_body_is_refused_and_then_ended(address: Address) -> No
     "request_line", [b"POST /events HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00", b"GARBAGE\r\n\r\n"]
 )
 async def test_what_is_not_http_is_refused(address: Address, request_line: bytes) -> None:
-    assert (await talk(address, request_line)).startswith(b"HTTP/1.1 400 ")
+    answer = await talk(address, request_line)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answer
+
+
+UPGRADE = b"connection: close, Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAEA\r\n"
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+async def test_an_upgrade_is_ignored_and_the_body_read_as_a_body(address: Address, pieces: int) -> None:
+    body = b'{"type":"","data":"\\r\\n","x":1}'
+    sent = [HEAD + UPGRADE + b"content-length: %d\r\n\r\n" % len(body), body]
+    answer = await talk(address, *(sent if pieces == 2 else [b"".join(sent)]))
+    assert answer.startswith(b"HTTP/1.1 422 ")
+    assert b'"/type"' in answer
+
+
+async def test_a_body_after_an_upgrade_is_no_request(address: Address) -> None:
+    smuggled = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    answer = await talk(address, HEAD + UPGRADE + b"content-length: %d\r\n\r\n" % len(smuggled) + smuggled)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+async def test_requests_after_an_upgrade_are_answered_in_their_order(address: Address) -> None:
+    kept = UPGRADE.replace(b"close, ", b"")
+    chunked = HEAD + kept + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    last = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    answer = await talk(address, chunked * 100 + last)
+    assert answer.count(b"HTTP/1.1 422 ") == 100
+    assert answer.count(b"HTTP/1.1 200 ") == 1
+
+
+async def test_a_tunnel_is_refused(address: Address) -> None:
+    answer = await talk(address, b"CONNECT other:80 HTTP/1.1\r\nhost: other:80\r\n\r\nGET / HTTP/1.1\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 501 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+async def test_a_head_that_comes_whole_is_counted_too(address: Address) -> None:
+    answer = await talk(address, HEAD + b"a: " + b"y" * MAX_HEAD_BYTES + b"\r\ncontent-length: 0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+async def test_a_broken_chunk_is_a_problem(address: Address) -> None:
+    answer = await talk(address, HEAD + b"transfer-encoding: chunked\r\n\r\nnonsense\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answer
+
+
+async def test_a_transfer_coding_besides_chunked_is_refused(address: Address) -> None:
+    coded = b"connection: close\r\ntransfer-encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+    assert (await talk(address, HEAD + coded)).startswith(b"HTTP/1.1 415 ")
+
+
+@pytest.mark.parametrize("path", [b"/events", b"/healthz", b"/metrics"])
+@pytest.mark.parametrize(
+    ("hosts", "status"),
+    [
+        (b"host: evil.example\r\n", 421),
+        (b"host: 127.0.0.1.evil.example:8000\r\n", 421),
+        (b"host: 192.168.1.2\r\n", 421),
+        (b"host: [\r\n", 421),
+        (b"host:\r\n", 421),
+        (b"", 400),
+        (b"host: localhost\r\nhost: localhost\r\n", 400),
+    ],
+)
+async def test_another_name_than_this_machines_is_refused(
+    address: Address, path: bytes, hosts: bytes, status: int
+) -> None:
+    answer = await talk(address, b"GET " + path + b" HTTP/1.1\r\n" + hosts + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize("host", [b"localhost:8000", b"LOCALHOST", b"127.9.8.7:1", b"[::1]:8000"])
+async def test_this_machines_names_are_its_own(address: Address, host: bytes) -> None:
+    asked = b"GET /healthz HTTP/1.1\r\nconnection: close\r\nhost: " + host + b"\r\n\r\n"
+    assert (await talk(address, asked)).startswith(b"HTTP/1.1 200 ")

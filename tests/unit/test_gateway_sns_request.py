@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import botocore.session
+import pytest
 from botocore.serialize import create_serializer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,3 +56,20 @@ def test_an_errors_code_is_told() -> None:
         sns_request.error_code(b"<ErrorResponse><Error><Code>Throttled</Code></Error></ErrorResponse>") == "Throttled"
     )
     assert sns_request.error_code(b"<html>") == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "refused"),
+    [
+        (400, b"InvalidParameter", True),
+        (400, b"BatchRequestTooLong", True),
+        (413, b"", True),
+        (400, b"Throttled", False),
+        (403, b"ExpiredToken", False),
+        (404, b"NotFound", False),
+        (500, b"InvalidParameter", False),
+    ],
+)
+def test_a_refusal_of_the_content_is_no_outage(status: int, code: bytes, refused: bool) -> None:
+    answer = b"<ErrorResponse><Error><Code>%b</Code></Error></ErrorResponse>" % code
+    assert sns_request.is_refusal(status, answer) is refused
