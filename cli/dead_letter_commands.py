@@ -127,17 +127,19 @@ async def _treat(places: tuple[Place, ...], choice: Choice, treat: Treat, done: 
 
 
 async def _export(file: Path, places: tuple[Place, ...], choice: Choice) -> int:
-    letters = _found(find(), places, choice, chosen, lambda _: None)
+    found = aclosing(_found(find(), places, choice, chosen, lambda _: None))
     if str(file) == "-":
-        async for letter in letters:
-            write_json(_whole(letter))
+        async with found as letters:
+            async for letter in letters:
+                write_json(_whole(letter))
         return OK
     written = 0
     with _new(file) as opened, progress("exported") as tick:
-        async for letter in letters:
-            opened.write(msgspec.json.encode(_whole(letter)) + b"\n")
-            written += 1
-            tick(written)
+        async with found as letters:
+            async for letter in letters:
+                opened.write(msgspec.json.encode(_whole(letter)) + b"\n")
+                written += 1
+                tick(written)
     complain(f"{written} dead letters in {file}")
     return OK
 

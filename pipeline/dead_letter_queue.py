@@ -99,7 +99,16 @@ class _QueueReading:
             log.warning("visibility not changed", queue=self._queue.name, error=str(error))
 
     async def _receive(self) -> list[Message]:
-        return await self._queue.receive(visibility_timeout_s=VISIBILITY_TIMEOUT_S, wait_s=_POLL_S)
+        receiving = asyncio.ensure_future(
+            self._queue.receive(visibility_timeout_s=VISIBILITY_TIMEOUT_S, wait_s=_POLL_S)
+        )
+        try:
+            return await asyncio.shield(receiving)
+        except asyncio.CancelledError:
+            # SQS may be handing some out by now: without their receipts they could not be given back.
+            with contextlib.suppress(QueueUnavailable):
+                self._take(await receiving)
+            raise
 
     def _take(self, messages: list[Message]) -> dict[str, Message]:
         """Hold `messages`; those that were not held before, by their keys."""

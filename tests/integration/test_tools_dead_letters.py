@@ -177,6 +177,15 @@ async def test_sending_again_is_interrupted_and_repeated(
     assert await lying(addresses, "b", source) == []
 
 
+async def test_an_interrupted_listing_gives_all_back(addresses: Addresses, system: Any, source: str) -> None:
+    await fill(addresses, "b", [enveloped(source, str(number)) for number in range(60)])
+    command = ("dead-letters", "list", "--in", "b", "--source", source, "--json")
+    ended = await asyncio.to_thread(interrupted_after, system.home, 1, *command)
+    assert ended.code == 130, ended.err
+    assert len(await lying(addresses, "b", source)) == 60
+    await Tool(system.home)("dead-letters", "discard", "--in", "b", "--source", source, "--yes")
+
+
 async def test_letters_are_exported_with_their_bytes(
     addresses: Addresses, tool: Tool, source: str, tmp_path: Path
 ) -> None:

@@ -105,7 +105,8 @@ async def test_status_tells_every_part(tool: Tool) -> None:
         (("publish", "--type", "t", "--data", "text"), 2, "not JSON"),
         (("publish", "/nowhere.json"), 2, "No such file"),
         (("list", "--from", "yesterday"), 2, "give a time with its zone"),
-        (("list", "--store", "oracle"), 1, "store must be one of"),
+        (("list", "--store", "oracle"), 2, "dynamodb"),
+        (("list", "--from", "2h", "--to", "3h"), 2, "from is after"),
         (("replay", "--into", "d"), 2, "there are b, c, kafka"),
     ],
 )
