@@ -36,7 +36,7 @@ class Leg(Protocol):
     async def __aexit__(self, *error: object) -> None: ...
 
     def publish(self, publication: Publication) -> asyncio.Future[None]:
-        """Ends once the leg has it, or with LegRefused or LegUnavailable; the caller may set the latter at its deadline."""
+        """Ends once the leg has it, or with LegRefused or LegUnavailable, which the caller may set at its deadline."""
 
     async def check(self) -> None:
         """Raises LegUnavailable where the leg can't be reached or its topic is missing."""
