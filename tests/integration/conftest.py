@@ -1,6 +1,5 @@
 """What tests on the real parts share."""
 
-import json
 import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -50,9 +49,9 @@ async def sns_messages(aws: dict[str, str], source: str) -> AsyncIterator[Callab
                 QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
             )
             for message in answer.get("Messages", []):
-                event = json.loads(message["Body"])
-                if event["source"] == source:
-                    found[event["id"]] = message
+                beside = {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
+                if beside.get("source") == source:
+                    found[beside["id"]] = message
             return found
 
         yield receive
@@ -62,17 +61,19 @@ async def sns_messages(aws: dict[str, str], source: str) -> AsyncIterator[Callab
 
 @pytest.fixture
 async def kafka_records(aws: dict[str, str], source: str) -> AsyncIterator[Callable[[], Any]]:
-    """What Kafka has of the test's source, by id."""
+    """What Kafka has of the test's source, by id, since the test began: other tests leave what is no event."""
     found: dict[str, Any] = {}
     topic, servers = aws["kafka_topic"], aws["kafka"]
-    async with AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
+    async with AIOKafkaConsumer(topic, bootstrap_servers=servers) as consumer:
+        for partition in consumer.assignment():
+            await consumer.position(partition)  # the end, from now on
 
         async def receive() -> dict[str, Any]:
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 for record in records:
-                    event = json.loads(record.value)
-                    if event["source"] == source:
-                        found[event["id"]] = record
+                    beside = {name: value.decode() for name, value in record.headers}
+                    if beside.get("source") == source:
+                        found[beside["id"]] = record
             return found
 
         yield receive
