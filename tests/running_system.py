@@ -48,7 +48,9 @@ def launch(home: Path, **settings: str) -> System:
     """Begin to start a system on `home`, with free ports and a table in memory unless `settings` say otherwise."""
     home.mkdir(parents=True, exist_ok=True)
     (home / "endpoints.json").unlink(missing_ok=True)  # what a system that was killed had left
-    own = {"HOME": str(home), "PORTS": "free", "DYNAMODB": "memory"} | settings
+    # What a killed worker had received is seen again after 10 s, not 30: tests wait for it.
+    quick = {"WORKER_VISIBILITY_TIMEOUT_S": "10"}
+    own = {"HOME": str(home), "PORTS": "free", "DYNAMODB": "memory"} | quick | settings
     with (home / "output").open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "stack", "run"],

@@ -218,10 +218,10 @@ async def test_an_erasure_is_not_whole_while_another_reader_has_letters(
     await die(addresses, source, "a", who)
     erase = ("erase", who, "--reference", f"ticket {source}", "--json", "--yes")
     async with addresses.places.dead_letters("b") as reading:
-        assert [letter async for letter in reading.letters()]
+        held = [letter async for letter in reading.letters()]
         ended = await tool(*erase)
     assert (ended.code, ended.lines[0]["dead_letters"]) == (1, 2), ended.err
-    assert "not whole: 1" in ended.err
+    assert f"not whole: {len(held)}" in ended.err
     again = await tool(*erase)
     assert (again.code, again.lines[0]["dead_letters"]) == (0, 1), again.err
     records = execute(
