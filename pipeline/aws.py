@@ -5,7 +5,7 @@ Endpoint, region and credentials are the SDK's own settings (`AWS_ENDPOINT_URL`,
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -71,23 +71,3 @@ async def account(service: Service) -> AsyncGenerator[Account, None]:
     session = aioboto3.Session()
     async with session.client(service, config=_CONFIG) as made:
         yield Account(made, session)
-
-
-class LateClient:
-    """A client that is made at its first use, in the loop that uses it."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._resources = AsyncExitStack()
-        self._client: Any = None
-
-    async def get(self) -> Any:
-        """The client."""
-        if self._client is None:
-            self._client = await self._resources.enter_async_context(client(self._service))
-        return self._client
-
-    async def close(self) -> None:
-        """Close it; the next `get` makes another."""
-        self._client = None
-        await self._resources.aclose()

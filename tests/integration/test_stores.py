@@ -12,7 +12,7 @@ import psycopg2
 import pytest
 from prometheus_client import CollectorRegistry
 
-from pipeline.aws import LateClient
+from pipeline.aws import client
 from pipeline.delivery import Arrival, Delivery
 from pipeline.errors import Rejected, StoreUnavailable
 from pipeline.event import parse
@@ -56,9 +56,8 @@ async def dynamodb(aws: dict[str, str]) -> AsyncIterator[DynamoStore]:
 
 
 async def items_of(source: str, id_: str, table: str) -> list[dict[str, Any]]:
-    client = LateClient("dynamodb")
-    try:
-        answer = await (await client.get()).query(
+    async with client("dynamodb") as dynamodb:
+        answer = await dynamodb.query(
             TableName=table,
             KeyConditionExpression="#identity = :identity",
             ExpressionAttributeNames={"#identity": "identity"},
@@ -67,8 +66,6 @@ async def items_of(source: str, id_: str, table: str) -> list[dict[str, Any]]:
         )
         items: list[dict[str, Any]] = answer["Items"]
         return items
-    finally:
-        await client.close()
 
 
 async def test_postgres_keeps_the_first_content(postgres: PostgresStore, source: str) -> None:
