@@ -6,7 +6,7 @@ Endpoint, region and credentials are the SDK's own settings (`AWS_ENDPOINT_URL`,
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import aioboto3
@@ -35,8 +35,7 @@ class Endpoint:
 
 def client(service: Service, endpoint: Endpoint | None = None) -> AbstractAsyncContextManager[Any]:
     """A client of `service`, to be entered once by each process that needs it."""
-    named = asdict(endpoint) if endpoint else {}
-    return aioboto3.Session().client(service, config=_CONFIG, **named)
+    return _client(_session(endpoint), service, endpoint)
 
 
 class Credentials(NamedTuple):
@@ -66,8 +65,22 @@ class Account:
 
 
 @asynccontextmanager
-async def account(service: Service) -> AsyncGenerator[Account, None]:
+async def account(service: Service, endpoint: Endpoint | None = None) -> AsyncGenerator[Account, None]:
     """An account of `service`, to be entered once by each process that needs it."""
-    session = aioboto3.Session()
-    async with session.client(service, config=_CONFIG) as made:
+    session = _session(endpoint)
+    async with _client(session, service, endpoint) as made:
         yield Account(made, session)
+
+
+def _session(endpoint: Endpoint | None) -> Any:
+    if not endpoint:
+        return aioboto3.Session()
+    return aioboto3.Session(
+        endpoint.aws_access_key_id, endpoint.aws_secret_access_key, region_name=endpoint.region_name
+    )
+
+
+def _client(session: Any, service: Service, endpoint: Endpoint | None) -> AbstractAsyncContextManager[Any]:
+    url = endpoint.endpoint_url if endpoint else None
+    made: AbstractAsyncContextManager[Any] = session.client(service, config=_CONFIG, endpoint_url=url)
+    return made

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from botocore.exceptions import BotoCoreError
 
+from pipeline.aws import Endpoint
 from pipeline.errors import MensageriaError
 from pipeline.signed_http import NoAnswer, SignedHttp, signed_http
 
@@ -28,8 +29,9 @@ class CallFailed(MensageriaError):
 class JsonApi:
     """One service; it connects with the first call, in the loop that makes it."""
 
-    def __init__(self, service: Literal["sqs", "dynamodb"]) -> None:
+    def __init__(self, service: Literal["sqs", "dynamodb"], endpoint: Endpoint | None = None) -> None:
         self._service: Literal["sqs", "dynamodb"] = service
+        self._endpoint = endpoint
         self._open = AsyncExitStack()
         self._http: SignedHttp | None = None
 
@@ -55,7 +57,8 @@ class JsonApi:
         await self._open.aclose()
 
     async def _connect(self) -> SignedHttp:
-        self._http = await self._open.enter_async_context(signed_http(self._service, connections=_CONNECTIONS))
+        http = signed_http(self._service, connections=_CONNECTIONS, endpoint=self._endpoint)
+        self._http = await self._open.enter_async_context(http)
         return self._http
 
 

@@ -17,7 +17,7 @@ import structlog
 from pipeline.dead_letters import MAX_RECEIVES, DeadLetter, Place, Reading, enclosed, open_envelope
 from pipeline.errors import QueueUnavailable, Rejected
 from pipeline.outlets import QueueOutlet
-from pipeline.sqs import Message, Queue, sent_ms
+from pipeline.sqs import Message, Queue
 
 VISIBILITY_TIMEOUT_S = 60
 """How long letters stay hidden after a reader was killed."""
@@ -58,7 +58,7 @@ class _QueueReading:
         self._origin = origin
         self._outlet = QueueOutlet(origin)
         self._service = service
-        self._held: dict[str, str] = {}
+        self._held: dict[str, Message] = {}
 
     async def letters(self) -> AsyncIterator[DeadLetter]:
         """Each letter that came before now, once: one that comes back while it is sent again is left for later."""
@@ -66,7 +66,7 @@ class _QueueReading:
         while messages := await self._receive():
             # All of them are held before the first is shown: a reading may end at any letter.
             for key, message in self._take(messages).items():
-                if sent_ms(message) <= begun_ms:
+                if message.sent_ms <= begun_ms:
                     yield self._letter(key, message)
         self.elsewhere = sum(await self._queue.depth()) - len(self._held)
 
@@ -93,7 +93,7 @@ class _QueueReading:
 
     async def _hide(self, timeout_s: int) -> None:
         try:
-            await self._queue.hide(list(self._held.values()), timeout_s)
+            await self._queue.change_visibility(list(self._held.values()), timeout_s)
         except QueueUnavailable as error:
             # They show up by themselves when their time is over; what is sent twice is stored once.
             log.warning("visibility not changed", queue=self._queue.name, error=str(error))
@@ -114,14 +114,14 @@ class _QueueReading:
         """Hold `messages`; those that were not held before, by their keys."""
         new: dict[str, Message] = {}
         for message in messages:
-            key = f"{self.place}:{message['MessageId']}"
+            key = f"{self.place}:{message.message_id}"
             if key not in self._held:
                 new[key] = message
-            self._held[key] = message["ReceiptHandle"]
+            self._held[key] = message
         return new
 
     def _letter(self, key: str, message: Message) -> DeadLetter:
-        if found := open_envelope(message["Body"].encode()):
+        if found := open_envelope(message.body.encode()):
             return DeadLetter(self.place, key, found)
         moved = self._origin.arrival(message)
         why = Rejected(MAX_RECEIVES, "received too often without being settled: SQS moved it")

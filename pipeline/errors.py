@@ -115,19 +115,13 @@ class StoreUnavailable(MensageriaError):
 
 
 class QueueUnavailable(MensageriaError):
-    """SQS or Kafka cannot carry out a call now: what was begun can be begun again."""
+    """SQS or Kafka cannot be used now: what is there waits, and what was begun can be begun again."""
 
     retriable = True
 
 
 class MessageRefused(MensageriaError):
     """SQS will never take this message: another one it may."""
-
-
-class SourceUnavailable(MensageriaError):
-    """Events can't be taken from a queue or a topic now: what is there waits."""
-
-    retriable = True
 
 
 class Rejected(MensageriaError):

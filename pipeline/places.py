@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.aws import Endpoint, client
+from pipeline.aws import Endpoint
+from pipeline.aws_json import JsonApi
 from pipeline.dead_letter_queue import DeadLetterQueue
 from pipeline.dead_letter_topic import DeadLetterTopic, TopicReading
 from pipeline.dead_letters import Place, Reading
@@ -34,8 +35,11 @@ class Places:
             ("b", True): settings.dead_letter_b_url,
             ("c", True): settings.dead_letter_c_url,
         }
-        async with client("sqs", self.endpoint) as sqs:
-            yield Queue(sqs, urls[name, dead])
+        queue = Queue(urls[name, dead], JsonApi("sqs", self.endpoint))
+        try:
+            yield queue
+        finally:
+            await queue.close()
 
     @asynccontextmanager
     async def dead_letters(self, place: Place) -> AsyncIterator[Reading]:

@@ -87,10 +87,12 @@ class SignedHttp:
 
 
 @asynccontextmanager
-async def signed_http(service: aws.Service, *, connections: int) -> AsyncGenerator[SignedHttp, None]:
+async def signed_http(
+    service: aws.Service, *, connections: int, endpoint: aws.Endpoint | None = None
+) -> AsyncGenerator[SignedHttp, None]:
     """`service` over at most `connections` connections, to be entered once by each process that needs it."""
     async with (
-        aws.account(service) as account,
+        aws.account(service, endpoint) as account,
         aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=30),
             skip_auto_headers=("user-agent", "accept", "accept-encoding"),

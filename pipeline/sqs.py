@@ -1,22 +1,26 @@
-"""One SQS queue, for the tools: messages are taken, given back, sent and deleted."""
+"""One SQS queue, for the services and the tools: messages are received, hidden, sent and deleted."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import stamina
-from botocore.exceptions import BotoCoreError, ClientError
 
+from pipeline.aws_json import CallFailed, JsonApi
 from pipeline.clock import from_epoch_ms, rfc3339
 from pipeline.delivery import Arrival
 from pipeline.errors import MessageRefused, QueueUnavailable
 
+T = TypeVar("T")
+
 CALL_MESSAGES = 10
 """SQS' limit of messages in one call."""
+_CALLS = 8
+_TIMEOUT_S = 5.0
+_BESIDE = ("received_at", "publisher", "traceparent")
 _NEVER_TAKEN = {"InvalidMessageContents", "InvalidParameterValue"}
 """SQS' codes for a message that is wrong itself: its characters, its attributes, its length."""
-_BESIDE = ("received_at", "publisher", "traceparent")
-
-Message = dict[str, Any]
 
 
 class Depth(NamedTuple):
@@ -26,94 +30,143 @@ class Depth(NamedTuple):
     in_flight: int
 
 
-class Queue:
-    """One queue by its URL; `client` is an entered SQS client. Each call raises QueueUnavailable."""
+class _Attribute(msgspec.Struct, rename="pascal"):
+    string_value: str | None = None
 
-    def __init__(self, client: Any, url: str) -> None:
+
+class Message(msgspec.Struct, rename="pascal", eq=False):
+    """A message as ReceiveMessage gives it."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    attributes: dict[str, str]
+    message_attributes: dict[str, _Attribute] = {}
+
+    @property
+    def sent_ms(self) -> int:
+        """When it came into its queue, in milliseconds since 1970."""
+        return int(self.attributes["SentTimestamp"])
+
+
+class _Received(msgspec.Struct, rename="pascal"):
+    messages: list[Message] | None = None
+
+
+class _Failed(msgspec.Struct, rename="pascal"):
+    id: str
+    sender_fault: bool = False
+    code: str = ""
+    message: str | None = None
+
+
+class _Outcome(msgspec.Struct, rename="pascal"):
+    failed: list[_Failed] | None = None
+
+
+class _Attributes(msgspec.Struct, rename="pascal"):
+    attributes: dict[str, str]
+
+
+class Queue:
+    """One queue by its URL; `api` is that of SQS, and the queue's own. Each call raises QueueUnavailable."""
+
+    def __init__(self, url: str, api: JsonApi) -> None:
         self.name = url.rpartition("/")[2]
-        self._client = client
+        self._api = api
         self._url = url
+        self._calls = asyncio.Semaphore(_CALLS)
 
     async def depth(self) -> Depth:
         """How many messages there are, about."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = await self._call(self._client.get_queue_attributes, AttributeNames=names)
-        return Depth(*(int(answer["Attributes"][name]) for name in names))
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        answer = await self._call("GetQueueAttributes", {"AttributeNames": names}, _Attributes)
+        return Depth(*(int(answer.attributes[name]) for name in names))
 
     async def receive(self, *, visibility_timeout_s: int, wait_s: int) -> list[Message]:
         """Up to 10 messages; none only where there was none for `wait_s` seconds, from 1 on (a long poll)."""
-        answer = await self._call(
-            self._client.receive_message,
-            MaxNumberOfMessages=CALL_MESSAGES,
-            WaitTimeSeconds=wait_s,
-            VisibilityTimeout=visibility_timeout_s,
-            MessageAttributeNames=list(_BESIDE),
-            MessageSystemAttributeNames=["SentTimestamp", "ApproximateReceiveCount"],
-        )
-        messages: list[Message] = answer.get("Messages", [])
-        return messages
+        request = {
+            "MaxNumberOfMessages": CALL_MESSAGES,
+            "WaitTimeSeconds": wait_s,
+            "VisibilityTimeout": visibility_timeout_s,
+            "MessageAttributeNames": _BESIDE,
+            "MessageSystemAttributeNames": ("SentTimestamp", "ApproximateReceiveCount"),
+        }
+        answer = await self._call("ReceiveMessage", request, _Received, timeout_s=wait_s + _TIMEOUT_S)
+        return answer.messages or []
 
-    async def send(self, body: str, beside: dict[str, str]) -> None:
-        """Returns when SQS has it. Raises MessageRefused where it never will."""
+    async def send(self, text: str, beside: Mapping[str, str]) -> None:
+        """Returns when SQS has it; `beside` travels as its attributes. Raises MessageRefused where it never will."""
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in beside.items()}
         try:
-            await self._call(self._client.send_message, MessageBody=body, MessageAttributes=attributes)
+            await self._call("SendMessage", {"MessageBody": text, "MessageAttributes": attributes}, dict[str, Any])
         except QueueUnavailable as error:
-            if _code(error.__cause__) in _NEVER_TAKEN:
+            if isinstance(error.__cause__, CallFailed) and error.__cause__.code in _NEVER_TAKEN:
                 raise MessageRefused(str(error)) from error
             raise
 
-    async def delete(self, handles: Sequence[str]) -> None:
-        """Delete for good the messages that were received with `handles`."""
-        await self._in_calls(self._client.delete_message_batch, handles)
+    async def send_all(self, texts: Sequence[str]) -> None:
+        """Send each text; returns when SQS has them all. Raises as `send`."""
+        # One a call: dead letters can be large, and a batch call is bounded as one message is.
+        await self._all_of([self.send(text, {}) for text in texts])
 
-    async def hide(self, handles: Sequence[str], timeout_s: int) -> None:
-        """Hide messages for `timeout_s` seconds from now; 0 gives them back at once."""
-        await self._in_calls(self._client.change_message_visibility_batch, handles, VisibilityTimeout=timeout_s)
+    async def delete(self, messages: Sequence[Message]) -> None:
+        """Delete `messages` for good, with several tries."""
+        await self._in_calls("DeleteMessageBatch", [{"ReceiptHandle": each.receipt_handle} for each in messages])
+
+    async def change_visibility(self, messages: Sequence[Message], timeout_s: int) -> None:
+        """Hide `messages` for `timeout_s` seconds from now; 0 gives them back at once. With several tries."""
+        entries = [{"ReceiptHandle": each.receipt_handle, "VisibilityTimeout": timeout_s} for each in messages]
+        await self._in_calls("ChangeMessageVisibilityBatch", entries)
 
     def arrival(self, message: Message) -> Arrival:
         """The message as an arrival at the service that it is for."""
-        beside = {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
+        beside = {name: attribute.string_value for name, attribute in message.message_attributes.items()}
         return Arrival(
-            body=message["Body"].encode(),
+            body=message.body.encode(),
             via="sqs",
-            origin={"queue": self.name, "message_id": message["MessageId"]},
-            first_seen=rfc3339(from_epoch_ms(sent_ms(message))),
-            attempts=int(message["Attributes"]["ApproximateReceiveCount"]),
+            origin={"queue": self.name, "message_id": message.message_id},
+            first_seen=rfc3339(from_epoch_ms(message.sent_ms)),
+            attempts=int(message.attributes["ApproximateReceiveCount"]),
             received_at=beside.get("received_at"),
             publisher=beside.get("publisher"),
             traceparent=beside.get("traceparent"),
         )
 
-    async def _in_calls(self, call: Callable[..., Awaitable[Any]], handles: Sequence[str], **members: int) -> None:
-        for start in range(0, len(handles), CALL_MESSAGES):
-            chunk = handles[start : start + CALL_MESSAGES]
-            entries = [{"Id": str(index), "ReceiptHandle": handle, **members} for index, handle in enumerate(chunk)]
-            await self._carry_out(call, entries)
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._api.close()
 
-    async def _carry_out(self, call: Callable[..., Awaitable[Any]], entries: list[dict[str, Any]]) -> None:
-        """Carry out every entry; what fails alone is tried again alone."""
-        async for attempt in stamina.retry_context(on=QueueUnavailable, attempts=4, wait_max=1):
+    async def _in_calls(self, operation: str, entries: list[dict[str, Any]]) -> None:
+        chunks = (entries[start : start + CALL_MESSAGES] for start in range(0, len(entries), CALL_MESSAGES))
+        await self._all_of([self._carry_out(operation, chunk) for chunk in chunks])
+
+    async def _carry_out(self, operation: str, entries: list[dict[str, Any]]) -> None:
+        """Carry out every entry; what fails alone is tried again alone, but for a receipt that ran out and its like."""
+        left = {str(index): entry | {"Id": str(index)} for index, entry in enumerate(entries)}
+        refused: list[_Failed] = []
+        async for attempt in stamina.retry_context(on=QueueUnavailable, attempts=4, wait_max=1, wait_jitter=0.2):
             with attempt:
-                answer = await self._call(call, Entries=entries)
-                failed = {entry["Id"]: entry for entry in answer.get("Failed", [])}
-                if entries := [entry for entry in entries if entry["Id"] in failed]:
-                    raise QueueUnavailable(f"{self.name}: {next(iter(failed.values()))}")
+                failed = (await self._call(operation, {"Entries": list(left.values())}, _Outcome)).failed or []
+                refused += [each for each in failed if each.sender_fault]
+                left = {each.id: left[each.id] for each in failed if not each.sender_fault}
+                if left:
+                    raise QueueUnavailable(f"{self.name}: {operation} failed for {len(left)} messages")
+        if refused:
+            raise QueueUnavailable(f"{self.name}: {operation} refused {len(refused)} messages: {refused[0].code}")
 
-    async def _call(self, call: Callable[..., Awaitable[Any]], **members: Any) -> Any:
+    async def _all_of(self, calls: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """Wait for the end of all calls, then raise the first failure: none goes on behind its caller."""
+        for outcome in await asyncio.gather(*[self._in_turn(call) for call in calls], return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _in_turn(self, call: Coroutine[Any, Any, None]) -> None:
+        async with self._calls:
+            await call
+
+    async def _call(self, operation: str, request: dict[str, Any], answer: type[T], timeout_s: float = _TIMEOUT_S) -> T:
         try:
-            return await call(QueueUrl=self._url, **members)
-        except (ClientError, BotoCoreError) as error:
+            return await self._api.call(operation, {"QueueUrl": self._url} | request, answer, timeout_s=timeout_s)
+        except CallFailed as error:
             raise QueueUnavailable(f"{self.name}: {error}") from error
-
-
-def _code(error: BaseException | None) -> str:
-    """AWS' name of `error`, without the namespace that older answers put before it."""
-    if not isinstance(error, ClientError):
-        return ""
-    return str(error.response["Error"].get("Code", "")).rpartition(".")[2]
-
-
-def sent_ms(message: Message) -> int:
-    """When the message came into its queue, in milliseconds since 1970."""
-    return int(message["Attributes"]["SentTimestamp"])

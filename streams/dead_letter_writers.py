@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import faust
 import structlog
 
+from pipeline.aws_json import JsonApi
 from pipeline.dead_letters import open_envelope
+from pipeline.sqs import Queue
 from pipeline.sqs_text import sqs_text
-from streams.sqs_queue import SqsQueue
 
 log = structlog.get_logger(__name__)
 
@@ -20,11 +21,11 @@ class DeadLetterQueue:
     """The dead-letter queue of an SQS queue."""
 
     def __init__(self, url: str) -> None:
-        self._queue = SqsQueue(url)
+        self._queue = Queue(url, JsonApi("sqs"))
 
     async def write(self, envelopes: Sequence[bytes]) -> None:
         """Returns when SQS has them all; raises where it can't take them now."""
-        await self._queue.send([_message(envelope) for envelope in envelopes])
+        await self._queue.send_all([_message(envelope) for envelope in envelopes])
 
     async def close(self) -> None:
         """Close the connections."""

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 
-from streams.sqs_queue import Message
+from pipeline.sqs import Message
 
 
 class InFlight:

@@ -8,14 +8,14 @@ from faust import web
 from prometheus_client import CollectorRegistry, generate_latest
 
 from pipeline import metrics
-from pipeline.errors import SourceUnavailable, StoreUnavailable
+from pipeline.errors import QueueUnavailable, StoreUnavailable
 
 
 class Needed(Protocol):
     """What a worker can't work without."""
 
     async def ping(self) -> None:
-        """Raises StoreUnavailable or SourceUnavailable where it is away."""
+        """Raises StoreUnavailable or QueueUnavailable where it is away."""
         ...
 
 
@@ -45,6 +45,6 @@ def add_pages(
 async def _missing(needed: Needed) -> str | None:
     try:
         await needed.ping()
-    except (StoreUnavailable, SourceUnavailable) as error:
+    except (StoreUnavailable, QueueUnavailable) as error:
         return str(error)
     return None

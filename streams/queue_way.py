@@ -6,10 +6,10 @@ from typing import Any
 import faust
 
 from pipeline.settings import WorkerSettings
+from pipeline.sqs import Queue
 from streams.batch_channel import BatchChannel
 from streams.intake import Intake, Interrupted
 from streams.sqs_bridge import SqsBridge
-from streams.sqs_queue import SqsQueue
 
 
 class QueueWay:
@@ -17,7 +17,7 @@ class QueueWay:
 
     name = "settling messages"
 
-    def __init__(self, app: faust.App, intake: Intake, queue: SqsQueue, settings: WorkerSettings) -> None:
+    def __init__(self, app: faust.App, intake: Intake, queue: Queue, settings: WorkerSettings) -> None:
         channel = BatchChannel(app)
         stopping: Callable[[], bool] = lambda: app.should_stop  # noqa: E731
         self._intake = intake
@@ -36,7 +36,7 @@ class QueueWay:
                     batch.settled.set_result(True)
 
     async def ping(self) -> None:
-        """Raises SourceUnavailable where the queue can't be received from."""
+        """Raises QueueUnavailable where the queue can't be received from."""
         await self._bridge.ping()
 
     def progress(self) -> Hashable:

@@ -8,8 +8,10 @@ from typing import Any
 
 import faust
 
+from pipeline.aws_json import JsonApi
 from pipeline.metrics import WayMetrics, new_registry
 from pipeline.settings import ServiceBSettings, read
+from pipeline.sqs import Queue
 from streams.dead_letter_writers import DeadLetterQueue
 from streams.intake import Intake
 from streams.liveness import LivenessWatch
@@ -17,7 +19,6 @@ from streams.ordered_stop import bound_stop, close_at_shutdown
 from streams.pages import add_pages
 from streams.postgres import PostgresStore
 from streams.queue_way import QueueWay
-from streams.sqs_queue import SqsQueue
 from streams.worker import create_worker
 
 SERVICE = "service-b"
@@ -31,7 +32,7 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     store = PostgresStore(
         settings.postgres_url, connections=settings.postgres_connections, timeout_s=worker.store_timeout_s
     )
-    queue, dead_letters = SqsQueue(settings.queue_url), DeadLetterQueue(settings.dead_letter_queue_url)
+    queue, dead_letters = Queue(settings.queue_url, JsonApi("sqs")), DeadLetterQueue(settings.dead_letter_queue_url)
     metrics = WayMetrics(registry, store.name, ("sqs",))
     intake = Intake(SERVICE, store, dead_letters.write, metrics, timeout_s=worker.store_timeout_s)
     way = QueueWay(app, intake, queue, worker)

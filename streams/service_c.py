@@ -8,8 +8,10 @@ from typing import Any
 
 import faust
 
+from pipeline.aws_json import JsonApi
 from pipeline.metrics import WayMetrics, new_registry
 from pipeline.settings import ServiceCSettings, read
+from pipeline.sqs import Queue
 from streams.dead_letter_writers import DeadLetterQueue, DeadLetterTopic
 from streams.dynamodb import DynamoStore
 from streams.intake import Intake
@@ -18,7 +20,6 @@ from streams.liveness import LivenessWatch
 from streams.ordered_stop import bound_stop, close_at_shutdown
 from streams.pages import add_pages
 from streams.queue_way import QueueWay
-from streams.sqs_queue import SqsQueue
 from streams.topic_agent import add_topic_agent
 from streams.topic_way import TopicWay
 from streams.worker import create_topic_app, create_worker
@@ -33,7 +34,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     registry = new_registry()
     store = DynamoStore(settings.table, calls=settings.write_calls, retention_days=settings.retention_days)
     metrics = WayMetrics(registry, store.name, ("sqs", "kafka"))
-    queue, queue_letters = SqsQueue(settings.queue_url), DeadLetterQueue(settings.dead_letter_queue_url)
+    queue, queue_letters = Queue(settings.queue_url, JsonApi("sqs")), DeadLetterQueue(settings.dead_letter_queue_url)
     topic_letters = DeadLetterTopic(topic_app, kafka.dead_letter_topic)
     from_queue = Intake(SERVICE, store, queue_letters.write, metrics, timeout_s=worker.store_timeout_s)
     from_topic = Intake(SERVICE, store, topic_letters.write, metrics, timeout_s=worker.store_timeout_s)

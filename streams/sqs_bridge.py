@@ -13,11 +13,11 @@ import mode
 import stamina
 import structlog
 
-from pipeline.errors import SourceUnavailable
+from pipeline.errors import QueueUnavailable
 from pipeline.settings import WorkerSettings
+from pipeline.sqs import CALL_MESSAGES, Message, Queue
 from streams.batch_channel import Batch, BatchChannel
 from streams.in_flight import InFlight
-from streams.sqs_queue import CALL_MESSAGES, Message, SqsQueue
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
     """Receives, hands batches to `channel`, and deletes what was settled."""
 
     def __init__(
-        self, queue: SqsQueue, channel: BatchChannel, settings: WorkerSettings, stopping: Callable[[], bool]
+        self, queue: Queue, channel: BatchChannel, settings: WorkerSettings, stopping: Callable[[], bool]
     ) -> None:
         super().__init__()
         self.name = queue.name
@@ -65,9 +65,9 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
             task.cancel()
 
     async def ping(self) -> None:
-        """Raises SourceUnavailable where the last call to receive failed."""
+        """Raises QueueUnavailable where the last call to receive failed."""
         if self.outage:
-            raise SourceUnavailable(f"queue {self.name}: {self.outage}")
+            raise QueueUnavailable(f"queue {self.name}: {self.outage}")
 
     async def _stop_receiving(self) -> None:
         """A call to receive that is cut off would hide what it brings for nothing: they get time to end."""

@@ -15,7 +15,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from faust.exceptions import ConsumerNotStarted
 
-from pipeline.errors import SourceUnavailable
+from pipeline.errors import QueueUnavailable
 from streams.intake import Intake
 
 log = structlog.get_logger(__name__)
@@ -45,13 +45,13 @@ class TopicWay(mode.Service):  # type: ignore[misc]
         await self.add_runtime_dependency(self._app)
 
     async def ping(self) -> None:
-        """Raises SourceUnavailable where Kafka is away, or where the worker is not yet a member of its group."""
+        """Raises QueueUnavailable where Kafka is away, or where the worker is not yet a member of its group."""
         if not self._app.started or self._app.consumer_generation_id < 0:
-            raise SourceUnavailable("kafka: the worker has not joined its group")
+            raise QueueUnavailable("kafka: the worker has not joined its group")
         try:
             await self._reach()
         except KafkaConnectionError as error:
-            raise SourceUnavailable(f"kafka: {error}") from error
+            raise QueueUnavailable(f"kafka: {error}") from error
 
     def progress(self) -> Hashable:
         """The generation of the group, and the offset that each partition is committed up to."""

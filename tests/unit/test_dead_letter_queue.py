@@ -1,34 +1,34 @@
 """A reading of a dead-letter queue gives back what it holds, however it ends."""
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
 
 import pytest
 
+from pipeline.aws_json import JsonApi
 from pipeline.dead_letter_queue import DeadLetterQueue
-from pipeline.sqs import Queue
+from pipeline.sqs import Message, Queue
 
 
-class Sqs:
+class OneMessage(Queue):
     """Hands out one message at the first receive, once it may, and notes what is shown again."""
 
     def __init__(self) -> None:
+        super().__init__("http://127.0.0.1/queue", JsonApi("sqs"))
         self.asked, self.may = asyncio.Event(), asyncio.Event()
         self.shown: list[str] = []
 
-    async def receive_message(self, **_: Any) -> dict[str, Any]:
+    async def receive(self, *, visibility_timeout_s: int, wait_s: int) -> list[Message]:
         self.asked.set()
         await self.may.wait()
-        return {"Messages": [{"MessageId": "1", "ReceiptHandle": "receipt", "Body": "x"}]}
+        return [Message(message_id="1", receipt_handle="receipt", body="x", attributes={})]
 
-    async def change_message_visibility_batch(self, **members: Any) -> dict[str, Any]:
-        self.shown += [entry["ReceiptHandle"] for entry in members["Entries"] if not entry["VisibilityTimeout"]]
-        return {}
+    async def change_visibility(self, messages: Sequence[Message], timeout_s: int) -> None:
+        self.shown += [each.receipt_handle for each in messages if not timeout_s]
 
 
 async def test_what_is_handed_out_during_an_interruption_is_given_back() -> None:
-    sqs = Sqs()
-    queue = Queue(sqs, "http://127.0.0.1/queue")
+    queue = OneMessage()
 
     async def read() -> None:
         async with DeadLetterQueue("b", queue, queue, "service-b").open() as reading:
@@ -36,9 +36,9 @@ async def test_what_is_handed_out_during_an_interruption_is_given_back() -> None
                 pass
 
     reader = asyncio.create_task(read())
-    await sqs.asked.wait()
+    await queue.asked.wait()
     reader.cancel()
-    asyncio.get_running_loop().call_soon(sqs.may.set)
+    asyncio.get_running_loop().call_soon(queue.may.set)
     with pytest.raises(asyncio.CancelledError):
         await reader
-    assert sqs.shown == ["receipt"]
+    assert queue.shown == ["receipt"]

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from cli.copies import Copy, Found
 from cli.differences import Difference
 from cli.sending import Filter, Unsendable, repair, replay
+from pipeline.aws_json import CallFailed, JsonApi
 from pipeline.dead_letters import DeadLetter, Place, enclosed
 from pipeline.delivery import Arrival
 from pipeline.errors import MessageRefused, QueueUnavailable, Rejected
@@ -19,22 +19,23 @@ from pipeline.redrive import Choice, send_again
 from pipeline.sqs import Queue
 
 
-class Sqs:
+class Sqs(JsonApi):
     """The one call, which refuses what SQS refuses: two characters, with the code `code`."""
 
     def __init__(self, code: str = "InvalidMessageContents") -> None:
+        super().__init__("sqs")
         self.sent: list[str] = []
         self._code = code
 
-    async def send_message(self, **members: Any) -> None:
-        body = members["MessageBody"]
+    async def call(self, operation: str, request: Any, answer: Any, *, timeout_s: float) -> Any:
+        body = request["MessageBody"]
         if {"\ufffe", "\uffff"} & set(body) or "refused" in body:
-            raise ClientError({"Error": {"Code": self._code, "Message": "no"}}, "SendMessage")
+            raise CallFailed(self._code, "no")
         self.sent.append(body)
 
 
 def outlet(sqs: Sqs) -> QueueOutlet:
-    return QueueOutlet(Queue(sqs, "http://127.0.0.1/queue"))
+    return QueueOutlet(Queue("http://127.0.0.1/queue", sqs))
 
 
 def event(id_: str, data: str = "") -> bytes:
@@ -58,7 +59,6 @@ async def test_bytes_that_are_no_text_go_with_their_replacement() -> None:
     ("code", "kind"),
     [
         ("InvalidMessageContents", MessageRefused),
-        ("AWS.SimpleQueueService.InvalidMessageContents", MessageRefused),
         ("InvalidParameterValue", MessageRefused),
         ("RequestThrottled", QueueUnavailable),
     ],

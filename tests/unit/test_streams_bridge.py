@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.aws_json import CallFailed
+from pipeline.aws_json import JsonApi
+from pipeline.errors import QueueUnavailable
 from pipeline.settings import WorkerSettings
+from pipeline.sqs import Message, Queue
 from streams.in_flight import InFlight
 from streams.sqs_bridge import SqsBridge
-from streams.sqs_queue import Message, SqsQueue
 from tests.waiting import until
 
 
@@ -20,11 +21,11 @@ def message(number: int, size: int = 10) -> Message:
     return Message(message_id=str(number), receipt_handle=str(number), body="x" * size, attributes=system)
 
 
-class Queue(SqsQueue):
+class InMemory(Queue):
     """A queue in memory, which answers a long poll at once where `waits` is off."""
 
     def __init__(self) -> None:
-        super().__init__("http://127.0.0.1:1/own")
+        super().__init__("http://127.0.0.1:1/own", JsonApi("sqs"))
         self.waiting: list[Message] = []
         self.receiving = self.most_receiving = 0
         self.deleted: list[Message] = []
@@ -41,7 +42,7 @@ class Queue(SqsQueue):
             if not self.waiting:
                 await self.polls_end.wait()
             if self.fails:
-                raise CallFailed("NoAnswer", "away")
+                raise QueueUnavailable("away")
             taken, self.waiting = self.waiting[:10], self.waiting[10:]
             return taken
         finally:
@@ -58,7 +59,7 @@ class Running:
     """A bridge with its queue; `batches` are what its agent would get."""
 
     def __init__(self, **settings: Any) -> None:
-        self.queue = Queue()
+        self.queue = InMemory()
         self.batches: asyncio.Queue[Any] = asyncio.Queue()
         self.stopped = False
         channel: Any = self.batches
