@@ -8,13 +8,11 @@ from typing import Any
 import httpx
 
 from cli.addresses import Addresses
-from pipeline.backlog import lag
+from pipeline.backlog import GROUP
 from pipeline.errors import MensageriaError
 from pipeline.places import Places
 from pipeline.settings import EdgeSettings, HealthSettings
-
-GROUP = "service-c"
-"""Service C's consumer group: the name of its Faust app."""
+from pipeline.topic_lag import TopicLag
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,11 @@ async def _queue(addresses: Addresses, name: Any) -> Finding:
 
 
 async def _topic(places: Places) -> Finding:
-    waiting = sum((await lag(places.settings.kafka, GROUP)).values())
+    topic_lag = TopicLag(places.settings.kafka, GROUP)
+    try:
+        waiting = sum((await topic_lag.read()).values())
+    finally:
+        await topic_lag.close()
     async with places.dead_letter_topic() as reading:
         dead = 0
         async for _ in reading.letters():

@@ -1,0 +1,82 @@
+"""What waits, read from outside of the consumers."""
+
+import uuid
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import NewTopic
+
+from pipeline import kafka
+from pipeline.aws import client
+from pipeline.backlog import BacklogReader
+from pipeline.errors import QueueUnavailable
+from pipeline.places import Places
+from pipeline.settings import KafkaSettings, QueueSettings
+from pipeline.topic_lag import TopicLag
+from tests.proxy import KafkaProxy
+
+
+@pytest.fixture
+async def topic(aws: dict[str, str]) -> str:
+    """A topic of two partitions with three records in the first and one in the second."""
+    settings = KafkaSettings(bootstrap_servers=aws["kafka"])
+    name = f"test-{uuid.uuid4()}"
+    admin, producer = kafka.admin(settings), kafka.producer(settings, timeout_s=10)
+    await admin.start()
+    await admin.create_topics([NewTopic(name, 2, 1)])
+    await producer.start()
+    for partition in (0, 0, 0, 1):
+        await producer.send_and_wait(name, b"{}", partition=partition)
+    await producer.stop()
+    await admin.close()
+    return name
+
+
+async def commit(servers: str, group: str, topic: str, offset: int) -> None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    consumer.assign([TopicPartition(topic, 0)])
+    await consumer.commit({TopicPartition(topic, 0): offset})
+    await consumer.stop()
+
+
+async def test_lag_is_what_a_group_without_members_has_not_committed(aws: dict[str, str], topic: str) -> None:
+    group = f"test-{uuid.uuid4()}"
+    lag = TopicLag(KafkaSettings(bootstrap_servers=aws["kafka"], topic=topic), group)
+    assert await lag.read() == {0: 3, 1: 1}
+    await commit(aws["kafka"], group, topic, 2)
+    assert await lag.read() == {0: 1, 1: 1}
+    await lag.close()
+
+
+async def test_lag_heals_with_kafka(aws: dict[str, str], topic: str) -> None:
+    async with KafkaProxy(aws["kafka"]).serving() as proxy:
+        settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{proxy.port}", topic=topic)
+        lag = TopicLag(settings, f"test-{uuid.uuid4()}")
+        assert await lag.read() == {0: 3, 1: 1}
+        proxy.break_as("refused")
+        with pytest.raises(QueueUnavailable, match="kafka"):
+            await lag.read()
+        proxy.break_as(None)
+        assert await lag.read() == {0: 3, 1: 1}
+        await lag.close()
+
+
+async def test_the_backlog_has_every_queue_and_says_what_could_not_be_read(aws: dict[str, str]) -> None:
+    settings = QueueSettings(
+        queue_b_url=aws["queue_b"],
+        queue_c_url=aws["queue_c"],
+        dead_letter_b_url=aws["dead_letter_b"],
+        dead_letter_c_url=f"{aws['dead_letter_c']}-none",
+        kafka=KafkaSettings(bootstrap_servers=aws["kafka"]),
+    )
+    async with client("sqs") as sqs, BacklogReader.open(Places(settings)) as reader:
+        sent = await sqs.send_message(QueueUrl=aws["dead_letter_b"], MessageBody="not a letter")
+        backlog = await reader.read()
+        assert sent["MessageId"]
+    found = {(queue.place, queue.dead): queue for queue in backlog.queues}
+    assert sorted(found) == [("b", False), ("b", True), ("c", False)]
+    assert found["b", True].depth.waiting >= 1
+    assert found["b", True].name == "events-b-dead-letters"
+    assert sorted(backlog.lag) == [0, 1, 2, 3]
+    assert list(backlog.unavailable) == ["events-c-dead-letters-none"]
