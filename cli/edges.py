@@ -9,8 +9,9 @@ import msgspec
 import stamina
 import uuid_utils
 
-from pipeline.errors import InvalidParameters, MensageriaError, SettingsError
+from pipeline.errors import InvalidParameters, MensageriaError
 from pipeline.event import STRUCTURED
+from pipeline.gateway_key import authorization
 from pipeline.settings import EdgeSettings
 
 _RETRIES_S = 20
@@ -35,19 +36,16 @@ class Edges:
     """Both; each call raises EdgeUnavailable and Refused, the query's also InvalidParameters."""
 
     def __init__(self, http: httpx.AsyncClient, settings: EdgeSettings) -> None:
+        """Raises SettingsError where the key can't stand in a header."""
         self._http = http
         self._gateway = settings.gateway_url.rstrip("/")
         self._query = settings.query_url.rstrip("/")
-        self._key = settings.gateway_key
+        self._authorization = authorization(settings.gateway_key)
 
     @classmethod
     @asynccontextmanager
     async def connected(cls, settings: EdgeSettings) -> AsyncIterator[Self]:
         """The edges that `settings` name. Raises SettingsError where the key can't stand in a header."""
-        if not (settings.gateway_key.isascii() and settings.gateway_key.isprintable()):
-            raise SettingsError(
-                "MENSAGERIA_GATEWAY_KEY is (a secret): give it in printable ASCII, without a line's end"
-            )
         limits = httpx.Limits(max_connections=_CONNECTIONS)
         async with httpx.AsyncClient(timeout=settings.timeout_s, limits=limits) as http:
             yield cls(http, settings)
@@ -58,7 +56,7 @@ class Edges:
         Tried again for some seconds where the gateway can't take it: the event has an id
         from the first try on, so it is stored once.
         """
-        headers = _headers(body) | ({"authorization": f"Bearer {self._key}"} if self._key else {})
+        headers = _headers(body) | self._authorization
         async for attempt in stamina.retry_context(on=EdgeUnavailable, attempts=None, timeout=_RETRIES_S, wait_max=2):
             with attempt:
                 return await self._send(

@@ -45,7 +45,7 @@ async def deploy(deployment: Deployment, *, deadline_s: float = 600) -> dict[str
             return await _outputs(cloudformation, deployment.stack)
 
 
-async def set_cors(endpoint: Endpoint, api_id: str, parameters: dict[str, str]) -> None:
+async def set_cors(endpoint: Endpoint | None, api_id: str, parameters: dict[str, str]) -> None:
     """What the emulator's CloudFormation leaves out: it keeps the CORS configuration where it is never read."""
     async with client("apigatewayv2", endpoint) as api:
         await api.update_api(ApiId=api_id, CorsConfiguration=template.cors(parameters))

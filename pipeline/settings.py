@@ -194,6 +194,7 @@ class WebSettings:
         default="",
     )
     gateway_url: str = setting("GATEWAY_URL", "Base URL of the gateway.", default="http://127.0.0.1:8000")
+    gateway_key: str = setting("GATEWAY_KEY", "Key that the gateway asks for, if it does.", default="", secret=True)
     query_url: str = setting("QUERY_URL", "Base URL of the query.")
     timeout_s: float = setting("WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0)
     log: LogSettings = field(default_factory=LogSettings)
@@ -235,6 +236,19 @@ class StoreSettings:
 
     postgres_url: str = setting("POSTGRES_URL", "libpq URL of the database, with its password.", secret=True)
     table: str = setting("TABLE", "DynamoDB table of the events.", default="events")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayoutSettings:
+    """`python -m infra.layout`: what the servers in containers must hold."""
+
+    query_postgres_url: str = setting("QUERY_POSTGRES_URL", "URL of the database for reading.", secret=True)
+    cursor_key: str = setting("CURSOR_KEY", "Key that signs the cursors, at least 32 characters.", secret=True)
+    web_origin: str = setting(
+        "WEB_ORIGIN", "The only origin whose pages may call the query.", default="http://127.0.0.1:8080"
+    )
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    log: LogSettings = field(default_factory=LogSettings)
 
 
 @dataclass(frozen=True, kw_only=True)

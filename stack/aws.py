@@ -4,20 +4,18 @@ It saves what it holds in an ordered stop only. What it saved is dropped once it
 read it, so that a crash never brings back a queue as it was long ago.
 """
 
-from infra import deploy
+from infra import layout
 from pipeline.aws import Endpoint
 from pipeline.settings import inherited
 from stack import postgres
 from stack.errors import StackError
-from stack.home import ROOT, STACK_BIN, Home
+from stack.home import STACK_BIN, Home
 from stack.part import Part
 from stack.ports import HOST, Ports
 from stack.probes import answers
 
-ARCHIVE = ROOT / ".build" / "lambda_query.zip"
 REGION = "us-east-1"
 ACCESS_KEY = SECRET_KEY = "test"  # noqa: S105 - the emulator's own dummies
-_BUCKET = "mensageria-code"
 _API = "mensageria"  # pinned by the template
 NOTICE = (
     "the emulator was laid out anew: what its queues held is gone from it,"
@@ -47,8 +45,8 @@ def has_crashed(home: Home) -> bool:
 
 def part(home: Home, ports: Ports) -> Part:
     """The emulator with the stack deployed on it."""
-    if not ARCHIVE.exists():
-        raise StackError(f"{ARCHIVE} is missing: `make run` packages the query")
+    if not layout.ARCHIVE.exists():
+        raise StackError(f"{layout.ARCHIVE} is missing: `make run` packages the query")
 
     async def lay_out() -> None:
         await outputs(home, ports)
@@ -68,18 +66,13 @@ def part(home: Home, ports: Ports) -> Part:
 
 async def outputs(home: Home, ports: Ports) -> dict[str, str]:
     """Deploy the template, or find it deployed, and return its outputs by name."""
-    emulator = endpoint(ports.aws)
     parameters = {
-        "Target": "local",
         "QueryPostgresUrl": postgres.url(home, ports),
         "CursorKey": home.secret("cursor-key"),
         "DynamoDBEndpoint": endpoint(ports.dynamodb).endpoint_url,
         "WebOrigin": f"http://{HOST}:{ports.web}",
     }
-    deployment = deploy.Deployment(archive=ARCHIVE, bucket=_BUCKET, parameters=parameters, endpoint=emulator)
-    found = await deploy.deploy(deployment, deadline_s=60)
-    await deploy.set_cors(emulator, found["ApiId"], parameters)
-    return found
+    return await layout.stack(parameters, endpoint(ports.aws))
 
 
 def _environment(home: Home, ports: Ports) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from infra import template
-from pipeline.aws import Endpoint, client
+from infra import table
+from pipeline.aws import Endpoint
 from pipeline.settings import inherited
 from stack.home import JARS, Home
 from stack.java import java
@@ -21,7 +21,7 @@ def part(home: Home, ports: Ports, endpoint: Endpoint, kept: Literal["disk", "me
     command = java("dynamodb", _MAIN_CLASS, "-Xmx512m", f"-Djava.library.path={JARS / 'dynamodb'}")
 
     async def lay_out() -> None:
-        await _make_table(endpoint)
+        await table.make(endpoint)
 
     return Part(
         name="dynamodb",
@@ -31,16 +31,3 @@ def part(home: Home, ports: Ports, endpoint: Endpoint, kept: Literal["disk", "me
         lay_out=lay_out,
         notice="what it held in memory is gone" if kept == "memory" else "",
     )
-
-
-async def _make_table(endpoint: Endpoint) -> None:
-    table = template.table()
-    async with client("dynamodb", endpoint) as dynamodb:
-        there = await dynamodb.list_tables()
-        if table["TableName"] not in there["TableNames"]:
-            await dynamodb.create_table(**table)
-        # The service answers before the table can be written to.
-        await dynamodb.get_waiter("table_exists").wait(TableName=table["TableName"], WaiterConfig={"Delay": 1})
-        told = await dynamodb.describe_time_to_live(TableName=table["TableName"])
-        if told["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED":  # it refuses to be enabled twice
-            await dynamodb.update_time_to_live(**template.time_to_live())

@@ -1,13 +1,12 @@
 """Apache Kafka: one node in KRaft mode, broker and controller in one process."""
 
 import uuid
+from dataclasses import replace
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import for_code
-
+from infra import topics
 from pipeline.settings import KafkaSettings, inherited
 from stack import process
-from stack.errors import PartFailed, StackError
+from stack.errors import PartFailed
 from stack.home import ROOT, Home
 from stack.java import java
 from stack.part import Part
@@ -64,7 +63,7 @@ def part(home: Home, ports: Ports, settings: KafkaSettings) -> Part:
         await _format(home)
 
     async def lay_out() -> None:
-        await _make_topics(f"{HOST}:{ports.kafka}", settings)
+        await topics.make(replace(settings, bootstrap_servers=f"{HOST}:{ports.kafka}"))
 
     return Part(
         name="kafka",
@@ -90,26 +89,3 @@ async def _format(home: Home) -> None:
     log = home.log("kafka")
     if await process.run(command, inherited(), log, ROOT, deadline_s=60):
         raise PartFailed("kafka", "could not make its data folder", log)
-
-
-async def _make_topics(bootstrap_servers: str, settings: KafkaSettings) -> None:
-    wanted = {
-        settings.topic: NewTopic(settings.topic, settings.partitions, 1),
-        # A dead letter holds the largest record in base64.
-        settings.dead_letter_topic: NewTopic(
-            settings.dead_letter_topic, 1, 1, topic_configs={"max.message.bytes": str(2 * 1024**2)}
-        ),
-    }
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
-    await admin.start()
-    try:
-        there = await admin.list_topics()
-        topics = [topic for name, topic in wanted.items() if name not in there]
-        if not topics:
-            return
-        answer = await admin.create_topics(topics, timeout_ms=10_000)
-    finally:
-        await admin.close()
-    for name, code, *detail in answer.topic_errors:
-        if code:
-            raise StackError(f"the topic {name}: {for_code(code).__name__} {detail}")

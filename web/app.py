@@ -8,6 +8,7 @@ from jinja2 import StrictUndefined
 from quart import Quart
 
 from pipeline.event import MAX_EVENT_BYTES
+from pipeline.gateway_key import authorization
 from pipeline.settings import WebSettings
 from web import event, events, failures, formats, health, languages, protection, publish
 from web.edges import Edges
@@ -20,8 +21,9 @@ def create_app(settings: WebSettings) -> Quart:
     """The pages for one gateway and one query; the connections are made when it starts to serve.
 
     `extensions["closing"]` is to be set when it stops: it ends the journeys that are followed.
-    Raises SettingsError where `settings` would let anyone in.
+    Raises SettingsError where `settings` would let anyone in, or their key can't stand in a header.
     """
+    key = authorization(settings.gateway_key)
     app = Quart(__name__)
     app.extensions["closing"] = asyncio.Event()
     app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES)
@@ -38,7 +40,7 @@ def create_app(settings: WebSettings) -> Quart:
     async def connections() -> AsyncGenerator[None, None]:
         # No proxy of the environment stands between the pages and their own services.
         async with httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
-            app.extensions["edges"] = Edges(client, settings.gateway_url, settings.query_url)
+            app.extensions["edges"] = Edges(client, settings, key)
             yield
 
     return app

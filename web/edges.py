@@ -8,6 +8,7 @@ from quart import current_app
 
 from pipeline.errors import MensageriaError
 from pipeline.event import STRUCTURED
+from pipeline.settings import WebSettings
 from web.answers import Accepted, Page, Problem, Record
 
 T = TypeVar("T")
@@ -34,16 +35,15 @@ class Refused(MensageriaError):
 class Edges:
     """Both, over one pool of connections. Each call raises EdgeUnavailable and Refused."""
 
-    def __init__(self, client: httpx.AsyncClient, gateway_url: str, query_url: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, settings: WebSettings, authorization: dict[str, str]) -> None:
         self._client = client
-        self._gateway_url = gateway_url.rstrip("/")
-        self._query_url = query_url.rstrip("/")
+        self._gateway_url = settings.gateway_url.rstrip("/")
+        self._query_url = settings.query_url.rstrip("/")
+        self._headers = {"content-type": STRUCTURED} | authorization
 
     async def publish(self, body: bytes) -> Accepted:
         """Publish one event in structured JSON; returns once the gateway holds it safe."""
-        request = self._client.build_request(
-            "POST", f"{self._gateway_url}/events", content=body, headers={"content-type": STRUCTURED}
-        )
+        request = self._client.build_request("POST", f"{self._gateway_url}/events", content=body, headers=self._headers)
         return _decode("gateway", await self._send("gateway", request), Accepted)
 
     async def events(self, parameters: dict[str, str]) -> Page:

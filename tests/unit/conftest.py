@@ -25,6 +25,7 @@ class Edge:
     answers: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
     queries: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
 
     def answer(self, path: str, *answers: tuple[int, Any]) -> None:
         self.answers[path] = list(answers)
@@ -42,6 +43,7 @@ def _handler(edge: Edge) -> type[BaseHTTPRequestHandler]:
             self._answer(address.path)
 
         def do_POST(self) -> None:
+            edge.keys.append(self.headers["authorization"])
             edge.bodies.append(self.rfile.read(int(self.headers["content-length"])))
             self._answer(self.path)
 

@@ -8,9 +8,11 @@ from html import escape
 import pytest
 from quart.typing import TestClientProtocol as Client
 
-from pipeline.errors import InvalidEvent, MalformedEvent
+from pipeline.errors import InvalidEvent, MalformedEvent, SettingsError
 from pipeline.event import parse
+from pipeline.settings import WebSettings
 from tests.unit.conftest import Edge
+from web.app import create_app
 from web.draft import Draft, NotJson
 
 FORM = {
@@ -42,6 +44,20 @@ async def test_raw_json_goes_out_as_it_is(pages: Client, edge: Edge) -> None:
     edge.answer("/events", (202, ACCEPTED))
     await pages.post("/", form=FORM | {"written_as": "json", "json": ' {"specversion" : "1.0"} '})
     assert edge.bodies == [b' {"specversion" : "1.0"} ']
+
+
+async def test_the_gateways_key_goes_with_it(edge: Edge) -> None:
+    edge.answer("/events", (202, ACCEPTED))
+    for key in ("", "mens_x"):
+        app = create_app(WebSettings(gateway_url=edge.url, query_url=edge.url, gateway_key=key))
+        async with app.test_app() as running:
+            await running.test_client().post("/", form=FORM)
+    assert edge.keys == [None, "Bearer mens_x"]
+
+
+def test_a_key_that_cannot_stand_in_a_header_stops_the_start() -> None:
+    with pytest.raises(SettingsError, match="MENSAGERIA_GATEWAY_KEY"):
+        create_app(WebSettings(query_url="http://query", gateway_key="mens_x\n"))
 
 
 async def test_faults_stand_at_their_fields_and_what_was_typed_stays(pages: Client, edge: Edge) -> None:

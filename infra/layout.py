@@ -1,0 +1,65 @@
+"""`python -m infra.layout`: what the servers of one machine must hold, before the services start.
+
+The pipeline's stack on the emulator, the table on DynamoDB Local, the topics on Kafka. `make run`
+calls the same functions as it starts each server; in containers this is a job of its own.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import structlog
+
+from infra import deploy, table, topics
+from pipeline import logs
+from pipeline.aws import Endpoint, client
+from pipeline.errors import MensageriaError
+from pipeline.settings import LayoutSettings, read
+
+ARCHIVE = Path(__file__).parent.parent / ".build" / "lambda_query.zip"
+"""The query, as `python -m lambda_query.package` makes it."""
+_BUCKET = "mensageria-code"
+_log = structlog.get_logger(__name__)
+
+
+async def stack(parameters: dict[str, str], endpoint: Endpoint | None = None) -> dict[str, str]:
+    """Deploy the template on the emulator, or find it deployed, and return its outputs by name. Safe to repeat.
+
+    Raises DeployFailed, and TimeoutError after a minute.
+    """
+    local = parameters | {"Target": "local"}
+    deployment = deploy.Deployment(archive=ARCHIVE, bucket=_BUCKET, parameters=local, endpoint=endpoint)
+    found = await deploy.deploy(deployment, deadline_s=60)
+    await deploy.set_cors(endpoint, found["ApiId"], local)
+    return found
+
+
+async def lay_out(settings: LayoutSettings) -> dict[str, str]:
+    """Lay out all three servers, which the settings and the SDK's own name. Safe to repeat."""
+    await topics.make(settings.kafka)
+    await table.make()
+    async with client("dynamodb") as dynamodb:
+        dynamodb_url = dynamodb.meta.endpoint_url
+    return await stack(
+        {
+            "QueryPostgresUrl": settings.query_postgres_url,
+            "CursorKey": settings.cursor_key,
+            "DynamoDBEndpoint": dynamodb_url,
+            "WebOrigin": settings.web_origin,
+        }
+    )
+
+
+def main() -> None:
+    """Lay out, and end."""
+    try:
+        settings = read(LayoutSettings)
+        logs.configure("layout", settings.log)
+        outputs = asyncio.run(lay_out(settings))
+    except MensageriaError as error:
+        sys.exit(f"layout: {error}")
+    _log.info("laid out", **outputs)
+
+
+if __name__ == "__main__":
+    main()

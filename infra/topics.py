@@ -1,0 +1,38 @@
+"""Makes the Kafka topics: of the events, and of the dead letters."""
+
+from aiokafka.admin import NewTopic
+from aiokafka.errors import for_code
+
+from pipeline.errors import MensageriaError
+from pipeline.kafka import admin
+from pipeline.settings import KafkaSettings
+
+_DEAD_LETTER_BYTES = 2 * 1024**2
+"""A dead letter holds the largest record in base64."""
+
+
+class TopicRefused(MensageriaError):
+    """Kafka did not make a topic; the text has its reason."""
+
+
+async def make(settings: KafkaSettings) -> None:
+    """Make the topics of `settings` that aren't there. Safe to repeat. Raises TopicRefused."""
+    copies = settings.replication_factor
+    limit = {"max.message.bytes": str(_DEAD_LETTER_BYTES)}
+    wanted = [
+        NewTopic(settings.topic, settings.partitions, copies),
+        NewTopic(settings.dead_letter_topic, 1, copies, topic_configs=limit),
+    ]
+    client = admin(settings)
+    await client.start()
+    try:
+        there = await client.list_topics()
+        missing = [topic for topic in wanted if topic.name not in there]
+        if not missing:
+            return
+        answer = await client.create_topics(missing, timeout_ms=10_000)
+    finally:
+        await client.close()
+    for name, code, *detail in answer.topic_errors:
+        if code:
+            raise TopicRefused(f"the topic {name}: {for_code(code).__name__} {detail}")
