@@ -59,7 +59,7 @@ def create_app(settings: GatewaySettings) -> Quart:
     edge = Edge(fan_out, access, settings.source, known.faults, metrics)
     room = Room(settings.max_events, settings.max_bytes)
     front = Front(app.asgi_app, edge, access, room, metrics)
-    app.asgi_app = Hosts(front, are_all_welcome=bool(settings.keys_file))  # type: ignore[method-assign]
+    app.asgi_app = Hosts(front, metrics, are_all_welcome=bool(settings.keys_file))  # type: ignore[method-assign]
 
     @app.while_serving
     async def connected() -> AsyncGenerator[None, None]:

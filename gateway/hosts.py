@@ -11,13 +11,16 @@ from urllib.parse import urlsplit
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from gateway import answers
+from gateway.answers import Answer
+from pipeline.metrics import GatewayMetrics
 
 
 class Hosts:
     """Answers 400 to a request without one Host (RFC 9112, section 3.2), and 421 to a foreign one."""
 
-    def __init__(self, app: ASGIFramework, *, are_all_welcome: bool) -> None:
+    def __init__(self, app: ASGIFramework, metrics: GatewayMetrics, *, are_all_welcome: bool) -> None:
         self._app = app
+        self._metrics = metrics
         self._are_all_welcome = are_all_welcome
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -25,12 +28,16 @@ class Hosts:
         if scope["type"] == "http":
             hosts = [value for name, value in scope["headers"] if name == b"host"]
             if len(hosts) != 1 and (hosts or scope["http_version"] != "1.0"):
-                await answers.send_answer(answers.no_host(), send)
+                await self._refuse(answers.no_host(), send)
                 return
             if hosts and not self._are_all_welcome and not is_loopback(hosts[0]):
-                await answers.send_answer(answers.foreign_host(), send)
+                await self._refuse(answers.foreign_host(), send)
                 return
         await self._app(scope, receive, send)
+
+    async def _refuse(self, answer: Answer, send: ASGISendCallable) -> None:
+        self._metrics.rejected[str(answer.reason)].inc()
+        await answers.send_answer(answer, send)
 
 
 @lru_cache(maxsize=64)

@@ -24,8 +24,16 @@ LINGER_S = 0.005
 _BUSY_GAP_S = 2 * LINGER_S / MAX_ENTRIES
 """Mean time between two events under which a batch half fills within LINGER_S."""
 
-Call = Callable[[list[Publication]], Awaitable[set[int]]]
-"""Sends a batch and answers the positions that were acknowledged; raises LegUnavailable and LegRefused."""
+
+class Verdict(NamedTuple):
+    """What became of a batch, by position: what is stored, and why what will never be is refused."""
+
+    stored: set[int]
+    refused: dict[int, str]
+
+
+Call = Callable[[list[Publication]], Awaitable[Verdict]]
+"""Sends a batch; an entry that its verdict lacks may be sent again. Raises LegUnavailable and LegRefused."""
 
 _log = structlog.get_logger(__name__)
 
@@ -148,22 +156,29 @@ class MicroBatches:
         if not entries:
             return
         try:
-            acknowledged = await self._call([entry.publication for entry in entries])
+            verdict = await self._call([entry.publication for entry in entries])
         except LegRefused as error:
             await self._refused(entries, error)
             return
-        for index in acknowledged:
+        for index in verdict.stored:
             if not entries[index].acknowledged.done():
                 entries[index].acknowledged.set_result(None)
-        if missing := len(entries) - len(acknowledged):
+        for index, why in verdict.refused.items():
+            _refuse(entries[index], LegRefused("sns", why))
+        if missing := len(entries) - len(verdict.stored) - len(verdict.refused):
             raise LegUnavailable("sns", f"{missing} of {len(entries)} entries failed")
 
     async def _refused(self, entries: list[_Entry], error: LegRefused) -> None:
         if len(entries) > 1:
             for entry in entries:
                 await self._attempt([entry])
-        elif not entries[0].acknowledged.done():
-            entries[0].acknowledged.set_exception(error)
+        else:
+            _refuse(entries[0], error)
+
+
+def _refuse(entry: _Entry, error: LegRefused) -> None:
+    if not entry.acknowledged.done():
+        entry.acknowledged.set_exception(error)
 
 
 def _fail(batch: list[_Entry], detail: str) -> None:

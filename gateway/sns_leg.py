@@ -7,7 +7,7 @@ from typing import Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway import sns_request
-from gateway.micro_batches import MAX_CALLS, MicroBatches
+from gateway.micro_batches import MAX_CALLS, MicroBatches, Verdict
 from gateway.publication import Publication
 from pipeline.errors import LegRefused, LegUnavailable
 from pipeline.signed_http import NoAnswer, SignedHttp, signed_http
@@ -48,7 +48,7 @@ class SnsLeg:
         except (BotoCoreError, ClientError) as error:
             raise LegUnavailable(self.name, str(error)) from error
 
-    async def _publish_batch(self, publications: list[Publication]) -> set[int]:
+    async def _publish_batch(self, publications: list[Publication]) -> Verdict:
         content = sns_request.body(self._topic_arn, publications)
         try:
             status, told = await self._sns.post(content, _HEADERS, timeout_s=_ANSWER_SHARE * self._timeout_s)
@@ -58,4 +58,4 @@ class SnsLeg:
             raise LegRefused(self.name, f"{status} {sns_request.error_code(told)}")
         if status != 200:
             raise LegUnavailable(self.name, f"{status} {sns_request.error_code(told)}")
-        return sns_request.acknowledged(told)
+        return sns_request.verdict(told)

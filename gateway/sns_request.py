@@ -11,11 +11,14 @@ from http import HTTPStatus
 
 from yarl import URL
 
+from gateway.micro_batches import Verdict
 from gateway.publication import Publication
 from pipeline.sqs_text import sqs_text
 
 CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
 _SUCCESSFUL = re.compile(rb"<Successful>(.*?)</Successful>", re.DOTALL)
+_FAILED = re.compile(rb"<Failed>(.*?)</Failed>", re.DOTALL)
+_MEMBER = re.compile(rb"<member>(.*?)</member>", re.DOTALL)
 _ENTRY_ID = re.compile(rb"<Id>(\d+)</Id>")
 _OF_THE_CONTENT = frozenset(
     ("InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid", "BatchRequestTooLong", "ValidationError")
@@ -36,9 +39,12 @@ def body(topic_arn: str, publications: Sequence[Publication]) -> bytes:
     return "".join([part for pair in zip(fields, _quoted(values), strict=True) for part in pair]).encode()
 
 
-def acknowledged(answer: bytes) -> set[int]:
-    """The positions that the answer to a PublishBatch says are stored."""
-    return {int(id_) for stored in _SUCCESSFUL.findall(answer) for id_ in _ENTRY_ID.findall(stored)}
+def verdict(answer: bytes) -> Verdict:
+    """What the answer to a PublishBatch says of each entry; of one that it doesn't name, nothing."""
+    stored = {int(id_) for part in _SUCCESSFUL.findall(answer) for id_ in _ENTRY_ID.findall(part)}
+    failed = [member for part in _FAILED.findall(answer) for member in _MEMBER.findall(part)]
+    refused = {int(id_): error_code(each) for each in failed for id_ in _ENTRY_ID.findall(each) if _is_final(each)}
+    return Verdict(stored, refused)
 
 
 def error_code(answer: bytes) -> str:
@@ -49,9 +55,11 @@ def error_code(answer: bytes) -> str:
 
 def is_refusal(status: int, answer: bytes) -> bool:
     """Whether SNS says no to what a PublishBatch holds, and not to its sender, its rate or its topic."""
-    return status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or (
-        status == HTTPStatus.BAD_REQUEST and error_code(answer) in _OF_THE_CONTENT
-    )
+    return status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or (status == HTTPStatus.BAD_REQUEST and _is_final(answer))
+
+
+def _is_final(error: bytes) -> bool:
+    return error_code(error) in _OF_THE_CONTENT
 
 
 def _quoted(values: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from gateway import breaker, micro_batches, publication
 from gateway.fan_out import FanOut
-from gateway.micro_batches import MicroBatches
+from gateway.micro_batches import MicroBatches, Verdict
 from gateway.publication import Publication
 from pipeline.errors import LegRefused, LegUnavailable, TooLarge
 from pipeline.event import MAX_EVENT_BYTES, parse
@@ -33,7 +33,7 @@ class Sns:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def publish(self, publications: list[Publication]) -> set[int]:
+    async def publish(self, publications: list[Publication]) -> Verdict:
         ids = [each.id for each in publications]
         self.calls.append(ids)
         await self.gate.wait()
@@ -42,7 +42,7 @@ class Sns:
             self.failing[ids[index]] -= 1
         if failed == set(range(len(ids))):
             raise LegUnavailable("sns", "all of them")
-        return set(range(len(ids))) - failed
+        return Verdict(set(range(len(ids))) - failed, {})
 
 
 async def publish_all(batches: MicroBatches, ids: range) -> None:
@@ -156,17 +156,30 @@ def test_what_is_sent_as_an_escape_is_counted_as_one() -> None:
 async def test_a_refused_batch_is_sent_one_by_one_and_only_the_refused_one_fails_at_once() -> None:
     calls: list[list[str]] = []
 
-    async def publish(publications: list[Publication]) -> set[int]:
+    async def publish(publications: list[Publication]) -> Verdict:
         ids = [each.id for each in publications]
         calls.append(ids)
         if "1" in ids:
             raise LegRefused("sns", "InvalidParameter")
-        return set(range(len(ids)))
+        return Verdict(set(range(len(ids))), {})
 
     batches = MicroBatches(publish, 5)
     outcomes = await asyncio.gather(*(batches.publish(make(id_)) for id_ in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [type(None), LegRefused, type(None)]
     assert calls == [["0", "1", "2"], ["0"], ["1"], ["2"]]
+
+
+async def test_an_entry_that_is_refused_beside_stored_ones_ends_at_once() -> None:
+    calls: list[int] = []
+
+    async def publish(publications: list[Publication]) -> Verdict:
+        calls.append(len(publications))
+        return Verdict({0, 2}, {1: "InvalidParameter"})
+
+    batches = MicroBatches(publish, 5)
+    outcomes = await asyncio.gather(*(batches.publish(make(id_)) for id_ in range(3)), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None), LegRefused, type(None)]
+    assert calls == [3]
 
 
 class OneLeg:

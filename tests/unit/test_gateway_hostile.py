@@ -225,3 +225,9 @@ async def test_another_name_than_this_machines_is_refused(
 async def test_this_machines_names_are_its_own(address: Address, host: bytes) -> None:
     asked = b"GET /healthz HTTP/1.1\r\nconnection: close\r\nhost: " + host + b"\r\n\r\n"
     assert (await talk(address, asked)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_refused_name_is_counted(address: Address) -> None:
+    await talk(address, b"GET /events HTTP/1.1\r\nhost: evil.example\r\n\r\n")
+    counted = await talk(address, b"GET /metrics HTTP/1.1\r\nconnection: close\r\nhost: localhost\r\n\r\n")
+    assert b'events_rejected_total{reason="foreign_host"} 1.0' in counted

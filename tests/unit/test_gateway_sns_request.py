@@ -41,14 +41,14 @@ def test_the_form_is_what_botocore_would_send(texts: list[str]) -> None:
     assert len(sent) == len(dict(sent))
 
 
-def test_the_answer_tells_which_entries_are_stored() -> None:
+def test_the_answer_tells_which_entries_are_stored_and_which_never_will_be() -> None:
     answer = (
         b"<PublishBatchResponse><PublishBatchResult><Failed><member><Id>1</Id><Code>InternalError</Code></member>"
-        b"</Failed><Successful><member><MessageId>9</MessageId><Id>0</Id></member>"
+        b"<member><Id>3</Id><Code>InvalidParameter</Code><SenderFault>true</SenderFault></member></Failed><Successful><member><MessageId>9</MessageId><Id>0</Id></member>"
         b"<member><Id>2</Id></member></Successful></PublishBatchResult></PublishBatchResponse>"
     )
-    assert sns_request.acknowledged(answer) == {0, 2}
-    assert sns_request.acknowledged(b"<PublishBatchResult><Failed/><Successful/></PublishBatchResult>") == set()
+    assert sns_request.verdict(answer) == ({0, 2}, {3: "InvalidParameter"})
+    assert sns_request.verdict(b"<PublishBatchResult><Failed/><Successful/></PublishBatchResult>") == (set(), {})
 
 
 def test_an_errors_code_is_told() -> None:
