@@ -10,7 +10,7 @@ from quart import Quart
 from pipeline.event import MAX_EVENT_BYTES
 from pipeline.gateway_key import authorization
 from pipeline.settings import WebSettings
-from web import event, events, failures, formats, health, languages, protection, publish
+from web import event, events, failures, formats, health, language_switch, languages, protection, publish
 from web.edges import Edges
 
 _MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
@@ -33,7 +33,7 @@ def create_app(settings: WebSettings) -> Quart:
     formats.install(app)
     protection.install(app, settings)
     failures.install(app)
-    for part in (publish, events, event, health):
+    for part in (publish, events, event, language_switch, health):
         app.register_blueprint(part.blueprint)
 
     @app.while_serving

@@ -1,15 +1,14 @@
 """`/event`: one event, where it is, and its journey while it is under way."""
 
 import json
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Any
 
-from quart import Blueprint, Response, abort, current_app, render_template, request, stream_with_context
+from quart import Blueprint, abort, current_app, render_template, request
 
 from pipeline import clock
-from web import edges, follow
+from web import edges, follow, live
 from web.edges import EdgeUnavailable
 from web.follow import Sighting
 from web.journey import Journey
@@ -19,9 +18,6 @@ blueprint = Blueprint("event", __name__)
 
 _FRESH = timedelta(minutes=10)
 """How long an accepted event that no store has yet is on its way and not unknown."""
-_MAX_STREAMS = 50
-"""API Gateway lets 50 requests a second through: more followers would take it all."""
-_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @blueprint.get("/event")
@@ -42,31 +38,17 @@ async def show() -> Any:
 
 @blueprint.get("/event/journey")
 async def journey() -> Any:
-    """The changing parts of the page as server-sent events, until every store has the event.
-
-    503 where too many are followed already.
-    """
+    """The changing parts of the page as they change, until every store has the event."""
     source, id_ = _identity()
-    streams = current_app.extensions.setdefault("streams", set())
-    if len(streams) >= _MAX_STREAMS:
-        return "", 503, {"Retry-After": "5"}
     closing = current_app.extensions["closing"]
-    sightings = follow.sightings(edges.current(), source, id_, closing)
 
-    @stream_with_context
-    async def messages() -> AsyncIterator[bytes]:
-        streams.add(sightings)
-        try:
-            async for sighting in sightings:
-                yield _message("sighting", await render_template("event_parts.html", **_view(sighting)))
-            if not closing.is_set():  # without it the browser comes back, to the process that comes after
-                yield _message("end", "")
-        finally:
-            streams.discard(sightings)
+    async def parts() -> AsyncGenerator[str, None]:
+        async for sighting in follow.sightings(edges.current(), source, id_, closing):
+            yield await render_template("event_parts.html", **_view(sighting))
+        if not closing.is_set() and not sighting.is_over:
+            yield await render_template("event_parts.html", **_view(sighting, is_followed=False))
 
-    response = Response(messages(), content_type="text/event-stream", headers={"Cache-Control": "no-store"})
-    response.timeout = None
-    return response
+    return live.stream(parts())
 
 
 def _identity() -> tuple[str, str]:
@@ -87,7 +69,7 @@ def _accepted_at() -> datetime | None:
     return moment
 
 
-def _view(sighting: Sighting) -> dict[str, Any]:
+def _view(sighting: Sighting, *, is_followed: bool = True) -> dict[str, Any]:
     source, id_ = _identity()
     record, accepted_at = sighting.record, _accepted_at()
     here = {"source": source, "id": id_}
@@ -96,11 +78,7 @@ def _view(sighting: Sighting) -> dict[str, Any]:
         "record": record,
         "event": json.loads(bytes(record.event)) if record else {},
         "reachable": sighting.reachable,
+        "is_followed": is_followed,
         "journey": Journey.of(record, accepted_at),
         "drawings": {"wide": WIDE, "tall": TALL},
     }
-
-
-def _message(name: str, data: str) -> bytes:
-    lines = "\n".join(f"data: {line}" for line in _LINE_END.split(data))
-    return f"event: {name}\n{lines}\n\n".encode()

@@ -20,6 +20,11 @@ class Sighting:
     record: Record | None
     reachable: bool
 
+    @property
+    def is_over(self) -> bool:
+        """Every store has it, and the query says so."""
+        return self.reachable and bool(self.record and self.record.complete)
+
 
 async def sightings(edges: Edges, source: str, id_: str, closing: asyncio.Event) -> AsyncIterator[Sighting]:
     """Each look that found something new, up to the complete receipt, `closing` or five minutes.
@@ -32,7 +37,7 @@ async def sightings(edges: Edges, source: str, id_: str, closing: asyncio.Event)
         sighting = await _look(edges, source, id_, last)
         if sighting != last:
             yield sighting
-        if sighting.reachable and sighting.record and sighting.record.complete:
+        if sighting.is_over:
             return
         last = sighting
         with suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""English and Portuguese: the browser's language, and the texts in it.
+"""English and Portuguese: the reader's choice or the browser's language, and the texts in it.
 
 The texts in the code are English; translations/pt_BR holds the others. The catalogue
 is compiled into memory at start: no build product to keep in step.
@@ -14,7 +14,9 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from quart import Quart, Response, g, request
+from werkzeug.urls import iri_to_uri
 
+COOKIE = "language"
 CATALOGUES = Path(__file__).parent / "translations"
 
 
@@ -36,17 +38,22 @@ def languages() -> dict[str, Language]:
     }
 
 
+def tags() -> list[str]:
+    """The tags of all languages."""
+    return [language.tag for language in languages().values()]
+
+
 def install(app: Quart) -> None:
     """Make every template speak the request's language."""
     languages()
     app.jinja_env.add_extension("jinja2.ext.i18n")
     app.jinja_env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
-    app.jinja_env.globals["language"] = current
+    app.jinja_env.globals.update(language=current, languages=languages, this_address=_this_address)
     app.after_request(_vary)
 
 
 def current() -> Language:
-    """The request's language: the first of the browser's own that the pages speak."""
+    """The request's language: the one that was chosen, else the first of the browser's own that the pages speak."""
     if "language" not in g:
         g.language = _choose()
     language: Language = g.language
@@ -70,6 +77,9 @@ def marked(text: str) -> str:
 
 def _choose() -> Language:
     spoken = languages()
+    for language in spoken.values():
+        if request.cookies.get(COOKIE) == language.tag:
+            return language
     for tag, quality in request.accept_languages:
         primary = tag.replace("_", "-").split("-")[0].lower()
         if quality > 0 and primary in spoken:
@@ -85,6 +95,11 @@ def _translations(locale: str) -> Translations:
     return Translations(compiled)
 
 
+def _this_address() -> str:
+    """The address of the request within the pages, in ASCII."""
+    return iri_to_uri(request.full_path.removesuffix("?"))
+
+
 async def _vary(response: Response) -> Response:
-    response.vary.add("Accept-Language")
+    response.vary.update(("Accept-Language", "Cookie"))
     return response

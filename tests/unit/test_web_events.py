@@ -37,7 +37,7 @@ async def test_a_row_leads_to_its_event(pages: Client, edge: Edge) -> None:
     edge.answer("/stage/events", listing(ROW))
     text = await text_of(pages, "/events")
     assert '<a href="/event?source=/s?a%26b&amp;id=%C3%A9/1"><bdi>&lt;b&gt;t&lt;/b&gt;</bdi></a>' in text
-    assert '<time datetime="2026-11-23T15:24:00.000000Z">23 Nov 2026, 15:24:00 UTC</time>' in text
+    assert '<time class="moment" datetime="2026-11-23T15:24:00.000000Z">23 Nov 2026, 15:24:00 UTC</time>' in text
     assert edge.queries == [{}]
 
 

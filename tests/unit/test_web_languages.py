@@ -27,7 +27,16 @@ from web.phrases import Phrase, phrase
 
 ROOT = Path(web.__file__).parent
 _VOID = ("meta", "link", "input", "img")
-NAMES = {"Mensageria", "PostgreSQL", "DynamoDB", "UTC", "SQS", "Kafka", "ms", "s"}
+NAMES = {"EN", "English", "PT", "Português"} | {
+    "Mensageria",
+    "PostgreSQL",
+    "DynamoDB",
+    "UTC",
+    "SQS",
+    "Kafka",
+    "ms",
+    "s",
+}
 EVENTS_OWN = {"t"}
 
 
@@ -179,3 +188,35 @@ def test_a_fault_belongs_to_the_field_that_its_pointer_names() -> None:
     problem = Problem(422, errors=[Fault("x", "/partitionkey"), Fault("x", "#/data/a"), Fault("x", "/other")])
     assert [Draft().field_of(fault.pointer) for fault in problem.errors] == ["key", "data", ""]
     assert Draft(written_as="json").field_of("/type") == "json"
+
+
+FORM_TYPE = {"content-type": "application/x-www-form-urlencoded", "accept-language": "en"}
+
+
+async def test_a_chosen_language_stays_and_leads_back(pages: Client) -> None:
+    answer = await pages.post("/language", data="tag=pt-BR&back=/events%3Ftype%3Dt", headers=FORM_TYPE)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/events?type=t")
+    cookie = answer.headers["set-cookie"]
+    assert all(part in cookie for part in ("language=pt-BR", "HttpOnly", "SameSite=Lax", "Max-Age=31536000"))
+    page = await (await pages.get("/", headers=FORM_TYPE)).get_data(as_text=True)
+    assert '<html lang="pt-BR">' in page
+
+
+@pytest.mark.parametrize(
+    "back", ["//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example", "", "x"]
+)
+async def test_the_switch_leads_nowhere_but_here(pages: Client, back: str) -> None:
+    answer = await pages.post("/language", form={"tag": "en", "back": back})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
+async def test_a_language_that_there_is_not_is_refused(pages: Client) -> None:
+    assert (await pages.post("/language", form={"tag": "de", "back": "/"})).status_code == 400
+    page = await pages.get("/", headers={"cookie": "language=de", "accept-language": "pt"})
+    assert '<html lang="pt-BR">' in await page.get_data(as_text=True)
+
+
+async def test_the_switch_comes_back_to_the_page_and_its_filters(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/events", listing())
+    page = await pages.get("/events?type=caf%C3%A9&source=/s%3Fa%26b")
+    assert 'name="back" value="/events?type=caf%C3%A9&amp;source=/s%3Fa%26b"' in await page.get_data(as_text=True)

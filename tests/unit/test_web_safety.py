@@ -17,7 +17,9 @@ ACCEPTED = {"id": "1", "source": "/s", "type": "t", "received_at": "2026-11-23T1
 ROOT = Path(web.__file__).parent
 
 
-@pytest.mark.parametrize("address", ["/", "/nothing", "/static/style.css", "/static/live.js", "/healthz", "/readyz"])
+@pytest.mark.parametrize(
+    "address", ["/", "/nothing", "/static/style.css", "/static/page.js", "/static/live.js", "/healthz", "/readyz"]
+)
 async def test_every_answer_has_the_headers(pages: Client, address: str) -> None:
     headers = (await pages.get(address)).headers
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].split(";"))

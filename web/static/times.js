@@ -1,0 +1,11 @@
+// Times in the reader's zone; the server's text, in UTC, stays as the title.
+const language = document.documentElement.lang;
+const format = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+
+/** Show the times within `root` in the reader's zone. */
+export function localize(root) {
+  for (const time of root.querySelectorAll("time.moment:not([title])")) {
+    time.title = time.textContent.trim();
+    time.textContent = format.format(new Date(time.dateTime));
+  }
+}
