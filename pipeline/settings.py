@@ -11,6 +11,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal, TypeVar
 
 from pipeline.errors import SettingsError
@@ -178,29 +179,6 @@ class QuerySettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebSettings:
-    """The web pages."""
-
-    host: str = setting("WEB_HOST", "Address to listen on.", default="127.0.0.1")
-    port: int = setting("WEB_PORT", "Port to listen on.", default=8080)
-    guard: Literal["none", "proxy"] = setting(
-        "WEB_GUARD",
-        "`proxy`: something in front of web lets in only who may publish; without it, loopback only.",
-        default="none",
-    )
-    host_names: str = setting(
-        "WEB_HOST_NAMES",
-        "Names that browsers call web by beside those of loopback, without port, with commas between.",
-        default="",
-    )
-    gateway_url: str = setting("GATEWAY_URL", "Base URL of the gateway.", default="http://127.0.0.1:8000")
-    gateway_key: str = setting("GATEWAY_KEY", "Key that the gateway asks for, if it does.", default="", secret=True)
-    query_url: str = setting("QUERY_URL", "Base URL of the query.")
-    timeout_s: float = setting("WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0)
-    log: LogSettings = field(default_factory=LogSettings)
-
-
-@dataclass(frozen=True, kw_only=True)
 class EdgeSettings:
     """The command `mensageria`: the public edges."""
 
@@ -212,22 +190,70 @@ class EdgeSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthSettings:
-    """The command `mensageria`: what `status` asks beside them."""
+    """The command `mensageria` and the page /pipeline: where the services are."""
 
-    web_url: str = setting("WEB_URL", "Base URL of the web pages.", default="http://127.0.0.1:8080")
+    web_url: str = setting(
+        "WEB_URL", "Base URL of the web pages, as browsers have it.", default="http://127.0.0.1:8080"
+    )
     service_b_url: str = setting("SERVICE_B_URL", "Base URL of service B's pages.", default="http://127.0.0.1:6066")
     service_c_url: str = setting("SERVICE_C_URL", "Base URL of service C's pages.", default="http://127.0.0.1:6067")
 
 
 @dataclass(frozen=True, kw_only=True)
 class QueueSettings:
-    """The command `mensageria`: the queues and topics."""
+    """The command `mensageria` and the page /pipeline: the queues and topics."""
 
     queue_b_url: str = setting("QUEUE_B_URL", "SQS queue of service B.")
     queue_c_url: str = setting("QUEUE_C_URL", "SQS queue of service C.")
     dead_letter_b_url: str = setting("DEAD_LETTER_B_URL", "Dead-letter queue of service B.")
     dead_letter_c_url: str = setting("DEAD_LETTER_C_URL", "Dead-letter queue of service C.")
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoginSettings:
+    """The web pages: who may come in, by OpenID Connect. Without all of it, loopback only."""
+
+    issuer: str = setting("LOGIN_ISSUER", "Issuer of the OpenID provider, a URL.")
+    client_id: str = setting("LOGIN_CLIENT_ID", "Web's client id at the provider.")
+    client_secret: str = setting("LOGIN_CLIENT_SECRET", "The client's secret.", secret=True)
+    session_key: str = setting(
+        "LOGIN_SESSION_KEY", "Key that signs the session cookie, at least 32 characters.", secret=True
+    )
+    roles_claim: str = setting(
+        "LOGIN_ROLES_CLAIM", "Claim of the ID token with the roles: `reader`, `publisher`, `operator`.", default="roles"
+    )
+    session_hours: float = setting("LOGIN_SESSION_HOURS", "Hours after which one logs in again.", default=8.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings:
+    """The web pages."""
+
+    host: str = setting("WEB_HOST", "Address to listen on.", default="127.0.0.1")
+    port: int = setting("WEB_PORT", "Port to listen on.", default=8080)
+    guard: Literal["none", "proxy"] = setting(
+        "WEB_GUARD",
+        "`proxy`: something in front of web lets in only who may publish and operate; without it and without a "
+        "login, loopback only.",
+        default="none",
+    )
+    host_names: str = setting(
+        "WEB_HOST_NAMES",
+        "Names that browsers call web by beside those of loopback, without port, with commas between.",
+        default="",
+    )
+    gateway_url: str = setting("GATEWAY_URL", "Base URL of the gateway.", default="http://127.0.0.1:8000")
+    gateway_key: str = setting("GATEWAY_KEY", "Key that the gateway asks for, if it does.", default="", secret=True)
+    query_url: str = setting("QUERY_URL", "Base URL of the query.")
+    timeout_s: float = setting("WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0)
+    watch_every_s: float = setting(
+        "WEB_WATCH_EVERY_S", "How often the state of the pipeline is taken while somebody looks at it.", default=3.0
+    )
+    health: HealthSettings = field(default_factory=HealthSettings)
+    queues: QueueSettings | None = None
+    login: LoginSettings | None = None
+    log: LogSettings = field(default_factory=LogSettings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +319,11 @@ def given(kind: type[Any], environ: Mapping[str, str] = os.environ) -> dict[str,
     return {name: environ[name] for name in names if name in environ}
 
 
+def required(kind: type[Any]) -> tuple[str, ...]:
+    """The variables that the settings class `kind` can't do without."""
+    return tuple(item.metadata["name"] for item, _ in _leaves(kind) if item.default is MISSING)
+
+
 def inherited(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables that any process on this machine needs; nothing of the project's and no secret."""
     return {name: environ[name] for name in _INHERITED if name in environ}
@@ -301,8 +332,9 @@ def inherited(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 def _read(kind: type[T], environ: Mapping[str, str], faults: list[str]) -> T:
     values: dict[str, Any] = {}
     for item, wanted in _typed_fields(kind):
-        if is_dataclass(wanted):
-            values[item.name] = _read(typing.cast(type, wanted), environ, faults)
+        if part := _part(wanted):
+            asked = part.is_required or any(environ.get(name) for name in required(part.kind))
+            values[item.name] = _read(part.kind, environ, faults) if asked else None
         elif text := environ.get(name := item.metadata["name"]):
             try:
                 values[item.name] = _parse(wanted, text)
@@ -321,10 +353,26 @@ def _typed_fields(kind: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
 
 def _leaves(kind: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
     for item, wanted in _typed_fields(kind):
-        if is_dataclass(wanted):
-            yield from _leaves(typing.cast(type, wanted))
+        if part := _part(wanted):
+            yield from _leaves(part.kind)
         else:
             yield item, wanted
+
+
+class _Part(typing.NamedTuple):
+    """A settings class within another one; one that is not required is read where a variable of its own is set."""
+
+    kind: type[Any]
+    is_required: bool
+
+
+def _part(wanted: Any) -> _Part | None:
+    if is_dataclass(wanted):
+        return _Part(typing.cast(type, wanted), is_required=True)
+    kinds = typing.get_args(wanted)
+    if NoneType in kinds and is_dataclass(kinds[0]):
+        return _Part(typing.cast(type, kinds[0]), is_required=False)
+    return None
 
 
 def _parse(wanted: Any, text: str) -> Any:
@@ -352,7 +400,7 @@ def markdown() -> str:
     for kind in _settings_classes():
         lines += ["", f"## {kind.__doc__}", "", "| variable | default | meaning |", "|---|---|---|"]
         for item, wanted in _typed_fields(kind):
-            if not is_dataclass(wanted):
+            if not _part(wanted):
                 default = "required" if item.default is MISSING else f"`{item.default}`"
                 lines.append(f"| `{item.metadata['name']}` | {default} | {item.metadata['doc']} |")
     return "\n".join(lines) + "\n"

@@ -22,15 +22,23 @@ def gateway(ports: Ports, outputs: Mapping[str, str]) -> Part:
     return _part("gateway", ("python", "-m", "gateway"), own | _aws(ports), ports.gateway)
 
 
-def web(ports: Ports) -> Part:
+def web(ports: Ports, outputs: Mapping[str, str]) -> Part:
     """The web pages."""
     own = _own(
         WebSettings,
         WEB_PORT=str(ports.web),
+        WEB_URL=url(ports.web),
         GATEWAY_URL=url(ports.gateway),
         QUERY_URL=aws.query_url(ports),
+        SERVICE_B_URL=url(ports.service_b),
+        SERVICE_C_URL=url(ports.service_c),
+        QUEUE_B_URL=outputs["QueueBUrl"],
+        QUEUE_C_URL=outputs["QueueCUrl"],
+        DEAD_LETTER_B_URL=outputs["DeadLetterBUrl"],
+        DEAD_LETTER_C_URL=outputs["DeadLetterCUrl"],
+        KAFKA_BOOTSTRAP_SERVERS=kafka_address(ports),
     )
-    return _part("web", ("python", "-m", "web"), own, ports.web)
+    return _part("web", ("python", "-m", "web"), own | _aws(ports), ports.web)
 
 
 def service_b(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:

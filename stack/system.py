@@ -24,7 +24,7 @@ async def start(supervisor: Supervisor, settings: StackSettings, home: Home, por
     outputs = await aws.outputs(home, ports)
     await supervisor.start(
         services.gateway(ports, outputs),
-        services.web(ports),
+        services.web(ports, outputs),
         services.service_b(home, ports, outputs),
         services.service_c(home, ports, outputs),
     )

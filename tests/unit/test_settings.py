@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from pipeline.errors import SettingsError
-from pipeline.settings import markdown, read, setting
+from pipeline.settings import markdown, read, required, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +25,21 @@ class Outer:
     key: str = setting("KEY", "A key.", default="", secret=True)
     kind: Literal["a", "b"] = setting("KIND", "A kind.", default="a")
     inner: Inner = Inner()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """A program with a part that it can do without."""
+
+    lock: Outer | None = None
+
+
+def test_a_part_that_is_not_required_is_read_where_something_of_its_own_is_set() -> None:
+    assert read(Door, {"MENSAGERIA_SIZE": "7"}) == Door()
+    assert read(Door, {"MENSAGERIA_NAME": "x"}).lock == Outer(name="x")
+    assert required(Door) == ("MENSAGERIA_NAME",)
+    with pytest.raises(SettingsError, match="MENSAGERIA_KIND is 'c'"):
+        read(Door, {"MENSAGERIA_NAME": "x", "MENSAGERIA_KIND": "c"})
 
 
 def test_defaults_and_values_are_read() -> None:

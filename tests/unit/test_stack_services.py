@@ -37,7 +37,7 @@ def parts(tmp_path: Path, ports: Ports) -> dict[str, Part]:
     home = Home(tmp_path)
     made = (
         services.gateway(ports, OUTPUTS),
-        services.web(ports),
+        services.web(ports, OUTPUTS),
         services.service_b(home, ports, OUTPUTS),
         services.service_c(home, ports, OUTPUTS),
     )
@@ -56,8 +56,12 @@ def test_only_service_b_knows_the_database(parts: dict[str, Part]) -> None:
     assert knowing == ["service-b"]
 
 
-def test_web_has_no_credentials(parts: dict[str, Part]) -> None:
-    assert not [name for name in parts["web"].environment if name.startswith("AWS_")]
+def test_web_is_told_where_it_can_see_what_waits(parts: dict[str, Part], ports: Ports) -> None:
+    told = read(WebSettings, parts["web"].environment)
+    assert told.queues
+    assert (told.queues.queue_b_url, told.queues.dead_letter_c_url) == (OUTPUTS["QueueBUrl"], OUTPUTS["DeadLetterCUrl"])
+    assert told.health.service_c_url == f"http://127.0.0.1:{ports.service_c}"
+    assert told.login is None
 
 
 def test_a_setting_of_the_person_reaches_the_service_that_reads_it(
@@ -68,4 +72,4 @@ def test_a_setting_of_the_person_reaches_the_service_that_reads_it(
     environment = services.service_b(Home(tmp_path), ports, OUTPUTS).environment
     assert read(ServiceBSettings, environment).worker.batch_events == 7
     assert "SECRET_OF_THE_SHELL" not in environment
-    assert "MENSAGERIA_WORKER_BATCH_EVENTS" not in services.web(ports).environment
+    assert "MENSAGERIA_WORKER_BATCH_EVENTS" not in services.web(ports, OUTPUTS).environment
