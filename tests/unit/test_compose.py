@@ -1,0 +1,220 @@
+"""compose.yml says what `make run` does: the same commands, settings and ports."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.settings import (
+    GatewaySettings,
+    LayoutSettings,
+    ServiceBSettings,
+    ServiceCSettings,
+    StackSettings,
+    WebSettings,
+    read,
+)
+from stack import aws, dynamodb, kafka, postgres, services
+from stack.home import Home
+from stack.part import Part
+from stack.ports import Ports
+from tests import compose, dockerfile
+from tests.running_system import ROOT
+
+VARIABLES = {
+    "MENSAGERIA_GATEWAY_KEY": "mens_k",
+    "MENSAGERIA_POSTGRES_PASSWORD": "p",
+    "MENSAGERIA_CURSOR_KEY": "c" * 43,
+    "GRAFANA_ADMIN_PASSWORD": "g",
+}
+QUEUES = "http://127.0.0.1:4566/000000000000/events"
+OUTPUTS = {
+    "TopicArn": "arn:aws:sns:us-east-1:000000000000:events",
+    "QueueBUrl": f"{QUEUES}-b",
+    "QueueCUrl": f"{QUEUES}-c",
+    "DeadLetterBUrl": f"{QUEUES}-b-dead-letters",
+    "DeadLetterCUrl": f"{QUEUES}-c-dead-letters",
+    "TableName": "events",
+}
+OWN = {"gateway": GatewaySettings, "web": WebSettings, "service-b": ServiceBSettings, "service-c": ServiceCSettings}
+OF_CONTAINERS = {
+    # Each listens on its container's address, so the gateway asks for a key and web trusts what stands before it.
+    "gateway": {"MENSAGERIA_GATEWAY_HOST", "MENSAGERIA_GATEWAY_KEYS_FILE"},
+    "web": {"MENSAGERIA_WEB_HOST", "MENSAGERIA_WEB_GUARD", "MENSAGERIA_GATEWAY_KEY"},
+    "service-b": {"MENSAGERIA_WORKER_WEB_HOST"},
+    "service-c": {"MENSAGERIA_WORKER_WEB_HOST"},
+}
+OF_MAKE_RUN = {
+    # In containers these are the defaults, or the image's.
+    "gateway": {"MENSAGERIA_GATEWAY_PORT"},
+    "web": {"MENSAGERIA_WEB_PORT"},
+    "service-b": {"MENSAGERIA_WORKER_DATA_DIR"},
+    "service-c": {"MENSAGERIA_WORKER_DATA_DIR", "MENSAGERIA_WORKER_INSTANCE"},  # one name could not be scaled
+}
+PUBLISHED = {"gateway", "web", "aws", "prometheus", "grafana", "jaeger"}
+
+
+@pytest.fixture(scope="module")
+def file() -> dict[str, Any]:
+    return compose.load(VARIABLES)
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Part]:
+    """What `make run` starts, on its default ports."""
+    home, settings = Home(tmp_path_factory.mktemp("home")), StackSettings()
+    (home.folder("secrets") / "postgres").write_text(VARIABLES["MENSAGERIA_POSTGRES_PASSWORD"])
+    ports = _default_ports()
+    made = (
+        kafka.part(home, ports, settings.kafka),
+        postgres.part(home, ports),
+        dynamodb.part(home, ports, aws.endpoint(ports.dynamodb), settings.dynamodb),
+        aws.part(home, ports),
+        services.gateway(ports, OUTPUTS),
+        services.web(ports, OUTPUTS),
+        services.service_b(home, ports, OUTPUTS),
+        services.service_c(home, ports, OUTPUTS),
+    )
+    return {part.name: part for part in made}
+
+
+def _default_ports() -> Ports:
+    settings = StackSettings()
+    return Ports(**{name: getattr(settings, f"{name}_port") for name in Ports.__dataclass_fields__})
+
+
+def _on_this_machine(text: str, file: dict[str, Any]) -> str:
+    return re.sub(rf"\b(?:{'|'.join(file['services'])}):(?=\d)", "127.0.0.1:", text)
+
+
+def test_every_part_of_make_run_is_a_service(file: dict[str, Any], parts: dict[str, Part]) -> None:
+    core = {name for name, service in file["services"].items() if service["profiles"] == ["core"]}
+    assert core == set(parts) | {"layout", "migrate"}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_services_command_is_that_of_make_run(file: dict[str, Any], parts: dict[str, Part], name: str) -> None:
+    program, *arguments = parts[name].command
+    assert file["services"][name]["command"] == [Path(program).name, *arguments]
+    assert dockerfile.exec_form(name, "CMD") == tuple(file["services"][name]["command"])
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_services_settings_are_those_of_make_run(file: dict[str, Any], parts: dict[str, Part], name: str) -> None:
+    ours = {
+        key: _on_this_machine(value, file)
+        for key, value in file["services"][name]["environment"].items()
+        if not key.startswith("OTEL_")
+    }
+    theirs = {key: value for key, value in parts[name].environment.items() if key.startswith(("MENSAGERIA_", "AWS_"))}
+    assert ours.keys() - theirs.keys() == OF_CONTAINERS[name]
+    assert theirs.keys() - ours.keys() == OF_MAKE_RUN[name]
+    shared = ours.keys() & theirs.keys()
+    assert {key: ours[key] for key in shared} == {key: theirs[key] for key in shared}
+
+
+@pytest.mark.parametrize(("name", "kind"), [*OWN.items(), ("layout", LayoutSettings)])
+def test_each_can_read_its_settings(file: dict[str, Any], name: str, kind: type[Any]) -> None:
+    read(kind, file["services"][name]["environment"])
+
+
+def test_kafka_has_the_settings_of_make_run(file: dict[str, Any], tmp_path: Path) -> None:
+    lines = kafka.properties(Home(tmp_path), _default_ports()).splitlines()
+    theirs = dict(line.split("=", 1) for line in lines)
+    ours = {
+        name.removeprefix("KAFKA_").lower().replace("_", "."): value
+        for name, value in file["services"]["kafka"]["environment"].items()
+        if name != "KAFKA_HEAP_OPTS"
+    }
+    assert ours.keys() == theirs.keys()
+    differing = {name for name in ours if ours[name] != theirs[name]}
+    assert differing == {"advertised.listeners", "listeners", "controller.quorum.voters", "log.dirs"}
+    assert ours["advertised.listeners"] == "PLAINTEXT://kafka:9092"
+
+
+def test_postgres_is_made_and_run_as_by_make_run(file: dict[str, Any], parts: dict[str, Part]) -> None:
+    service = file["services"]["postgres"]
+    assert service["environment"]["POSTGRES_INITDB_ARGS"].split() == list(postgres.INITDB_OPTIONS)
+    program, *options = service["command"]
+    assert program == "postgres"
+    assert set(options) < set(parts["postgres"].command)
+    assert (
+        file["services"]["migrate"]["command"]
+        == list(postgres.MIGRATE)
+        == list(dockerfile.exec_form("migrations", "CMD"))
+    )
+
+
+def test_dynamodb_is_run_as_by_make_run(file: dict[str, Any], parts: dict[str, Part]) -> None:
+    heap, _, _, *arguments = file["services"]["dynamodb"]["command"]
+    assert heap in parts["dynamodb"].command
+    assert tuple(arguments[:-1]) == parts["dynamodb"].command[-len(arguments) : -1]
+
+
+def test_the_emulator_is_run_as_by_make_run(file: dict[str, Any], parts: dict[str, Part]) -> None:
+    service = file["services"]["aws"]
+    assert tuple(service["entrypoint"][1:]) == parts["aws"].command[1:]
+    differing = {"BIND_HOST", "MINISTACK_HOST", "STATE_DIR", "S3_DATA_DIR"}
+    theirs = parts["aws"].environment
+    for name, value in service["environment"].items():
+        assert name in theirs
+        assert name in differing or value == theirs[name]
+
+
+def test_images_have_the_versions_that_make_run_has(file: dict[str, Any]) -> None:
+    images = {name: service["image"].rpartition(":")[2] for name, service in file["services"].items()}
+    lock = (ROOT / "requirements" / "stack.lock").read_text()
+    jars = {name: (ROOT / "requirements" / f"{name}.jars.toml").read_text() for name in ("kafka", "dynamodb")}
+    assert f"\nministack=={images['aws']} " in lock
+    assert f'artifactId = "kafka_2.13"\nversion = "{images["kafka"]}"' in jars["kafka"]
+    assert f'artifactId = "DynamoDBLocal"\nversion = "{images["dynamodb"]}"' in jars["dynamodb"]
+    dbmate = re.search(r"DBMATE=\S+:(\S+)", dockerfile.FILE.read_text())
+    assert dbmate
+    assert f"\ndbmate-bin=={dbmate[1]} " in lock
+    assert images["postgres"].partition(".")[0] == postgres.MAJOR
+
+
+def test_only_the_edges_are_published_and_on_loopback_alone(file: dict[str, Any]) -> None:
+    ports = {name: service["ports"] for name, service in file["services"].items() if "ports" in service}
+    assert ports.keys() <= PUBLISHED
+    for name in ports:
+        assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in ports[name]), name
+
+
+def test_own_containers_can_do_little(file: dict[str, Any]) -> None:
+    own = [service for service in file["services"].values() if "build" in service]
+    assert len(own) == 7
+    for service in own:
+        assert service["read_only"] is True
+        assert service["cap_drop"] == ["ALL"]
+        user = [value for stage in dockerfile.lineage(service["build"]["target"]) for value in stage.values("USER")][-1]
+        assert user == "10001:10001"
+
+
+def test_every_container_is_bounded_and_gains_no_privileges(file: dict[str, Any]) -> None:
+    for name, service in file["services"].items():
+        assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+
+
+def test_what_is_waited_for_can_be_seen(file: dict[str, Any]) -> None:
+    for service in file["services"].values():
+        for needed, condition in compose.dependencies(service).items():
+            is_job = compose.is_job(file["services"][needed])
+            assert condition == ("service_completed_successfully" if is_job else "service_healthy")
+            assert (
+                is_job or compose.health_check(file["services"][needed]) or dockerfile.exec_form(needed, "HEALTHCHECK")
+            )
+
+
+@pytest.mark.parametrize("name", ["MENSAGERIA_GATEWAY_KEY", "MENSAGERIA_POSTGRES_PASSWORD", "MENSAGERIA_CURSOR_KEY"])
+def test_no_secret_has_a_default(name: str) -> None:
+    with pytest.raises(compose.NotSet, match=f"{name}: run make up"):
+        compose.load({key: value for key, value in VARIABLES.items() if key != name})
+
+
+def test_each_configuration_that_is_mounted_is_there(file: dict[str, Any]) -> None:
+    binds = [volume for service in file["services"].values() for volume in service.get("volumes", [])]
+    missing = [bind for bind in binds if bind.startswith("./") and not (ROOT / bind.partition(":")[0]).exists()]
+    assert not missing

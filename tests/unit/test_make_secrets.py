@@ -1,0 +1,45 @@
+"""`docker/make-secrets`: what `make up` runs once."""
+
+import hashlib
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from gateway.keys import read
+from tests import compose
+from tests.running_system import ROOT
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> dict[str, str]:
+    subprocess.run([ROOT / "docker" / "make-secrets"], cwd=tmp_path, check=True)
+    return compose.variables((tmp_path / ".env").read_text())
+
+
+def test_the_file_is_all_that_compose_needs(made: dict[str, str]) -> None:
+    compose.load(made)
+
+
+def test_the_gateway_knows_the_key_by_its_hash(made: dict[str, str], tmp_path: Path) -> None:
+    [key] = read(tmp_path / ".gateway-keys")
+    assert key.digest == hashlib.sha256(made["MENSAGERIA_GATEWAY_KEY"].encode()).digest()
+
+
+def test_only_the_hash_of_the_key_is_readable_by_others(made: dict[str, str], tmp_path: Path) -> None:
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    assert made["MENSAGERIA_GATEWAY_KEY"] not in (tmp_path / ".gateway-keys").read_text()
+
+
+def test_each_secret_is_one_of_its_own_and_long(made: dict[str, str]) -> None:
+    secrets = {value for name, value in made.items() if name.endswith(("KEY", "PASSWORD"))}
+    assert len(secrets) == 4
+    assert all(len(secret) >= 43 for secret in secrets)
+
+
+def test_both_files_stay_out_of_git() -> None:
+    ignored = subprocess.run(
+        ["git", "check-ignore", ".env", ".gateway-keys"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ignored.stdout.split() == [".env", ".gateway-keys"]
