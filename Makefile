@@ -113,7 +113,7 @@ $(STACK): requirements/stack.lock $(UV_STAMP)
 	@$(JAVA) -cp '.jars/dynamodb/*' org.eclipse.jdt.internal.compiler.batch.Main -17 -d .jars/dynamodb $<
 	@touch $@
 
-$(ARCHIVE): requirements/lambda.lock $(APP) $(shell find lambda_query pipeline -name '*.py' -o -name '*.sql')
+$(ARCHIVE): requirements/lambda.lock $(APP) $(shell find lambda_query pipeline -name '*.py' -o -name '*.sql' -o -name '*.json')
 	@echo "packaging the query"
 	@.venv/bin/python -m lambda_query.package
 

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from cli.addresses import Addresses, find
-from cli.differences import Difference, differences, settled_until
+from cli.differences import Difference, differences
 from cli.ending import FOUND, OK, run
 from cli.output import AsJson, complain, progress, write_each
 from cli.sending import Unsendable, repair
 from cli.stores import open_stores
 from cli.times import Since, Until, moment
 from cli.walk import Walk
+from pipeline.comparison import settled_until
 from pipeline.dead_letters import Place
 from pipeline.outlets import Outlet
 from pipeline.places import PLACES

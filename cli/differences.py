@@ -2,17 +2,15 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from cli.copies import Copy, Found, Identity
+from cli.copies import Found, Identity
 from cli.walk import Walk
-from pipeline import clock
+from pipeline.comparison import conflicting, is_doubtful, lacking
 from pipeline.dead_letters import Place
+from pipeline.table import Way
 
-SETTLING = timedelta(seconds=30)
-"""What is younger may still be on its way."""
-_WAYS: dict[str | None, Place] = {None: "b", "sqs": "c", "kafka": "kafka"}
+_PLACES: dict[Way | None, Place] = {None: "b", "sqs": "c", "kafka": "kafka"}
 
 
 @dataclass(frozen=True)
@@ -40,28 +38,17 @@ class Difference:
         }
 
 
-def settled_until(until: str | None) -> str:
-    """`until`, but no later than what is settled by now."""
-    settled = clock.rfc3339(clock.now() - SETTLING)
-    return min(until, settled) if until else settled
-
-
 async def differences(walk: Walk) -> AsyncGenerator[Difference, None]:
     """Each difference on the way of `walk`, once. Raises StoreUnavailable."""
-    async for copies in walk.events(_is_doubtful):
+    async for copies in walk.events(is_doubtful):
         if difference := _difference(copies):
             yield difference
 
 
-def _is_doubtful(copies: Sequence[Copy]) -> bool:
-    return len({copy.via for copy in copies}) < len(_WAYS) or len({copy.content_hash for copy in copies}) > 1
-
-
 def _difference(found: Sequence[Found]) -> Difference | None:
-    there = {each.copy.via for each in found}
-    missing = tuple(place for via, place in _WAYS.items() if via not in there)
-    conflict = len({each.copy.content_hash for each in found}) > 1
+    copies = [each.copy for each in found]
+    missing = tuple(_PLACES[via] for via in lacking(copies))
+    conflict = conflicting(copies)
     if not missing and not conflict:
         return None
-    first = found[0].copy
-    return Difference(first.identity, first.received_at, missing, conflict, found)
+    return Difference(copies[0].identity, copies[0].received_at, missing, conflict, found)

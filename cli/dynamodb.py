@@ -10,7 +10,18 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.copies import Copy, Found, Identity, side_by_side
 from pipeline.errors import StoreUnavailable
-from pipeline.table import BUCKET, BY_TIME, COPY, IDENTITY, POSITION, SHARDS, bucket_of_day, identity_key
+from pipeline.table import (
+    BUCKET,
+    BY_TIME,
+    COPY,
+    IDENTITY,
+    POSITION,
+    SHARDS,
+    bucket_of_day,
+    identity_key,
+    parse_copy_key,
+    parse_identity_key,
+)
 
 _CALL_ITEMS = 25
 """DynamoDB's limit of one BatchWriteItem."""
@@ -113,9 +124,8 @@ def _days(since: str, until: str) -> Iterable[str]:
 
 
 def _copy(item: dict[str, Any]) -> Copy:
-    source, id_ = item[IDENTITY]["S"].split("\n")
-    via, content_hash = item[COPY]["S"].split("#")
-    return Copy(item["received_at"]["S"], source, id_, content_hash, "kafka" if via == "kafka" else "sqs")
+    via, content_hash = parse_copy_key(item[COPY]["S"])
+    return Copy(item["received_at"]["S"], *parse_identity_key(item[IDENTITY]["S"]), content_hash, via)
 
 
 def _found(item: dict[str, Any]) -> Found:

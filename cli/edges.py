@@ -9,9 +9,9 @@ import msgspec
 import stamina
 import uuid_utils
 
+from pipeline import bearer
 from pipeline.errors import InvalidParameters, MensageriaError
 from pipeline.event import STRUCTURED
-from pipeline.gateway_key import authorization
 from pipeline.settings import EdgeSettings
 
 _RETRIES_S = 20
@@ -40,12 +40,13 @@ class Edges:
         self._http = http
         self._gateway = settings.gateway_url.rstrip("/")
         self._query = settings.query_url.rstrip("/")
-        self._authorization = authorization(settings.gateway_key)
+        self._publishing = bearer.authorization(settings.gateway_key, "GATEWAY_KEY")
+        self._asking = bearer.authorization(settings.query_key, "QUERY_KEY")
 
     @classmethod
     @asynccontextmanager
     async def connected(cls, settings: EdgeSettings) -> AsyncIterator[Self]:
-        """The edges that `settings` name. Raises SettingsError where the key can't stand in a header."""
+        """The edges that `settings` name. Raises SettingsError where a key can't stand in a header."""
         limits = httpx.Limits(max_connections=_CONNECTIONS)
         async with httpx.AsyncClient(timeout=settings.timeout_s, limits=limits) as http:
             yield cls(http, settings)
@@ -56,7 +57,7 @@ class Edges:
         Tried again for some seconds where the gateway can't take it: the event has an id
         from the first try on, so it is stored once.
         """
-        headers = _headers(body) | self._authorization
+        headers = _headers(body) | self._publishing
         async for attempt in stamina.retry_context(on=EdgeUnavailable, attempts=None, timeout=_RETRIES_S, wait_max=2):
             with attempt:
                 return await self._send(
@@ -73,7 +74,9 @@ class Edges:
         return await self._get("/events", parameters)
 
     async def _get(self, path: str, parameters: dict[str, str]) -> dict[str, Any]:
-        return await self._send(self._http.build_request("GET", f"{self._query}{path}", params=parameters))
+        return await self._send(
+            self._http.build_request("GET", f"{self._query}{path}", params=parameters, headers=self._asking)
+        )
 
     async def _send(self, request: httpx.Request) -> dict[str, Any]:
         try:

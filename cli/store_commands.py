@@ -8,7 +8,6 @@ import typer
 from cli import erasure
 from cli.addresses import find
 from cli.copies import Found
-from cli.differences import settled_until
 from cli.ending import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json
 from cli.retention import delete_older
@@ -16,6 +15,7 @@ from cli.sending import Filter, Unsendable, replay, replayable
 from cli.stores import open_stores
 from cli.times import Since, Until, ago, moment
 from cli.walk import Walk
+from pipeline.comparison import settled_until
 from pipeline.dead_letters import Place
 from pipeline.places import PLACES
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from cli.copies import Copy, Found, Identity, side_by_side
 from cli.dynamodb import Items
 from cli.postgres import Rows
+from pipeline.comparison import first_place
 
 _LOOKED_UP = 100
 _ROUND = 1000
@@ -27,8 +28,8 @@ class Walk:
         """All copies of each event that is meant, once, the first copy first. Raises StoreUnavailable.
 
         They are looked up by the event's identity: it may have copies at other places too
-        (it was sent again), or some that have come meanwhile. Its place is that of its row,
-        or of its first item where it has no row.
+        (it was sent again), or some that have come meanwhile. It is given at the first of its
+        places at which it is meant.
         """
         places: dict[Identity, set[str]] = {}
         streams = [self._rows.copies(self._since, self._until), self._items.copies(self._since, self._until)]
@@ -38,13 +39,13 @@ class Walk:
                 if is_meant(copies):
                     places.setdefault(identity, set()).add(copies[0].received_at)
             if len(places) >= _LOOKED_UP or self.compared % _ROUND == 0:
-                for event in await self._look_up(places):
+                for event in await self._look_up(places, is_meant):
                     yield event
                 places.clear()
-        for event in await self._look_up(places):
+        for event in await self._look_up(places, is_meant):
             yield event
 
-    async def _look_up(self, places: dict[Identity, set[str]]) -> list[list[Found]]:
+    async def _look_up(self, places: dict[Identity, set[str]], is_meant: IsMeant) -> list[list[Found]]:
         if not places:
             return []
         found: dict[Identity, list[Found]] = {}
@@ -52,7 +53,11 @@ class Walk:
             found.setdefault(each.copy.identity, []).append(each)
         events = [sorted(copies, key=lambda each: each.rank) for copies in found.values()]
         events.sort(key=lambda copies: copies[0].copy.position)
-        return [copies for copies in events if copies[0].copy.received_at in places[copies[0].copy.identity]]
+        return [event for event in events if _place(event, is_meant) in places[event[0].copy.identity]]
+
+
+def _place(event: Sequence[Found], is_meant: IsMeant) -> str | None:
+    return first_place([each.copy for each in event], is_meant)
 
 
 def _by_identity(group: Sequence[Copy]) -> dict[Identity, list[Copy]]:

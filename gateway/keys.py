@@ -1,39 +1,21 @@
-"""Who may publish: named keys, kept as hashes in a file that is read again when it changes.
+"""Who may publish: named keys (pipeline/keys.py) in a file that is read again when it changes.
 
-A line is `NAME SHA256`, or `NAME SHA256 revoked`; `#` begins a comment. A key is 256 random
-bits, so a plain SHA-256 keeps it: there is nothing to guess that a slow hash would protect.
-`python -m gateway.keys NAME` makes a key.
+A key is a line; `#` begins a comment. `python -m gateway.keys NAME` makes a key.
 """
 
 import argparse
-import hashlib
-import hmac
-import re
-import secrets
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import structlog
 
-from pipeline.errors import KeyRevoked, NoKey, SettingsError
+from pipeline.errors import SettingsError
+from pipeline.keys import Key, new, owner, parse
 
 CHECK_EVERY_S = 1.0
-_PREFIX = "mens_"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
-_HASH = re.compile(r"[0-9a-f]{64}\Z")
-_HOW = "send `Authorization: Bearer KEY` with a key of this gateway"
 _log = structlog.get_logger(__name__)
-
-
-class Key(NamedTuple):
-    """A key's name, the SHA-256 of the key, and whether it was taken back."""
-
-    name: str
-    digest: bytes
-    is_revoked: bool
 
 
 class Keys:
@@ -51,14 +33,7 @@ class Keys:
         """The name of the key in the header; raises NoKey and KeyRevoked. A new file counts within a second."""
         if self._now() - self._checked_at >= CHECK_EVERY_S:
             self._reload_if_changed()
-        scheme, _, sent = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not sent.strip():
-            raise NoKey(f"no key was sent: {_HOW}")
-        if not (key := self._find(sent.strip())):
-            raise NoKey(f"nobody has this key: {_HOW}")
-        if key.is_revoked:
-            raise KeyRevoked(f"the key {key.name!r} was revoked: ask for a new one")
-        return key.name
+        return owner(self._keys, authorization, "this gateway")
 
     def reload(self) -> None:
         """Read the file now."""
@@ -80,11 +55,6 @@ class Keys:
         if version != self._version:
             self.reload()
 
-    def _find(self, sent: str) -> Key | None:
-        digest = hashlib.sha256(sent.encode()).digest()
-        found = [key for key in self._keys if hmac.compare_digest(key.digest, digest)]
-        return max(found, key=lambda key: key.is_revoked, default=None)  # a revocation wins, wherever it stands
-
 
 def read(path: Path) -> tuple[Key, ...]:
     """The keys in the file `path`. Raises SettingsError, which names the file and the line."""
@@ -98,21 +68,11 @@ def read(path: Path) -> tuple[Key, ...]:
     return tuple(keys)
 
 
-def new(name: str) -> tuple[str, str]:
-    """A new key, and the line for the file. Raises SettingsError where the name won't do."""
-    if not _NAME.match(name):
-        raise SettingsError(f"the name {name!r} won't do: use 1 to 64 letters, digits, dots, dashes, underscores")
-    key = _PREFIX + secrets.token_urlsafe(32)
-    return key, f"{name} {hashlib.sha256(key.encode()).hexdigest()}"
-
-
 def _key(path: Path, number: int, line: str) -> Key:
-    match line.partition("#")[0].split():
-        case [name, digest] if _NAME.match(name) and _HASH.match(digest):
-            return Key(name, bytes.fromhex(digest), is_revoked=False)
-        case [name, digest, "revoked"] if _NAME.match(name) and _HASH.match(digest):
-            return Key(name, bytes.fromhex(digest), is_revoked=True)
-    raise SettingsError(f"{path}, line {number}: give `NAME SHA256`, or `NAME SHA256 revoked`")
+    try:
+        return parse(line.partition("#")[0])
+    except SettingsError as error:
+        raise SettingsError(f"{path}, line {number}: {error}") from None
 
 
 def _version(path: Path) -> tuple[int, int, int]:

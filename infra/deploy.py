@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ async def deploy(deployment: Deployment, *, deadline_s: float = 600) -> dict[str
     """
     async with asyncio.timeout(deadline_s):
         key = await _upload(deployment)
-        parameters = deployment.parameters | {"CodeBucket": deployment.bucket, "CodeKey": key}
+        runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        parameters = deployment.parameters | {"CodeBucket": deployment.bucket, "CodeKey": key, "QueryRuntime": runtime}
         async with client("cloudformation", deployment.endpoint) as cloudformation:
             await _apply(cloudformation, deployment.stack, parameters)
             return await _outputs(cloudformation, deployment.stack)

@@ -1,6 +1,7 @@
 """Answers: JSON in which stored JSON stands as it was stored, and API Gateway's response."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -27,17 +28,17 @@ def encode(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def answer(body: dict[str, Any]) -> Response:
+def answer(body: dict[str, Any] | Verbatim) -> Response:
     """200 with `body`."""
     return _response(HTTPStatus.OK, encode(body), {"content-type": "application/json"})
 
 
-def problem(status: HTTPStatus, kind: str, detail: str, **members: Any) -> Response:
-    """Problem details (RFC 9457); a 503 says when to come again."""
-    headers = {"content-type": problems.MEDIA_TYPE}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["retry-after"] = "1"
-    return _response(status, encode(problems.problem(status, kind, detail, **members)), headers)
+def problem(
+    status: HTTPStatus, kind: str, detail: str, headers: Mapping[str, str] | None = None, **members: Any
+) -> Response:
+    """Problem details (RFC 9457)."""
+    body = encode(problems.problem(status, kind, detail, **members))
+    return _response(status, body, {"content-type": problems.MEDIA_TYPE, **(headers or {})})
 
 
 def _response(status: int, body: str, headers: dict[str, str]) -> Response:

@@ -1,121 +1,144 @@
 """The query: an event of API Gateway's HTTP API in (payload format 2.0), an answer out.
 
-A router of our own: two routes need no framework, and a cold start pays for each import.
+A router of our own: five routes need no framework, and a cold start pays for each import.
 """
 
-import json
-import re
-import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
-from lambda_query.answers import Response, answer, problem
+from lambda_query import access, request_log
+from lambda_query.answers import Response, Verbatim, answer, problem
+from lambda_query.differences import find_differences
 from lambda_query.dynamodb import DynamoDB
 from lambda_query.listing import list_events
-from lambda_query.parameters import parse_identity, parse_list
+from lambda_query.parameters import check_nothing, parse_differences, parse_identity, parse_list, parse_stats
 from lambda_query.postgres import Postgres
 from lambda_query.receipt import find_event
-from lambda_query.stores import Stores
-from pipeline import clock
-from pipeline.errors import InvalidParameters, SettingsError, StoreUnavailable
+from lambda_query.stats import count_events
+from lambda_query.stores import Inquiry, Stores
+from pipeline.errors import InvalidParameters, KeyRevoked, NoKey, SettingsError, StoreUnavailable
 from pipeline.settings import QuerySettings
 
 MIN_KEY_CHARACTERS = 32
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_OPEN = ("/openapi.json",)
+"""Routes that ask for no key."""
+
+
+class _Request(NamedTuple):
+    """What is asked: `query` as it came, header names in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> "_Request":
+        http = event["requestContext"]["http"]
+        return cls(http["method"], event["rawPath"], event.get("rawQueryString", ""), event.get("headers", {}))
 
 
 class App:
     """Answers requests; call it with one event at a time."""
 
-    def __init__(self, stores: Stores, cursor_key: str) -> None:
+    def __init__(self, stores: Stores, cursor_key: str, check: access.Check) -> None:
         self._stores = stores
         self._key = cursor_key.encode()
-        self._routes: dict[str, Callable[[str, dict[str, str]], Response]] = {
+        self._check = check
+        self._routes: dict[str, Callable[[str, Inquiry], Response]] = {
             "/events": self._list,
             "/event": self._find,
+            "/stats": self._count,
+            "/differences": self._compare,
+            "/openapi.json": self._describe,
         }
 
     def __call__(self, event: dict[str, Any]) -> Response:
         """The response to `event`; whatever happens, there is one, and one line in the log."""
         started = perf_counter()
-        method, path = event["requestContext"]["http"]["method"], event["rawPath"]
-        failures: dict[str, str] = {}
-        line: dict[str, Any] = {}
+        request = _Request.of(event)
+        inquiry = Inquiry(self._stores)
+        told: dict[str, Any] = {}
         try:
-            response = self._answer(method, path, event.get("rawQueryString", ""), failures)
+            reader, response = self._answer(request, inquiry)
         except Exception as error:  # noqa: BLE001 - it is logged below, with its traceback
-            line = {"error": repr(error), "traceback": traceback.format_exc()}
-            response = problem(
-                HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "the query failed: try again; its log says more"
-            )
-        _log(
-            level="error" if line else "warning" if failures else "info",
-            method=method,
-            route=path if path in self._routes else "unknown",
-            status=response["statusCode"],
-            duration_ms=round((perf_counter() - started) * 1000, 1),
-            trace_id=_trace_id(event),
-            unavailable=failures,
-            **line,
-        )
+            told = {"error": repr(error), "traceback": traceback.format_exc()}
+            reader, response = None, _failed()
+        route = request.path if request.path in self._routes else "unknown"
+        seen = {"method": request.method, "route": route, "reader": reader, "headers": request.headers}
+        request_log.write(seen, response["statusCode"], perf_counter() - started, inquiry.failures, **told)
         return response
 
     def close(self) -> None:
         """Close the connections to the stores."""
         self._stores.close()
 
-    def _answer(self, method: str, path: str, query: str, failures: dict[str, str]) -> Response:
-        if path not in self._routes:
-            return problem(HTTPStatus.NOT_FOUND, "not-found", f"there are {' and '.join(self._routes)}")
-        if method != "GET":
-            response = problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "send GET")
-            response["headers"]["allow"] = "GET"
-            return response
+    def _answer(self, request: _Request, inquiry: Inquiry) -> tuple[str | None, Response]:
+        """The name of the key that asks, and its answer."""
+        if request.path not in self._routes:
+            return None, problem(HTTPStatus.NOT_FOUND, "not-found", f"there are {', '.join(self._routes)}")
+        if request.method != "GET":
+            return None, problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "send GET", {"allow": "GET"})
         try:
-            return self._routes[path](query, failures)
+            reader = None if request.path in _OPEN else self._check(request.headers)
+        except NoKey as error:
+            headers = {"www-authenticate": "Bearer"}
+            return None, problem(HTTPStatus.UNAUTHORIZED, "no_key", str(error), headers)
+        except KeyRevoked as error:
+            return None, problem(HTTPStatus.FORBIDDEN, "key_revoked", str(error))
+        return reader, self._routed(request, inquiry)
+
+    def _routed(self, request: _Request, inquiry: Inquiry) -> Response:
+        try:
+            return self._routes[request.path](request.query, inquiry)
         except InvalidParameters as error:
             faults = [{"parameter": name, "detail": fault} for name, fault in error.faults.items()]
             return problem(HTTPStatus.BAD_REQUEST, "invalid-parameters", str(error), errors=faults)
         except StoreUnavailable as error:
-            names = sorted(failures)
+            names = sorted(inquiry.failures)
             detail = f"{' and '.join(names)} did not answer, {error}: try again soon"
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, unavailable=names)
+            headers = {"retry-after": "1"}
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers, unavailable=names)
 
-    def _list(self, query: str, failures: dict[str, str]) -> Response:
-        question = parse_list(query, self._key)
-        return answer(list_events(self._stores, question, self._key, failures))
+    def _list(self, query: str, inquiry: Inquiry) -> Response:
+        return answer(list_events(inquiry, parse_list(query, self._key), self._key))
 
-    def _find(self, query: str, failures: dict[str, str]) -> Response:
-        identity = parse_identity(query)
-        if document := find_event(self._stores, identity, failures):
+    def _find(self, query: str, inquiry: Inquiry) -> Response:
+        if document := find_event(inquiry, parse_identity(query)):
             return answer(document)
         return problem(
             HTTPStatus.NOT_FOUND, "not-found", "no store has this event: is `source` spelled as it was sent?"
         )
 
+    def _count(self, query: str, inquiry: Inquiry) -> Response:
+        return answer(count_events(inquiry, parse_stats(query)))
+
+    def _compare(self, query: str, inquiry: Inquiry) -> Response:
+        return answer(find_differences(inquiry, parse_differences(query, self._key), self._key))
+
+    def _describe(self, query: str, _: Inquiry) -> Response:
+        check_nothing(query)
+        return answer(Verbatim(Path(__file__).with_name("openapi.json").read_text()))
+
 
 def create_app(settings: QuerySettings) -> App:
     """The query with its stores, to which it connects at the first request.
 
-    Raises SettingsError where the key of the cursors is too short.
+    Raises SettingsError where the key of the cursors is too short, or no key may ask.
     """
     if len(settings.cursor_key) < MIN_KEY_CHARACTERS:
         raise SettingsError(f"MENSAGERIA_CURSOR_KEY has less than {MIN_KEY_CHARACTERS} characters: make a longer one")
+    check = access.check(settings)
     timeout_s = settings.store_timeout_s
-    stores = Stores(Postgres(settings.postgres_url, timeout_s), DynamoDB(settings.table, timeout_s), timeout_s)
-    return App(stores, settings.cursor_key)
+    dynamodb = DynamoDB(settings.table, settings.aws, timeout_s)
+    stores = Stores(Postgres(settings.postgres_url, timeout_s), dynamodb, timeout_s)
+    return App(stores, settings.cursor_key, check)
 
 
-def _trace_id(event: dict[str, Any]) -> str | None:
-    found = _TRACEPARENT.match(event.get("headers", {}).get("traceparent", ""))
-    return found[1] if found else None
-
-
-def _log(level: str, **members: Any) -> None:
-    head = {"timestamp": clock.rfc3339(clock.now()), "level": level, "service": "query", "event": "request"}
-    # One write a line: lines of a killed instance are whole or not there.
-    sys.stderr.write(json.dumps(head | members) + "\n")
-    sys.stderr.flush()
+def _failed() -> Response:
+    detail = "the query failed: try again; its log says more"
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)

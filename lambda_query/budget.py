@@ -1,4 +1,4 @@
-"""What a list may cost."""
+"""What a walk through DynamoDB's index may cost."""
 
 from dataclasses import dataclass
 from time import monotonic
@@ -9,7 +9,7 @@ class Budget:
     """What one walk may use up: calls of DynamoDB, and time until `until` (monotonic seconds)."""
 
     until: float
-    calls: int = 160
+    calls: int
 
     @property
     def spent(self) -> bool:

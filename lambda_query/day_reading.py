@@ -4,12 +4,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from lambda_query.days import buckets
-from lambda_query.dynamodb import DynamoDB
+from lambda_query.dynamodb import LISTED, NAMES, DynamoDB, listed
 from lambda_query.question import Place, Question
+from lambda_query.records import Listed
 from pipeline import clock
-from pipeline.table import BUCKET, BY_TIME, IDENTITY, POSITION, SHARDS, position_key
-
-_RECEIVED_AT = "received_at"
+from pipeline.table import BUCKET, IDENTITY, POSITION, SHARDS, identity_key, position_key
 
 
 class DayReading:
@@ -18,45 +17,46 @@ class DayReading:
     def __init__(self, store: DynamoDB, question: Question, day: date) -> None:
         self._store = store
         self._question = question
-        self._open: dict[str, dict[str, Any]] = {bucket: _request(question, bucket) for bucket in buckets([day])}
-        self._waiting: list[tuple[str, Place]] = []
+        self._unread: dict[str, dict[str, Any]] = {bucket: _request(question, bucket) for bucket in buckets([day])}
+        self._waiting: list[tuple[str, Listed]] = []
         self._frontier: str | None = None
         self.empty = True
 
     @property
     def done(self) -> bool:
         """Whether every shard was read to its end."""
-        return not self._open
+        return not self._unread
 
     def read(self) -> int:
         """Read one page more of each shard that has more; the number of calls."""
-        pages = dict(zip(self._open, self._store.at_once(self._store.query, self._open.values()), strict=True))
+        pages = dict(zip(self._unread, self._store.read_index(self._unread.values()), strict=True))
         for bucket, page in pages.items():
-            self._waiting += [(item[POSITION]["S"], _place(item)) for item in page["Items"]]
+            self._waiting += [(item[POSITION]["S"], listed(item)) for item in page["Items"]]
             self.empty = self.empty and not page["ScannedCount"]
             if last := page.get("LastEvaluatedKey"):
-                self._open[bucket]["ExclusiveStartKey"] = last
+                self._unread[bucket]["ExclusiveStartKey"] = last
             else:
-                del self._open[bucket]
-        reached = [request["ExclusiveStartKey"][POSITION]["S"] for request in self._open.values()]
+                del self._unread[bucket]
+        reached = [request["ExclusiveStartKey"][POSITION]["S"] for request in self._unread.values()]
         farthest_back = max if self._question.descending else min
         self._frontier = farthest_back(reached, default=None)
         return len(pages)
 
-    def take(self) -> list[Place]:
-        """The places before the frontier: at it, a copy of the same event may be still to come."""
-        known = [place for position, place in self._waiting if self._is_behind(position)]
-        self._waiting = [(position, place) for position, place in self._waiting if not self._is_behind(position)]
-        return self._question.sort({place for place in known if self._question.holds(place)})
+    def take(self) -> list[Listed]:
+        """The copies before the frontier, in the list's order: at it, a copy of the same event may be still to come."""
+        known = [copy for position, copy in self._waiting if self._is_behind(position)]
+        self._waiting = [(position, copy) for position, copy in self._waiting if not self._is_behind(position)]
+        inside = [copy for copy in known if self._question.holds(copy.place)]
+        return sorted(inside, key=lambda copy: copy.rank, reverse=self._question.descending)
 
-    def reached(self, places: list[Place]) -> Place | None:
-        """How far the list is known, `places` being what was found; None where it is no way at all."""
+    def reached(self, last: Place | None) -> Place | None:
+        """How far the list is known, `last` being the last place found; None where it is no way at all."""
         if self._frontier is None:
             return None
         moment = self._frontier[:27]
         end = Place(_next_microsecond(moment) if self._question.descending else moment)
-        if places and self._question.precedes(end, places[-1]):
-            end = places[-1]
+        if last and self._question.precedes(end, last):
+            end = last
         return end if self._question.holds(end) else None
 
     def _is_behind(self, position: str) -> bool:
@@ -66,22 +66,18 @@ class DayReading:
 
 
 def _request(question: Question, bucket: str) -> dict[str, Any]:
-    names = {"#bucket": BUCKET, "#position": POSITION, "#identity": IDENTITY, "#received_at": _RECEIVED_AT}
+    """The first Query call of a bucket."""
     values = {
         ":bucket": bucket,
         ":low": position_key(*question.low) if question.low else "0",
         ":high": position_key(*question.high),
     }
-    filters = [f"#{name} = :{name}" for name in question.filters]
+    filters, wanted = _filters(question)
     request: dict[str, Any] = {
-        "IndexName": BY_TIME,
         "KeyConditionExpression": "#bucket = :bucket AND #position BETWEEN :low AND :high",
-        "ProjectionExpression": "#identity, #position, #received_at",
-        "ExpressionAttributeNames": names | {f"#{name}": name for name in question.filters},
-        "ExpressionAttributeValues": {
-            name: {"S": value}
-            for name, value in (values | {f":{name}": value for name, value in question.filters.items()}).items()
-        },
+        "ProjectionExpression": f"#position, {LISTED}",
+        "ExpressionAttributeNames": {"#bucket": BUCKET, "#position": POSITION, **NAMES},
+        "ExpressionAttributeValues": {name: {"S": value} for name, value in (values | wanted).items()},
         "ScanIndexForward": not question.descending,
     }
     if filters:
@@ -90,9 +86,13 @@ def _request(question: Question, bucket: str) -> dict[str, Any]:
     return request | {"Limit": (question.limit + 1) * 3 // SHARDS + 10}
 
 
-def _place(item: dict[str, Any]) -> Place:
-    source, id_ = item[IDENTITY]["S"].split("\n")
-    return Place(item[_RECEIVED_AT]["S"], source, id_)
+def _filters(question: Question) -> tuple[list[str], dict[str, str]]:
+    """Conditions on what the index holds, and their values: a source begins the identity."""
+    conditions = [f"#{name} = :{name}" for name in question.filters if name != "source"]
+    values = {f":{name}": value for name, value in question.filters.items() if name != "source"}
+    if question.source is None:
+        return conditions, values
+    return [*conditions, f"begins_with(#{IDENTITY}, :source)"], values | {":source": identity_key(question.source, "")}
 
 
 def _next_microsecond(moment: str) -> str:

@@ -2,8 +2,9 @@
 
 from datetime import date, timedelta
 
+from lambda_query.aws_calls import AT_ONCE
 from lambda_query.budget import Budget
-from lambda_query.dynamodb import CALLS, IN_VALUES, DynamoDB
+from lambda_query.dynamodb import IN_VALUES, DynamoDB
 from lambda_query.question import Place, Question
 from pipeline import clock
 from pipeline.table import SHARDS, bucket_of_day
@@ -25,9 +26,9 @@ def days_of(question: Question) -> list[date]:
 
 def skip_empty(store: DynamoDB, days: list[date], budget: Budget) -> list[date]:
     """`days` without the empty ones that it begins with, as far as one round of calls shows them."""
-    stretches = [days[start : start + _PROBED_DAYS] for start in range(0, len(days), _PROBED_DAYS)][:CALLS]
+    stretches = [days[start : start + _PROBED_DAYS] for start in range(0, len(days), _PROBED_DAYS)][:AT_ONCE]
     budget.calls -= len(stretches)
-    occupied = store.at_once(store.any_in, map(buckets, stretches))
+    occupied = store.any_in([buckets(stretch) for stretch in stretches])
     if True not in occupied:
         return days[sum(map(len, stretches)) :]
     first = occupied.index(True)
@@ -50,7 +51,7 @@ def _quiet_days(store: DynamoDB, days: list[date], budget: Budget) -> int:
         return 0
     half = len(days) // 2
     budget.calls -= 1
-    if store.any_in(buckets(days[:half])):
+    if store.any_in([buckets(days[:half])])[0]:
         return _quiet_days(store, days[:half], budget)
     return half + _quiet_days(store, days[half:], budget)
 

@@ -1,133 +1,159 @@
-"""The events in DynamoDB: by identity, and where in a list they stand (lambda_query/walk.py)."""
+"""The events in DynamoDB: by identity, by key, and the index `by_time` (lambda_query/walk.py)."""
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
+from lambda_query.aws_calls import AwsCalls, CallFailed
 from lambda_query.question import Identity, Place
-from lambda_query.records import Copy, Listed, Stored
+from lambda_query.records import Listed, Stored
 from pipeline.errors import StoreUnavailable
-from pipeline.table import BUCKET, BY_TIME, IDENTITY, identity_key
+from pipeline.settings import AwsSettings
+from pipeline.table import BUCKET, BY_TIME, COPY, IDENTITY, INDEXED, identity_key, parse_copy_key, parse_identity_key
 
-CALLS = 8
-"""Most calls under way at once."""
 IN_VALUES = 50
 """Most partition keys in one PartiQL `IN` (DynamoDB's own limit)."""
-_THROTTLED = ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
+_GET_ITEMS = 50
+"""Keys in one BatchGetItem: 100 at most; 50 events come to 13 MB."""
+_OUR_FAULT = "ValidationException"
+NAMES = {f"#{name}": name for name in (IDENTITY, COPY, *INDEXED)}
+"""Placeholders: some of the names are words of DynamoDB's language."""
+LISTED = ", ".join(NAMES)
+"""The projection that `listed` reads."""
 
 Item = dict[str, Any]
-A = TypeVar("A")
-R = TypeVar("R")
 
 
 class DynamoDB:
-    """Reads of the table; each may raise StoreUnavailable. The client is made at the first use."""
+    """Reads of the table; each may raise StoreUnavailable."""
 
-    def __init__(self, table: str, timeout_s: float) -> None:
-        self.table = table
-        self._timeout_s = timeout_s
-        self._pool = ThreadPoolExecutor(CALLS, thread_name_prefix="dynamodb")
+    def __init__(self, table: str, settings: AwsSettings, timeout_s: float) -> None:
+        self._table = table
+        self._calls = AwsCalls("dynamodb", settings, timeout_s)
 
-    def find(self, identity: Identity) -> list[Copy]:
-        """Every copy of one event, read consistently, the one at its place first."""
-        request = {
-            "KeyConditionExpression": "#identity = :identity",
-            "ExpressionAttributeNames": {"#identity": IDENTITY},
-            "ExpressionAttributeValues": {":identity": {"S": identity_key(*identity)}},
-            "ConsistentRead": True,
-        }
-        items: list[Item] = []
-        while True:
-            page = self.query(request)
-            items += page["Items"]
-            if "LastEvaluatedKey" not in page:
-                return sorted(map(_copy, items), key=lambda copy: copy.rank)
-            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    def find(self, identity: Identity) -> list[Stored]:
+        """Every copy of one event, read consistently, in the order of their rank."""
+        [items] = self._of_identities([identity], {})
+        return sorted(map(_stored, items), key=lambda copy: copy.rank)
 
-    def copies(self, identities: Iterable[Identity]) -> dict[Identity, list[Copy]]:
-        """The copies of each of `identities` that is here, the one at its place first.
+    def copies(self, identities: Iterable[Identity]) -> dict[Identity, list[Listed]]:
+        """What a list shows of the copies of each of `identities` that is here, read consistently, by their rank.
 
         What the index has shown and this does not have was deleted since.
         """
-        # PartiQL's `IN` takes a quarter of the time, but an answer over 1 MB is cut, and DynamoDB
+        # PartiQL's `IN` would be one call for 50, but an answer over 1 MB is cut, and DynamoDB
         # Local then leaves items out.
         wanted = list(identities)
-        found = zip(wanted, self.at_once(self.find, wanted), strict=True)
-        return {identity: copies for identity, copies in found if copies}
+        projection = {"ProjectionExpression": LISTED, "ExpressionAttributeNames": NAMES}
+        found = zip(wanted, self._of_identities(wanted, projection), strict=True)
+        return {identity: sorted(map(listed, items), key=lambda copy: copy.rank) for identity, items in found if items}
 
-    def any_in(self, buckets: list[str]) -> bool:
-        """Whether there is anything in these buckets of the index, IN_VALUES of them at most."""
-        index = f'"{self.table}"."{BY_TIME}"'
-        statement = f'SELECT "{BUCKET}" FROM {index} WHERE "{BUCKET}" IN '  # noqa: S608 - names of our own
-        return next(self._select(statement, buckets, Limit=1), None) is not None
+    def texts(self, keys: Sequence[tuple[str, str]], most_bytes: int) -> dict[tuple[str, str], str | None]:
+        """The events with these keys (identity, copy) as JSON text, None where one is gone.
 
-    def query(self, request: dict[str, Any]) -> dict[str, Any]:
-        """One Query call, with the answer's members."""
-        with _sorted_out():
-            answer: dict[str, Any] = self._client.query(TableName=self.table, **request)
-            return answer
+        In order, until they come to `most_bytes`: a key that is not in the answer was not asked for.
+        """
+        found: dict[tuple[str, str], str | None] = {}
+        for start in range(0, len(keys), _GET_ITEMS):
+            asked = keys[start : start + _GET_ITEMS]
+            there = {(item[IDENTITY]["S"], item[COPY]["S"]): item["event"]["S"] for item in self._get(asked)}
+            found |= {key: there.get(key) for key in asked}
+            if sum(len(text) for text in found.values() if text) >= most_bytes:
+                break
+        return found
 
-    def at_once(self, call: Callable[[A], R], arguments: Iterable[A]) -> list[R]:
-        """`call` with each of `arguments`, up to CALLS at a time."""
-        return list(self._pool.map(call, arguments))
+    def read_index(self, requests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The answers to these Query calls of the index, all under way at once."""
+        return self._all("Query", [{"IndexName": BY_TIME, **request} for request in requests])
+
+    def any_in(self, stretches: Sequence[list[str]]) -> list[bool]:
+        """Whether there is anything in each stretch of buckets, IN_VALUES of them at most."""
+        found: dict[int, bool] = {}
+        unsure = {number: self._probe(buckets) for number, buckets in enumerate(stretches)}
+        while unsure:
+            pages = self._all("ExecuteStatement", unsure.values())
+            for number, page in zip(list(unsure), pages, strict=True):
+                if page["Items"] or not page.get("NextToken"):
+                    found[number] = bool(page["Items"])
+                    del unsure[number]
+                else:
+                    unsure[number]["NextToken"] = page["NextToken"]
+        return [found[number] for number in range(len(stretches))]
 
     def close(self) -> None:
-        """Close the client's connections."""
-        self._pool.shutdown()
-        if "_client" in self.__dict__:
-            self._client.close()
+        """Close the connections."""
+        self._calls.close()
 
-    @cached_property
-    def _client(self) -> Any:
-        config = Config(
-            connect_timeout=min(1, self._timeout_s / 2),
-            read_timeout=self._timeout_s / 2,
-            retries={"mode": "standard", "total_max_attempts": 2},
-            max_pool_connections=CALLS,
-        )
-        return botocore.session.get_session().create_client("dynamodb", config=config)
-
-    def _select(self, statement: str, values: list[str], **options: Any) -> Iterator[Item]:
-        request: dict[str, Any] = {
-            "Statement": f"{statement}[{','.join('?' * len(values))}]",
-            "Parameters": [{"S": value} for value in values],
-            **options,
+    def _of_identities(self, identities: Sequence[Identity], projection: dict[str, Any]) -> list[list[Item]]:
+        names = {"#identity": IDENTITY} | projection.get("ExpressionAttributeNames", {})
+        values = ({":identity": {"S": identity_key(*identity)}} for identity in identities)
+        request = projection | {
+            "KeyConditionExpression": "#identity = :identity",
+            "ExpressionAttributeNames": names,
+            "ConsistentRead": True,
         }
-        while True:
+        return self._to_the_end([request | {"ExpressionAttributeValues": value} for value in values])
+
+    def _to_the_end(self, requests: Sequence[dict[str, Any]]) -> list[list[Item]]:
+        """The items of each Query, page after page: a page has at most 1 MB."""
+        items: list[list[Item]] = [[] for _ in requests]
+        unread = dict(enumerate(requests))
+        while unread:
+            pages = self._all("Query", unread.values())
+            for number, page in zip(list(unread), pages, strict=True):
+                items[number] += page["Items"]
+                if last := page.get("LastEvaluatedKey"):
+                    unread[number] = {**unread[number], "ExclusiveStartKey": last}
+                else:
+                    del unread[number]
+        return items
+
+    def _get(self, keys: Sequence[tuple[str, str]]) -> Iterator[Item]:
+        """The items with these keys; what DynamoDB leaves out of an answer is asked for again."""
+        request = {
+            "Keys": [{IDENTITY: {"S": identity}, COPY: {"S": copy}} for identity, copy in keys],
+            "ProjectionExpression": "#identity, #copy, #event",
+            "ExpressionAttributeNames": {"#identity": IDENTITY, "#copy": COPY, "#event": "event"},
+        }
+        while request:
             with _sorted_out():
-                page = self._client.execute_statement(**request)
-            yield from page["Items"]
-            if not page.get("NextToken"):
-                return
-            request["NextToken"] = page["NextToken"]
+                answer = self._calls.call("BatchGetItem", {"RequestItems": {self._table: request}})
+            items, request = answer["Responses"].get(self._table, []), answer["UnprocessedKeys"].get(self._table, {})
+            if request and not items:
+                raise StoreUnavailable("it takes no more reads now")
+            yield from items
+
+    def _probe(self, buckets: list[str]) -> dict[str, Any]:
+        index, marks = f'"{self._table}"."{BY_TIME}"', ",".join("?" * len(buckets))
+        statement = f'SELECT "{BUCKET}" FROM {index} WHERE "{BUCKET}" IN [{marks}]'  # noqa: S608 - names of our own
+        return {"Statement": statement, "Parameters": [{"S": bucket} for bucket in buckets], "Limit": 1}
+
+    def _all(self, operation: str, requests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+        table = {"TableName": self._table} if operation == "Query" else {}
+        with _sorted_out():
+            return self._calls.call_all(operation, [table | request for request in requests])
 
 
 @contextmanager
 def _sorted_out() -> Iterator[None]:
     try:
         yield
-    except ClientError as error:
-        server_error = error.response["ResponseMetadata"]["HTTPStatusCode"] >= HTTPStatus.INTERNAL_SERVER_ERROR
-        if not server_error and error.response["Error"]["Code"] not in _THROTTLED:
+    except CallFailed as error:
+        if error.code == _OUR_FAULT:
             raise
         raise StoreUnavailable(str(error)) from error
-    except BotoCoreError as error:
-        raise StoreUnavailable(str(error)) from error
 
 
-def _copy(item: Item) -> Copy:
+def listed(item: Item) -> Listed:
+    """What a list shows of an item or of an index's entry."""
     text = {name: value["S"] for name, value in item.items()}
-    place = Place(text["received_at"], text["source"], text["id"])
-    return Copy(
-        Listed(place, text["type"], text.get("subject"), text.get("time"), text["event"]),
-        Stored(
-            text["received_at"], text["stored_at"], text["via"], text["origin"], text["content_hash"], text["event"]
-        ),
+    via, content_hash = parse_copy_key(text[COPY])
+    place = Place(text["received_at"], *parse_identity_key(text[IDENTITY]))
+    return Listed(place, text["type"], text.get("subject"), text.get("time"), content_hash, via)
+
+
+def _stored(item: Item) -> Stored:
+    text = {name: value["S"] for name, value in item.items() if "S" in value}
+    return Stored(
+        text["received_at"], text["stored_at"], text["via"], text["origin"], text["content_hash"], text["event"]
     )

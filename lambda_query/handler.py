@@ -3,9 +3,10 @@
 from functools import cache
 from typing import Any
 
+from lambda_query import secret
 from lambda_query.answers import Response
 from lambda_query.app import App, create_app
-from pipeline.settings import QuerySettings, read
+from pipeline.settings import AwsSettings, QuerySettings, SecretSettings, read
 
 
 def handle(event: dict[str, Any], _context: object) -> Response:
@@ -18,4 +19,6 @@ def handle(event: dict[str, Any], _context: object) -> Response:
 
 @cache
 def _app() -> App:
-    return create_app(read(QuerySettings))
+    arn = read(SecretSettings).secret
+    fetched = secret.fetch(arn, read(AwsSettings)) if arn else None
+    return create_app(read(QuerySettings, before=fetched))

@@ -6,6 +6,7 @@ sources, unchecked (nobody edits an archive), which halves the time that imports
 """
 
 import compileall
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,15 @@ from py_compile import PycInvalidationMode
 _ROOT = Path(__file__).parent.parent
 ARCHIVE = _ROOT / ".build" / "lambda_query.zip"
 _LOCK = _ROOT / "requirements" / "lambda.lock"
-_TARGET = ("--python-platform", "x86_64-manylinux2014", "--python-version", "3.11", "--only-binary", ":all:")
-_PIPELINE = ("__init__", "clock", "errors", "problems", "settings", "table")
+_TARGET = (
+    "--python-platform",
+    "x86_64-manylinux2014",
+    "--python-version",
+    platform.python_version(),
+    "--only-binary",
+    ":all:",
+)
+_PIPELINE = ("__init__", "clock", "comparison", "errors", "keys", "problems", "settings", "signature", "table")
 _LEFT_OUT = ("*.dist-info/[!M]*", "bin", ".lock")
 """Of what the installer writes. METADATA stays: pg8000 and scramp read their versions there."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -69,7 +77,7 @@ def _install(target: Path) -> None:
 
 def _copy_sources(target: Path) -> None:
     here = _ROOT / "lambda_query"
-    sources = [path for path in _files(here) if path.suffix in (".py", ".sql") and path != Path(__file__)]
+    sources = [path for path in _files(here) if path.suffix in (".py", ".sql", ".json") and path != Path(__file__)]
     sources += [_ROOT / "pipeline" / f"{name}.py" for name in _PIPELINE]
     for source in sources:
         copy = target / source.relative_to(_ROOT)

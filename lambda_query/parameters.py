@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from lambda_query import cursor
 from lambda_query.question import DYNAMODB, FIELDS, POSTGRES, Identity, Place, Question
 from pipeline import clock
+from pipeline.comparison import settled_until
 from pipeline.errors import InvalidParameters
 
 T = TypeVar("T")
@@ -22,6 +23,11 @@ _DESCENDING = {"desc": True, "asc": False}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STATS_SPAN = timedelta(hours=1)
+_DIFFERENCES_SPAN = timedelta(days=1)
+_COMPARED_ROWS = 1000
+"""Of each store, at a time."""
+_EVERY_EVENT = 10_000_000
 _CLOCK_SKEW = timedelta(minutes=5)
 """A list without `to` ends here after now: a gateway's clock may be ahead of ours."""
 
@@ -29,9 +35,7 @@ _CLOCK_SKEW = timedelta(minutes=5)
 def parse_list(raw: str, key: bytes) -> Question:
     """What `GET /events?{raw}` asks; `from` is included, `to` is not. Raises InvalidParameters."""
     checked = _checked(_parse_query(raw, _LIST_CHECKS), _LIST_CHECKS)
-    since, until = checked.get("from"), checked.get("to")
-    if since and until and since > until:
-        raise InvalidParameters({"from": "is after `to`: exchange them"})
+    since, until = _ordered(checked.get("from"), checked.get("to"))
     filters = {name: checked.get(name) for name in ("type", "source", "subject")}
     stores, descending = checked.get("store", _STORES["both"]), checked.get("order", True)
     question = Question(
@@ -47,6 +51,24 @@ def parse_list(raw: str, key: bytes) -> Question:
     return question.after(_place(checked["cursor"], question.scope, key)) if "cursor" in checked else question
 
 
+def parse_stats(raw: str) -> Question:
+    """What `GET /stats?{raw}` asks: every event of the range. Raises InvalidParameters."""
+    checked = _checked(_parse_query(raw, _STATS_CHECKS), _STATS_CHECKS)
+    now = clock.rfc3339(clock.now())
+    since, until = _ordered(checked.get("from"), checked.get("to") or max(now, checked.get("from", now)))
+    return _whole_range(since or _before(until, _STATS_SPAN), until, limit=_EVERY_EVENT)
+
+
+def parse_differences(raw: str, key: bytes) -> Question:
+    """What `GET /differences?{raw}` asks: a range's events, oldest first, what is settled. Raises InvalidParameters."""
+    checked = _checked(_parse_query(raw, _DIFFERENCES_CHECKS), _DIFFERENCES_CHECKS)
+    since, until = _ordered(checked.get("from"), checked.get("to"))
+    settled = settled_until(until)
+    scope = json.dumps(["differences", since, until])
+    question = _whole_range(since or _before(settled, _DIFFERENCES_SPAN), settled, _COMPARED_ROWS, scope)
+    return question.after(_place(checked["cursor"], scope, key)) if "cursor" in checked else question
+
+
 def parse_identity(raw: str) -> Identity:
     """The (source, id) of `GET /event?{raw}`. Raises InvalidParameters."""
     parameters = _parse_query(raw, _IDENTITY_CHECKS)
@@ -56,13 +78,41 @@ def parse_identity(raw: str) -> Identity:
     return checked["source"], checked["id"]
 
 
+def check_nothing(raw: str) -> None:
+    """Raises InvalidParameters where a route that has no parameters got one."""
+    _parse_query(raw, {})
+
+
+def _ordered(since: str | None, until: T) -> tuple[str | None, T]:
+    if since and until and since > str(until):
+        raise InvalidParameters({"from": "is after `to`: exchange them"})
+    return since, until
+
+
+def _before(moment: str, span: timedelta) -> str:
+    return clock.rfc3339(max(datetime.fromisoformat(moment), _EPOCH + span) - span)
+
+
+def _whole_range(since: str, until: str, limit: int, scope: str = "") -> Question:
+    """Every event of a range, without its content, oldest first."""
+    return Question(
+        stores=_STORES["both"],
+        low=Place(since),
+        high=Place(until),
+        descending=False,
+        scope=scope,
+        limit=limit,
+        fields=(),
+    )
+
+
 def _parse_query(raw: str, known: Mapping[str, Any]) -> dict[str, str]:
     pairs = parse_qsl(raw, keep_blank_values=True, errors="surrogateescape")
     times = Counter(name for name, _ in pairs)
     faults: dict[str, str] = {}
     for name, value in pairs:
         if name not in known:
-            faults[_utf8(name)] = f"is no parameter here: there are {', '.join(known)}"
+            faults[_utf8(name)] = f"is no parameter here: there are {', '.join(known) or 'none'}"
         elif times[name] > 1:
             faults[name] = "stands more than once"
         elif value != _utf8(value):
@@ -156,4 +206,6 @@ _LIST_CHECKS: dict[str, Callable[[str], Any]] = {
     "cursor": _text,
     "fields": _fields,
 }
+_STATS_CHECKS: dict[str, Callable[[str], Any]] = {"from": _time, "to": _time}
+_DIFFERENCES_CHECKS: dict[str, Callable[[str], Any]] = {"from": _time, "to": _time, "cursor": _text}
 _IDENTITY_CHECKS: dict[str, Callable[[str], Any]] = {"source": _identity_part, "id": _identity_part}

@@ -8,55 +8,72 @@ from pathlib import Path
 from typing import Any
 
 from pg8000.exceptions import DatabaseError, InterfaceError
-from pg8000.native import Connection
+from pg8000.native import Connection, to_statement
 
 from lambda_query.postgres_connection import ConnectionLost, connect, unavailable
-from lambda_query.question import Identity, Place, Question
+from lambda_query.question import MAX_BYTES, Identity, Place, Question
 from lambda_query.records import Listed, Page, Stored
 from pipeline.errors import StoreUnavailable
 
-_SQL = Path(__file__).parent / "sql"
-_NEWEST_FIRST = (_SQL / "newest_first.sql").read_text()
-_OLDEST_FIRST = (_SQL / "oldest_first.sql").read_text()
-_PRESENT = (_SQL / "present.sql").read_text()
-_ONE_EVENT = (_SQL / "one_event.sql").read_text()
+MOST_ROWS = 10_000
+"""Most rows that one page reads where several filters are given: only the first of them has an index."""
+_LEADING = ("subject", "source", "type")
+"""The filters, the one that is likely to leave the fewest events first."""
+_BEGINNING = Place("1970-01-01T00:00:00.000000Z")
 _STORED = ("received_at", "stored_at", "origin", "content_hash", "event")
 """The columns of one_event.sql."""
-_BEGINNING = Place("1970-01-01T00:00:00.000000Z")
+
+
+class _Statement:
+    """A statement of a file in sql/, its `:names` found once: pg8000 looks for them at each run."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self._values = to_statement(text)
+
+    def run(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
+        """The rows. No prepared statement: a generic plan could not choose the index by the filter."""
+        return list(connection.execute_unnamed(self.text, self._values(values), oids=()).rows or ())
+
+
+def _text(name: str) -> str:
+    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
+
+
+_NEWEST_FIRST = _Statement(_text("page"))
+_OLDEST_FIRST = _Statement(_text("page").replace(" desc", ""))
+_ROWS = _Statement(_text("rows"))
+_ONE_EVENT = _Statement(_text("one_event"))
+_COUNTS = _Statement(_text("counts"))
 
 
 class Postgres:
-    """Reads of the table `events`; each may raise StoreUnavailable after at most about `timeout_s`.
-
-    `page` opens a snapshot in which `present` looks too, so that an event which arrives
-    between the two is not held for listed; `release` ends it.
-    """
+    """Reads of the table `events`; each may raise StoreUnavailable after at most about `timeout_s`."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._url = url
         self._timeout_s = timeout_s
         self._connection: Connection | None = None
-        self._in_snapshot = False
         self._in_use = threading.Lock()
 
     def page(self, question: Question) -> Page:
-        """The first `limit` events of `question` and one more where there are more."""
-        low = question.low or _BEGINNING
-        statement = _NEWEST_FIRST if question.descending else _OLDEST_FIRST
-        bounds = {f"low_{name}": value for name, value in low._asdict().items()}
-        bounds |= {f"high_{name}": value for name, value in question.high._asdict().items()}
-        filters = {"source": question.source, "type": question.type, "subject": question.subject}
-        rows = self._read(statement, **bounds, **filters, with_event=question.with_events, rows=question.limit + 1)
-        events = [Listed(Place(*row[:3]), *row[3:]) for row in rows]
-        return Page(events, events[-1].place if len(events) > question.limit else None)
+        """The first `limit` events of `question` and one more where there are more.
 
-    def present(self, identities: Iterable[Identity]) -> set[Identity]:
-        """Those of `identities` that were here when `page` was read."""
-        with self._exclusive():
-            if not self._connection or not self._in_snapshot:
-                raise StoreUnavailable("the snapshot was lost with its connection")
-            rows = self._run(self._connection, _PRESENT, identities=json.dumps(list(identities)))
-        return {(source, id_) for source, id_ in rows}
+        Fewer where several filters are given and MOST_ROWS did not have them, or where their
+        contents come to more than MAX_BYTES.
+        """
+        found = self._read(_NEWEST_FIRST if question.descending else _OLDEST_FIRST, **_values(question))
+        rows = [_listed(row[3:10], event=row[10]) for row in found if row[3]]
+        if question.with_events:
+            rows = [row for row in rows if row.event is not None]
+        rows.sort(reverse=question.descending)
+        reached = Place(*found[0][:3]) if found[0][0] else None
+        is_cut = 0 < len(rows) < len(found) or len(rows) > question.limit
+        return Page(rows, rows[-1].place if is_cut else reached)
+
+    def rows(self, identities: Iterable[Identity]) -> dict[Identity, Listed]:
+        """Those of `identities` that are here, without their contents."""
+        found = map(_listed, self._read(_ROWS, identities=json.dumps(list(identities))))
+        return {row.identity: row for row in found}
 
     def find(self, identity: Identity) -> Stored | None:
         """The row of `identity`."""
@@ -64,48 +81,28 @@ class Postgres:
         rows = self._read(_ONE_EVENT, source=source, id=id_)
         return Stored(via="sqs", **dict(zip(_STORED, rows[0], strict=True))) if rows else None
 
-    def release(self) -> None:
-        """End the snapshot: between two requests an instance may be frozen for long."""
-        if not self._in_use.acquire(blocking=False):
-            return  # a read that was given up on: it ends by its own timeout, the snapshot by the server's
-        try:
-            if self._connection and self._in_snapshot:
-                self._run(self._connection, "rollback")
-                self._in_snapshot = False
-        except StoreUnavailable:
-            pass  # the snapshot went with its connection
-        finally:
-            self._in_use.release()
+    def counts(self, low: str, high: str) -> list[tuple[str, str, int]]:
+        """(minute, type, events) of what was received from `low` on and before `high`."""
+        return [(minute, type_, count) for minute, type_, count in self._read(_COUNTS, low=low, high=high)]
 
     def close(self) -> None:
         """Close the connection."""
         with self._exclusive():
             self._drop()
 
-    def _read(self, statement: str, **values: Any) -> list[Any]:
+    def _read(self, statement: _Statement, **values: Any) -> list[Any]:
         with self._exclusive():
             if self._connection:
                 try:
-                    return self._read_in_snapshot(self._connection, statement, values)
+                    return self._run(self._connection, statement, values)
                 except ConnectionLost:
                     pass  # stale, after a failover or a long sleep: once more on a new one
             self._connection = connect(self._url, self._timeout_s)
-            return self._read_in_snapshot(self._connection, statement, values)
+            return self._run(self._connection, statement, values)
 
-    def _read_in_snapshot(self, connection: Connection, statement: str, values: dict[str, Any]) -> list[Any]:
-        timeout_ms = int(self._timeout_s * 1000)
-        self._run(
-            connection,
-            "rollback; begin isolation level repeatable read read only;"
-            f" set local statement_timeout = {timeout_ms};"
-            f" set local idle_in_transaction_session_timeout = {4 * timeout_ms}",
-        )
-        self._in_snapshot = True
-        return self._run(connection, statement, **values)
-
-    def _run(self, connection: Connection, statement: str, **values: Any) -> list[Any]:
+    def _run(self, connection: Connection, statement: _Statement, values: dict[str, Any]) -> list[Any]:
         try:
-            return list(connection.run(statement, **values) or ())
+            return statement.run(connection, values)
         except (DatabaseError, InterfaceError, OSError) as error:
             failure = unavailable(error)
             if not failure:
@@ -114,7 +111,7 @@ class Postgres:
             raise failure from error
 
     def _drop(self) -> None:
-        connection, self._connection, self._in_snapshot = self._connection, None, False
+        connection, self._connection = self._connection, None
         if connection:
             # It may be broken already; closing then says so once more.
             with contextlib.suppress(InterfaceError, OSError):
@@ -128,3 +125,26 @@ class Postgres:
             yield
         finally:
             self._in_use.release()
+
+
+def _values(question: Question) -> dict[str, Any]:
+    """The parameters of page.sql."""
+    bounds = {f"low_{name}": value for name, value in (question.low or _BEGINNING)._asdict().items()}
+    bounds |= {f"high_{name}": value for name, value in question.high._asdict().items()}
+    filters = {"source": question.source, "type": question.type, "subject": question.subject}
+    leading = next((name for name in _LEADING if name in question.filters), None)
+    rows = question.limit + 1
+    return {
+        **bounds,
+        **filters,
+        **{f"leading_{name}": value if name == leading else None for name, value in filters.items()},
+        "most": max(rows, MOST_ROWS) if len(question.filters) > 1 else rows,
+        "rows": rows,
+        "with_event": question.with_events,
+        "bytes": MAX_BYTES,
+    }
+
+
+def _listed(row: Any, event: str | None = None) -> Listed:
+    received_at, source, id_, type_, subject, time, content_hash = row
+    return Listed(Place(received_at, source, id_), type_, subject, time, content_hash, event=event)

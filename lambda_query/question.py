@@ -7,6 +7,8 @@ from typing import NamedTuple
 POSTGRES, DYNAMODB = "postgres", "dynamodb"
 FIELDS = ("source", "id", "type", "subject", "time", "received_at", "stores", "event")
 """The members of a listed event."""
+MAX_BYTES = 5_000_000
+"""Of a page's contents: Lambda's limit of an answer is 6 MB with the body as a JSON string."""
 
 Identity = tuple[str, str]
 """(source, id)."""

@@ -6,33 +6,27 @@ from typing import Any
 
 from lambda_query.answers import Verbatim
 from lambda_query.question import DYNAMODB, POSTGRES, Identity
-from lambda_query.records import Copy, Stored
-from lambda_query.stores import Stores
+from lambda_query.records import Stored
+from lambda_query.stores import Inquiry
 from pipeline.errors import StoreUnavailable
 
 
-def find_event(stores: Stores, identity: Identity, failures: dict[str, str]) -> dict[str, Any] | None:
+def find_event(inquiry: Inquiry, identity: Identity) -> dict[str, Any] | None:
     """The event of `identity` with its receipt; None where both stores answered and none has it.
 
-    Stores that did not answer are added to `failures`. Raises StoreUnavailable where
-    no store that answered has it: another may.
+    Raises StoreUnavailable where no store that answered has it: another may.
     """
+    stores = inquiry.stores
     questions: dict[str, Callable[[], Any]] = {
         POSTGRES: partial(stores.postgres.find, identity),
         DYNAMODB: partial(stores.dynamodb.find, identity),
     }
-    try:
-        answers = stores.ask(questions, failures)
-    finally:
-        stores.postgres.release()
+    answers = inquiry.ask(questions)
     row: Stored | None = answers.get(POSTGRES)
-    copies: list[Copy] = answers.get(DYNAMODB, [])
+    copies: list[Stored] = answers.get(DYNAMODB, [])
     if row or copies:
-        return _document(identity, row, [copy.stored for copy in copies]) | {
-            "partial": bool(failures),
-            "unavailable": sorted(failures),
-        }
-    if failures:
+        return _document(identity, row, copies) | inquiry.state
+    if inquiry.failures:
         raise StoreUnavailable("the stores that answered do not have the event")
     return None
 

@@ -1,19 +1,40 @@
 """What the stores hold of an event, as they give it."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from lambda_query.question import Place
+from lambda_query.question import Identity, Place
+from pipeline.table import Way
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An event as a list shows it; `event` is its JSON text, None where it was not asked for."""
+class Listed(NamedTuple):
+    """A copy of an event as a list shows it: a row of PostgreSQL, or an item of DynamoDB.
+
+    `via` is the item's way, None for the row; `event` is its JSON text, None where it was not read.
+    """
 
     place: Place
     type: str
     subject: str | None
     time: str | None
-    event: str | None
+    content_hash: str
+    via: Way | None = None
+    event: str | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """(source, id)."""
+        return self.place.identity
+
+    @property
+    def received_at(self) -> str:
+        """When the gateway accepted it."""
+        return self.place.received_at
+
+    @property
+    def rank(self) -> tuple[Place, str, str]:
+        """Orders an event's copies: the first of its items is its place in DynamoDB."""
+        return self.place, self.via or "", self.content_hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +48,19 @@ class Stored:
     content_hash: str
     event: str
 
-
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One item of DynamoDB: a stored copy, and what a list shows of it."""
-
-    listed: Listed
-    stored: Stored
-
     @property
-    def rank(self) -> tuple[Place, str, str]:
-        """Orders the copies of an event: the first of them is its place in DynamoDB."""
-        return self.listed.place, self.stored.via, self.stored.content_hash
+    def rank(self) -> tuple[str, str, str]:
+        """Orders an event's items as `Listed.rank` does."""
+        return self.received_at, self.via, self.content_hash
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A store's part of a list.
+    """A store's part of a list, in the list's order.
 
     Everything from the list's start up to `end`, the place included, is in it; where
-    `end` is None, everything.
+    `end` is None, everything. DynamoDB's copies stand each for itself.
     """
 
-    events: list[Listed]
+    copies: list[Listed]
     end: Place | None

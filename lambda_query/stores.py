@@ -1,4 +1,4 @@
-"""Both stores, asked at once, each with its deadline."""
+"""Both stores, asked at once, with one deadline for all that a request asks them."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,33 +18,46 @@ class Stores:
         self.dynamodb = dynamodb
         self.timeout_s = timeout_s
         # A thread that was given up on ends by its own timeouts; until then others are to be free.
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="store")
+        self.threads = ThreadPoolExecutor(8, thread_name_prefix="store")
 
     def close(self) -> None:
         """End the threads and the connections."""
-        self._threads.shutdown()
+        self.threads.shutdown()
         self.postgres.close()
         self.dynamodb.close()
 
-    def ask(self, questions: Mapping[str, Callable[[], Any]], failures: dict[str, str]) -> dict[str, Any]:
-        """The answer of each store in `questions` that gives one within `timeout_s`.
 
-        Why another does not is put into `failures`, by its name.
-        """
-        until = monotonic() + self.timeout_s
-        asked = {name: self._threads.submit(question) for name, question in questions.items()}
+class Inquiry:
+    """What one request asks the stores.
+
+    `failures` tells why a store did not answer, by its name; `deadline` is in monotonic seconds.
+    """
+
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        self.began = monotonic()
+        self.deadline = self.began + stores.timeout_s
+        self.failures: dict[str, str] = {}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What every answer says of the stores."""
+        return {"partial": bool(self.failures), "unavailable": sorted(self.failures)}
+
+    def ask(self, questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
+        """The answer of each store in `questions` that gives one before the deadline; why not is in `failures`."""
+        asked = {name: self.stores.threads.submit(question) for name, question in questions.items()}
         answers: dict[str, Any] = {}
         for name, future in asked.items():
             try:
-                answers[name] = _result(future, until)
+                answers[name] = self._result(future)
             except StoreUnavailable as error:
-                failures[name] = str(error)
+                self.failures[name] = str(error)
         return answers
 
-
-def _result(future: Future[Any], until: float) -> Any:
-    try:
-        return future.result(max(0, until - monotonic()))
-    except TimeoutError as error:
-        future.cancel()
-        raise StoreUnavailable("no answer in time") from error
+    def _result(self, future: Future[Any]) -> Any:
+        try:
+            return future.result(max(0, self.deadline - monotonic()))
+        except TimeoutError as error:
+            future.cancel()
+            raise StoreUnavailable("no answer in time") from error

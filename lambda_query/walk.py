@@ -5,55 +5,56 @@ next page goes on from there: a list over quiet years takes several requests, an
 of them ends it wrongly.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from lambda_query.budget import Budget
 from lambda_query.day_reading import DayReading
 from lambda_query.days import days_of, entrance, skip_empty
 from lambda_query.dynamodb import DynamoDB
-from lambda_query.question import Place, Question
+from lambda_query.question import Identity, Place, Question
+from lambda_query.records import Listed, Page
 
 
-@dataclass(frozen=True)
-class Walked:
-    """The places at which an asked-for copy stands, in the list's order.
+def walk(store: DynamoDB, question: Question, budget: Budget) -> Page:
+    """The copies of `limit` + 1 events of `question`, or of fewer where it has no more or `budget` is spent.
 
-    All of them up to `end`, or to the list's end where `end` is None. An event whose
-    copies differ in `received_at` stands at more than one.
+    An event whose copies differ in `received_at` stands at each of their places. Raises StoreUnavailable.
     """
+    copies: list[Listed] = []
+    events: set[Identity] = set()
+    end = None
+    for stretch in stretches(store, question, budget):
+        for copy in stretch.copies:
+            events.add(copy.identity)
+            if len(events) > question.limit:
+                last = copy.place
+                same = [other for other in stretch.copies if other.place == last]
+                copies += [other for other in stretch.copies if question.precedes(other.place, last)] + same
+                return Page(copies, last)
+        copies += stretch.copies
+        end = stretch.end
+    return Page(copies, end)
 
-    places: list[Place]
-    end: Place | None
 
+def stretches(store: DynamoDB, question: Question, budget: Budget) -> Iterator[Page]:
+    """The copies of `question`, stretch after stretch, until the list ends or `budget` is spent.
 
-def walk(store: DynamoDB, question: Question, budget: Budget) -> Walked:
-    """The places of `limit` + 1 events of `question`, or of fewer where it has no more or `budget` is spent.
-
-    Raises StoreUnavailable.
+    Only the last stretch has an `end`, where the budget ended it. Raises StoreUnavailable.
     """
-    places: list[Place] = []
     days = days_of(question)
+    last: Place | None = None
     while days:
         reading = DayReading(store, question, days.pop(0))
         while not reading.done:
             budget.calls -= reading.read()
-            places += reading.take()
-            if enough := _first_events(places, question.limit + 1):
-                return Walked(enough, enough[-1])
-            if budget.spent and (end := reading.reached(places)):
-                return Walked(places, end)
+            copies = reading.take()
+            last = copies[-1].place if copies else last
+            end = reading.reached(last) if budget.spent else None
+            yield Page(copies, end)
+            if end:
+                return
         if reading.empty:
             days = skip_empty(store, days, budget)
         if days and budget.spent:
-            return Walked(places, entrance(days[0], question))
-    return Walked(places, None)
-
-
-def _first_events(places: list[Place], events: int) -> list[Place]:
-    """The places up to that of the last of the first `events` events; none where there are fewer."""
-    seen: set[tuple[str, str]] = set()
-    for index, place in enumerate(places):
-        seen.add(place.identity)
-        if len(seen) == events:
-            return places[: index + 1]
-    return []
+            yield Page([], entrance(days[0], question))
+            return

@@ -7,11 +7,13 @@ Endpoint, region and credentials are the SDK's own settings (`AWS_ENDPOINT_URL`,
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import aioboto3
 from aiobotocore.config import AioConfig
 from botocore.exceptions import NoCredentialsError
+
+from pipeline.signature import Credentials
 
 Service = Literal["sns", "sqs", "dynamodb", "s3", "cloudformation", "apigatewayv2"]
 
@@ -36,14 +38,6 @@ class Endpoint:
 def client(service: Service, endpoint: Endpoint | None = None) -> AbstractAsyncContextManager[Any]:
     """A client of `service`, to be entered once by each process that needs it."""
     return _client(_session(endpoint), service, endpoint)
-
-
-class Credentials(NamedTuple):
-    """What signs a request; `token` is there with a role's credentials."""
-
-    access_key: str
-    secret_key: str
-    token: str | None
 
 
 class Account:

@@ -21,9 +21,9 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL
 T = TypeVar("T")
 
 
-def setting(name: str, doc: str, *, default: Any = MISSING, secret: bool = False) -> Any:
+def setting(name: str, doc: str, *, default: Any = MISSING, secret: bool = False, prefix: str = PREFIX) -> Any:
     """A dataclass field that `read` fills from the variable `MENSAGERIA_<name>`."""
-    return field(default=default, repr=not secret, metadata={"name": PREFIX + name, "doc": doc})
+    return field(default=default, repr=not secret, metadata={"name": prefix + name, "doc": doc})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,13 +169,61 @@ class ServiceCSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AwsSettings:
+    """What the query signs its calls of AWS with: the SDKs' own variables, which Lambda sets."""
+
+    region: str = setting("REGION", "The region.", prefix="AWS_")
+    access_key: str = setting("ACCESS_KEY_ID", "The role's key id.", prefix="AWS_")
+    secret_key: str = setting("SECRET_ACCESS_KEY", "The role's key.", prefix="AWS_", secret=True)
+    session_token: str = setting("SESSION_TOKEN", "The role's token.", default="", prefix="AWS_", secret=True)
+    endpoint_url: str = setting("ENDPOINT_URL", "Where all AWS services are, if not at AWS.", default="", prefix="AWS_")
+    dynamodb_url: str = setting(
+        "ENDPOINT_URL_DYNAMODB", "Where DynamoDB is, if elsewhere still.", default="", prefix="AWS_"
+    )
+
+    def endpoint(self, service: str) -> str:
+        """The base URL of `service`."""
+        own = self.dynamodb_url if service == "dynamodb" else ""
+        return own or self.endpoint_url or f"https://{service}.{self.region}.amazonaws.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretSettings:
+    """The query Lambda: where it finds secrets that its environment lacks."""
+
+    secret: str = setting(
+        "QUERY_SECRET",
+        "ARN of a secret in Secrets Manager: a JSON object of variables of the query below, which count before"
+        " the environment's.",
+        default="",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class QuerySettings:
     """The query Lambda."""
 
     postgres_url: str = setting("QUERY_POSTGRES_URL", "URL of the database for reading.", secret=True)
     table: str = setting("TABLE", "DynamoDB table of the events.", default="events")
     cursor_key: str = setting("CURSOR_KEY", "Key that signs the cursors, at least 32 characters.", secret=True)
-    store_timeout_s: float = setting("QUERY_STORE_TIMEOUT_S", "Longest wait for a store's answer.", default=3.0)
+    access: Literal["keys", "open"] = setting(
+        "QUERY_ACCESS", "Who may ask: who has one of the keys, or anyone who reaches it.", default="keys"
+    )
+    keys: str = setting(
+        "QUERY_KEYS", "The keys' lines as in the gateway's file of keys, with commas between.", default="", secret=True
+    )
+    store_timeout_s: float = setting(
+        "QUERY_STORE_TIMEOUT_S", "Longest wait for the stores, for one request in all.", default=3.0
+    )
+    aws: AwsSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryRoleSettings:
+    """The command `python -m infra.query_role`."""
+
+    postgres_url: str = setting("POSTGRES_URL", "libpq URL of the database, with its password.", secret=True)
+    query_postgres_url: str = setting("QUERY_POSTGRES_URL", "URL of the database for reading.", secret=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +232,7 @@ class EdgeSettings:
 
     gateway_url: str = setting("GATEWAY_URL", "Base URL of the gateway.", default="http://127.0.0.1:8000")
     query_url: str = setting("QUERY_URL", "Base URL of the query.")
+    query_key: str = setting("QUERY_KEY", "Key that the query asks for, if it does.", default="", secret=True)
     gateway_key: str = setting("GATEWAY_KEY", "Key that the gateway asks for, if it does.", default="", secret=True)
     timeout_s: float = setting("TOOLS_TIMEOUT_S", "Longest wait for one answer.", default=15.0)
 
@@ -246,6 +295,7 @@ class WebSettings:
     gateway_url: str = setting("GATEWAY_URL", "Base URL of the gateway.", default="http://127.0.0.1:8000")
     gateway_key: str = setting("GATEWAY_KEY", "Key that the gateway asks for, if it does.", default="", secret=True)
     query_url: str = setting("QUERY_URL", "Base URL of the query.")
+    query_key: str = setting("QUERY_KEY", "Key that the query asks for, if it does.", default="", secret=True)
     timeout_s: float = setting("WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0)
     watch_every_s: float = setting(
         "WEB_WATCH_EVERY_S", "How often the state of the pipeline is taken while somebody looks at it.", default=3.0
@@ -301,13 +351,13 @@ class StackSettings:
     log: LogSettings = field(default_factory=LogSettings)
 
 
-def read(kind: type[T], environ: Mapping[str, str] = os.environ) -> T:
-    """An instance of the settings class `kind` from environment variables.
+def read(kind: type[T], environ: Mapping[str, str] = os.environ, *, before: Mapping[str, str] | None = None) -> T:
+    """An instance of the settings class `kind` from environment variables, those of `before` first.
 
     Raises SettingsError, which names every variable that is missing or wrong.
     """
     faults: list[str] = []
-    settings = _read(kind, environ, faults)
+    settings = _read(kind, {**environ, **(before or {})}, faults)
     if faults:
         raise SettingsError("; ".join(faults))
     return settings

@@ -4,22 +4,17 @@ botocore spends 150 to 2,000 µs of CPU on a call where this spends a tenth. Whe
 isn't made thousands of times, use a client of pipeline/aws.py instead.
 """
 
-import hashlib
-import hmac
 import io
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
-from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from botocore.exceptions import BotoCoreError
 
 from pipeline import aws, clock
-from pipeline.aws import Credentials
 from pipeline.errors import MensageriaError
+from pipeline.signature import Signer
 
 _CONNECT_TIMEOUT_S = 2
 _LARGE_BYTES = 2**20
@@ -29,39 +24,6 @@ class NoAnswer(MensageriaError):
     """The service could not be reached, or fell silent."""
 
     retriable = True
-
-
-class Signer:
-    """Signs the POSTs to one endpoint of `service`."""
-
-    def __init__(self, url: str, region: str, service: str) -> None:
-        address = urlsplit(url)
-        self._host = address.netloc
-        self._path = address.path or "/"
-        self._region = region
-        self._service = service
-
-    def headers(
-        self, content: bytes, own: Mapping[str, str], credentials: Credentials, moment: datetime
-    ) -> dict[str, str]:
-        """The headers of a POST of `content` at `moment` (UTC): `own`, in lower case, and its signature."""
-        timestamp = moment.strftime("%Y%m%dT%H%M%SZ")
-        headers = {**own, "host": self._host, "x-amz-date": timestamp}
-        if credentials.token:
-            headers["x-amz-security-token"] = credentials.token
-        names = sorted(headers)
-        signed = ";".join(names)
-        lines = "".join([f"{name}:{headers[name]}\n" for name in names])
-        canonical = f"POST\n{self._path}\n\n{lines}\n{signed}\n{hashlib.sha256(content).hexdigest()}"
-        scope = f"{timestamp[:8]}/{self._region}/{self._service}/aws4_request"
-        to_sign = f"AWS4-HMAC-SHA256\n{timestamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
-        key = _signing_key(credentials.secret_key, timestamp[:8], self._region, self._service)
-        signature = hmac.digest(key, to_sign.encode(), "sha256").hex()
-        headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{scope}, SignedHeaders={signed}, "
-            f"Signature={signature}"
-        )
-        return headers
 
 
 class SignedHttp:
@@ -101,11 +63,3 @@ async def signed_http(
         ) as http,
     ):
         yield SignedHttp(account, service, http)
-
-
-@lru_cache(maxsize=8)
-def _signing_key(secret_key: str, day: str, region: str, service: str) -> bytes:
-    key = f"AWS4{secret_key}".encode()
-    for part in (day, region, service, "aws4_request"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return key

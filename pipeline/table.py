@@ -16,7 +16,11 @@ from typing import Literal
 
 IDENTITY, COPY = "identity", "copy"
 BY_TIME, BUCKET, POSITION = "by_time", "bucket", "position"
-SHARDS = 4
+INDEXED = ("received_at", "type", "subject", "time")
+"""What an entry of the index holds beside the keys: what a list shows and filters by."""
+SHARDS = 8
+"""Partitions that share a day's writes, each good for 1,000 entries a second. May only ever be raised,
+and for the readers first: they look into every shard that there may be."""
 MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit of a sort key."""
 
@@ -28,9 +32,21 @@ def identity_key(source: str, id_: str) -> str:
     return f"{source}\n{id_}"
 
 
+def parse_identity_key(key: str) -> tuple[str, str]:
+    """The (source, id) of a partition key."""
+    source, id_ = key.split("\n")
+    return source, id_
+
+
 def copy_key(via: Way, content_hash: bytes) -> str:
     """The sort key: `sqs#` or `kafka#` and the content's SHA-256 in hexadecimal."""
     return f"{via}#{content_hash.hex()}"
+
+
+def parse_copy_key(key: str) -> tuple[Way, str]:
+    """The way of a sort key, and its hash in hexadecimal."""
+    via, content_hash = key.split("#")
+    return "kafka" if via == "kafka" else "sqs", content_hash
 
 
 def bucket_key(received_at: str, source: str, id_: str) -> str:

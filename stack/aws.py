@@ -67,7 +67,7 @@ def part(home: Home, ports: Ports) -> Part:
 async def outputs(home: Home, ports: Ports) -> dict[str, str]:
     """Deploy the template, or find it deployed, and return its outputs by name."""
     parameters = {
-        "QueryPostgresUrl": postgres.url(home, ports),
+        "QueryPostgresUrl": postgres.query_url(home, ports),
         "CursorKey": home.secret("cursor-key"),
         "DynamoDBEndpoint": endpoint(ports.dynamodb).endpoint_url,
         "WebOrigin": f"http://{HOST}:{ports.web}",

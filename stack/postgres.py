@@ -8,7 +8,8 @@ import signal
 
 import psycopg2
 
-from pipeline.settings import inherited
+from infra import query_role
+from pipeline.settings import QueryRoleSettings, inherited
 from stack import process
 from stack.errors import PartFailed, StackError
 from stack.home import ROOT, STACK_BIN, Home, package_folder, write_private
@@ -30,6 +31,11 @@ def url(home: Home, ports: Ports, *, database: str = DATABASE) -> str:
     return f"postgresql://{USER}:{home.secret('postgres')}@{HOST}:{ports.postgres}/{database}"
 
 
+def query_url(home: Home, ports: Ports) -> str:
+    """The URL with which the query reads."""
+    return f"postgresql://{query_role.ROLE}:{home.secret('postgres-query')}@{HOST}:{ports.postgres}/{DATABASE}"
+
+
 def part(home: Home, ports: Ports) -> Part:
     """The database server."""
 
@@ -44,6 +50,8 @@ def part(home: Home, ports: Ports) -> Part:
 
     async def lay_out() -> None:
         await _migrate(home, ports)
+        urls = QueryRoleSettings(postgres_url=url(home, ports), query_postgres_url=query_url(home, ports))
+        await asyncio.to_thread(query_role.set_password, urls)
 
     settings = {"listen_addresses": HOST, "port": ports.postgres, "unix_socket_directories": "", "timezone": "UTC"}
     options = [f"--{name}={value}" for name, value in settings.items()]

@@ -7,8 +7,8 @@ import httpx
 from jinja2 import StrictUndefined
 from quart import Quart
 
+from pipeline.bearer import authorization
 from pipeline.event import MAX_EVENT_BYTES
-from pipeline.gateway_key import authorization
 from pipeline.settings import WebSettings
 from web import event, events, failures, formats, health, language_switch, languages, protection, publish
 from web.edges import Edges
@@ -23,7 +23,8 @@ def create_app(settings: WebSettings) -> Quart:
     `extensions["closing"]` is to be set when it stops: it ends the journeys that are followed.
     Raises SettingsError where `settings` would let anyone in, or their key can't stand in a header.
     """
-    key = authorization(settings.gateway_key)
+    publishing = authorization(settings.gateway_key, "GATEWAY_KEY")
+    asking = authorization(settings.query_key, "QUERY_KEY")
     app = Quart(__name__)
     app.extensions["closing"] = asyncio.Event()
     app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES)
@@ -40,7 +41,7 @@ def create_app(settings: WebSettings) -> Quart:
     async def connections() -> AsyncGenerator[None, None]:
         # No proxy of the environment stands between the pages and their own services.
         async with httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
-            app.extensions["edges"] = Edges(client, settings, key)
+            app.extensions["edges"] = Edges(client, settings, publishing, asking)
             yield
 
     return app

@@ -35,32 +35,42 @@ class Refused(MensageriaError):
 class Edges:
     """Both, over one pool of connections. Each call raises EdgeUnavailable and Refused."""
 
-    def __init__(self, client: httpx.AsyncClient, settings: WebSettings, authorization: dict[str, str]) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, settings: WebSettings, publishing: dict[str, str], asking: dict[str, str]
+    ) -> None:
+        """`publishing` and `asking` are the headers with the key of each edge."""
         self._client = client
         self._gateway_url = settings.gateway_url.rstrip("/")
         self._query_url = settings.query_url.rstrip("/")
-        self._headers = {"content-type": STRUCTURED} | authorization
+        self._publishing = {"content-type": STRUCTURED} | publishing
+        self._asking = asking
 
     async def publish(self, body: bytes) -> Accepted:
         """Publish one event in structured JSON; returns once the gateway holds it safe."""
-        request = self._client.build_request("POST", f"{self._gateway_url}/events", content=body, headers=self._headers)
+        request = self._client.build_request(
+            "POST", f"{self._gateway_url}/events", content=body, headers=self._publishing
+        )
         return _decode("gateway", await self._send("gateway", request), Accepted)
 
     async def events(self, parameters: dict[str, str]) -> Page:
         """One page of the list, newest first."""
-        request = self._client.build_request("GET", f"{self._query_url}/events", params=parameters)
-        return _decode("query", await self._send("query", request), Page)
+        return _decode("query", await self._ask("/events", parameters), Page)
 
     async def event(self, source: str, id_: str) -> Record | None:
         """One event with its receipt; None where no store has it."""
-        request = self._client.build_request("GET", f"{self._query_url}/event", params={"source": source, "id": id_})
         try:
-            answer = await self._send("query", request)
+            answer = await self._ask("/event", {"source": source, "id": id_})
         except Refused as refusal:
             if refusal.problem.status == httpx.codes.NOT_FOUND:
                 return None
             raise
         return _decode("query", answer, Record)
+
+    async def _ask(self, path: str, parameters: dict[str, str]) -> httpx.Response:
+        url = f"{self._query_url}{path}"
+        return await self._send(
+            "query", self._client.build_request("GET", url, params=parameters, headers=self._asking)
+        )
 
     async def _send(self, edge: str, request: httpx.Request) -> httpx.Response:
         try:

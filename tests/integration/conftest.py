@@ -1,13 +1,15 @@
 """What tests on the real parts share."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from lambda_query.app import App, create_app
 from pipeline import aws as aws_clients
+from tests.integration.querying import Writers, settings
 
 
 @pytest.fixture
@@ -77,3 +79,19 @@ async def kafka_records(aws: dict[str, str], source: str) -> AsyncIterator[Calla
             return found
 
         yield receive
+
+
+@pytest.fixture
+async def writers(aws: dict[str, str]) -> AsyncIterator[Writers]:
+    """The stores of services B and C."""
+    both = Writers(aws)
+    yield both
+    await both.close()
+
+
+@pytest.fixture
+def app(aws: dict[str, str]) -> Iterator[App]:
+    """The query's app."""
+    one = create_app(settings(aws, store_timeout_s=10.0))
+    yield one
+    one.close()

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from gateway.keys import new
 from pipeline.event import STRUCTURED
+from pipeline.keys import new
 from tests.gateway_process import answers, gateway
 from tests.waiting import until
 

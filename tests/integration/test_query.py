@@ -1,14 +1,9 @@
 """The query on both real stores: the handler's app in this process, and the packaged function."""
 
-import asyncio
 import hashlib
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -16,177 +11,9 @@ import pytest
 from lambda_query.app import App, create_app
 from lambda_query.dynamodb import DynamoDB
 from pipeline.clock import rfc3339
-from pipeline.delivery import Arrival, Delivery
 from pipeline.errors import StoreUnavailable
-from pipeline.event import parse
-from pipeline.settings import QuerySettings
-from pipeline.table import Way
-from streams.dynamodb import DynamoStore
 from streams.postgres import PostgresStore
-
-PAST = datetime(2019, 5, 6, 23, 59, 58, tzinfo=UTC)
-RANGE = {"from": "2019-05-06T00:00:00Z", "to": "2019-06-30T00:00:00Z"}
-DAY = {"from": "2019-05-06T00:00:00Z", "to": "2019-05-07T00:00:00Z"}
-IDS = ["plain", "a/b", "50%", "ação", "é", "🙂", "\U0010ffff", "a b", "Z", "z", 'quote"', "back\\slash", "x" * 512]
-
-
-@dataclass(frozen=True)
-class Seed:
-    """One event as a test puts it: where, and with which `received_at`."""
-
-    delivery: Delivery
-    received_at: str
-
-    @property
-    def place(self) -> tuple[str, str, str]:
-        return self.received_at, *self.delivery.event.identity
-
-
-def seed(source: str, id_: str, moment: datetime, via: Way = "sqs", **attributes: Any) -> Seed:
-    event = {"specversion": "1.0", "id": id_, "source": source, "type": "seed", "data": {"n": 1}} | attributes
-    origin = {"queue": "q", "message_id": "m"} if via == "sqs" else {"topic": "t", "partition": 0, "offset": 7}
-    received_at = rfc3339(moment)
-    body = json.dumps(event, ensure_ascii=False).encode()
-    return Seed(Delivery(parse(body), Arrival(body, via, origin, received_at, received_at=received_at)), received_at)
-
-
-class Writers:
-    """The services' own stores: what they write is what the query must read."""
-
-    def __init__(self, endpoints: dict[str, str]) -> None:
-        self.postgres = PostgresStore(endpoints["postgres"], connections=1, timeout_s=10)
-        self.dynamodb = DynamoStore(endpoints["table"], calls=4)
-
-    async def store(self, postgres: list[Seed], dynamodb: list[Seed]) -> None:
-        await self.postgres.store([each.delivery for each in postgres])
-        await self.dynamodb.store([each.delivery for each in dynamodb])
-
-    async def close(self) -> None:
-        await self.postgres.close()
-        await self.dynamodb.close()
-
-
-@pytest.fixture
-async def writers(aws: dict[str, str]) -> AsyncIterator[Writers]:
-    both = Writers(aws)
-    yield both
-    await both.close()
-
-
-def settings(endpoints: dict[str, str], **changes: Any) -> QuerySettings:
-    values = {"postgres_url": endpoints["postgres"], "table": endpoints["table"], "cursor_key": "k" * 32}
-    return QuerySettings(**values | changes)
-
-
-@pytest.fixture
-def app(aws: dict[str, str]) -> Iterator[App]:
-    one = create_app(settings(aws, store_timeout_s=10.0))
-    yield one
-    one.close()
-
-
-async def get(app: App, path: str, **parameters: Any) -> tuple[int, dict[str, Any]]:
-    given = {name.rstrip("_"): value for name, value in parameters.items() if value is not None}
-    http = {"requestContext": {"http": {"method": "GET"}}, "rawPath": path, "rawQueryString": urlencode(given)}
-    response = await asyncio.to_thread(app, http | {"headers": {}})
-    return response["statusCode"], json.loads(response["body"])
-
-
-async def pages(app: App, **parameters: Any) -> list[dict[str, Any]]:
-    """Every event of a list, page by page."""
-    events: list[dict[str, Any]] = []
-    cursor = None
-    for _ in range(2000):
-        status, page = await get(app, "/events", cursor=cursor, **parameters)
-        assert status == 200, page
-        assert (page["partial"], page["unavailable"]) == (False, [])
-        assert len(page["events"]) <= int(parameters.get("limit", 50))
-        events += page["events"]
-        cursor = page["next"]
-        if cursor is None:
-            return events
-    raise AssertionError("the list never ended")
-
-
-def places(events: list[dict[str, Any]]) -> list[tuple[str, str, str]]:
-    return [(event["received_at"], event["source"], event["id"]) for event in events]
-
-
-@dataclass(frozen=True)
-class Model:
-    """What both stores hold, and so what a list must show."""
-
-    postgres: list[Seed]
-    dynamodb: list[Seed]
-
-    def listed(self, store: str) -> dict[tuple[str, str], Seed]:
-        places: dict[tuple[str, str], Seed] = {}
-        if store != "postgres":
-            for each in sorted(self.dynamodb, key=lambda each: each.place, reverse=True):
-                places[each.delivery.event.identity] = each
-        if store != "dynamodb":
-            places |= {each.delivery.event.identity: each for each in self.postgres}
-        return places
-
-
-def random_model(source: str, count: int) -> Model:
-    """Events over some days: ties, quiet weeks, both stores or one, sources and ids of all kinds."""
-    chance = random.Random(source)
-    moments = [PAST + timedelta(microseconds=n) for n in (0, 0, 1, 2)]
-    moments += [PAST + timedelta(seconds=n * 7) for n in range(6)]
-    moments += [PAST + timedelta(days=n) for n in (1, 2, 30, 31, 50)]
-    postgres: list[Seed] = []
-    dynamodb: list[Seed] = []
-    for number in range(count):
-        id_ = f"{chance.choice(IDS)[: 512 - 4]}{number}" if number >= len(IDS) else IDS[number]
-        from_ = f"{source}{chance.choice(['', '/é', '/🙂'])}"
-        kind: dict[str, Any] = chance.choice([{}, {"subject": "s1"}, {"subject": "ção"}])
-        moment, again = chance.choice(moments), chance.choice(moments)
-        kind = kind | {"type": chance.choice(["one", "two"])}
-        where = chance.random()
-        if where < 0.8:
-            postgres.append(seed(from_, id_, moment, **kind))
-        if where > 0.2:
-            dynamodb.append(seed(from_, id_, moment, "sqs", **kind))
-        if where > 0.3:
-            # Now and then the gateway was asked twice: the ways have different times.
-            dynamodb.append(seed(from_, id_, chance.choice([moment, moment, again]), "kafka", **kind))
-    return Model(postgres, dynamodb)
-
-
-async def test_pages_walk_through_both_stores_exactly_once(app: App, writers: Writers, source: str) -> None:
-    model = random_model(source, 300)
-    await writers.store(model.postgres, model.dynamodb)
-    for store, order, limit in [
-        ("both", "desc", 7),
-        ("both", "asc", 50),
-        ("both", "asc", 3),
-        ("both", "desc", 200),
-        ("postgres", "desc", 50),
-        ("dynamodb", "asc", 20),
-        ("dynamodb", "desc", 200),
-    ]:
-        events = await pages(app, store=store, order=order, limit=limit, **RANGE)
-        mine = [event for event in events if event["source"].startswith(source)]
-        expected = sorted((each.place for each in model.listed(store).values()), reverse=order == "desc")
-        assert places(mine) == expected, (store, order, limit)
-
-
-@pytest.mark.parametrize("filters", [{"type": "one"}, {"subject": "ção"}, {"type": "two", "subject": "s1"}, {}])
-async def test_filters_choose_the_same_events_in_each_store(
-    app: App, writers: Writers, source: str, filters: dict[str, str]
-) -> None:
-    model = random_model(source, 60)
-    await writers.store(model.postgres, model.dynamodb)
-    for store in ("both", "postgres", "dynamodb"):
-        events = await pages(app, store=store, limit=20, source=source, **filters, **RANGE)
-        expected = [
-            each.place
-            for each in model.listed(store).values()
-            if each.delivery.event.source == source
-            and all(each.delivery.event.content.get(name) == value for name, value in filters.items())
-        ]
-        assert places(events) == sorted(expected, reverse=True), store
+from tests.integration.querying import DAY, PAST, Writers, get, pages, places, seed, settings
 
 
 async def test_an_event_says_which_stores_have_it(app: App, writers: Writers, source: str) -> None:
@@ -258,15 +85,16 @@ async def test_large_events_that_only_dynamodb_has_are_all_listed(
         assert places(events) == [each.place for each in mixed[::2]], store
 
 
+@pytest.mark.parametrize("broken", ["copies", "texts"])
 @pytest.mark.parametrize(("store", "expected"), [("dynamodb", 503), ("both", 200)])
 async def test_a_page_whose_copies_could_not_be_read_is_not_passed_off_as_whole(
-    app: App, writers: Writers, source: str, store: str, expected: int, monkeypatch: pytest.MonkeyPatch
+    app: App, writers: Writers, source: str, store: str, expected: int, broken: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise StoreUnavailable("it went away between the walk and the reading")
 
     await writers.store([], [seed(source, "1", PAST)])
-    monkeypatch.setattr(DynamoDB, "find", fail)
+    monkeypatch.setattr(DynamoDB, broken, fail)
     status, page = await get(app, "/events", store=store, source=source, **DAY)
     assert (status, page["unavailable"]) == (expected, ["dynamodb"])
     assert page.get("partial", True)
@@ -351,13 +179,12 @@ async def test_without_postgresql_the_answers_are_dynamodbs_and_say_so(
 
 
 async def test_without_dynamodb_the_answers_are_postgresqls_and_without_both_503(
-    aws: dict[str, str], writers: Writers, source: str, monkeypatch: pytest.MonkeyPatch
+    aws: dict[str, str], writers: Writers, source: str
 ) -> None:
     one = seed(source, "1", PAST)
     await writers.store([one], [one])
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1")
     for url, expected in ((aws["postgres"], 200), (NOWHERE, 503)):
-        app = create_app(settings(aws, postgres_url=url))
+        app = create_app(settings(aws, postgres_url=url, dynamodb="http://127.0.0.1:1"))
         try:
             status, page = await get(app, "/events", source=source, **DAY)
             assert status == expected

@@ -13,9 +13,9 @@ from quart.typing import TestClientProtocol as Client
 from gateway.__main__ import require_loopback
 from gateway.app import READINESS, create_app
 from gateway.front import MAX_REQUEST_BYTES
-from gateway.keys import new
 from pipeline.errors import SettingsError
 from pipeline.event import STRUCTURED
+from pipeline.keys import new
 from pipeline.settings import GatewaySettings
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from gateway.access import Access
-from gateway.keys import CHECK_EVERY_S, Keys, new
+from gateway.keys import CHECK_EVERY_S, Keys
 from gateway.token_bucket import TokenBucket
 from pipeline.errors import KeyRevoked, NoKey, RateLimited, SettingsError
+from pipeline.keys import new
 from pipeline.settings import GatewaySettings
 
 

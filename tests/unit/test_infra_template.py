@@ -1,6 +1,7 @@
 """What is read from the template beside CloudFormation."""
 
 from infra import template
+from pipeline.table import BY_TIME, INDEXED
 
 
 def test_the_table_is_what_create_table_takes() -> None:
@@ -12,7 +13,8 @@ def test_the_table_is_what_create_table_takes() -> None:
 
 def test_cors_has_the_parameter_filled_in() -> None:
     cors = template.cors({"WebOrigin": "http://127.0.0.1:8080"})
-    assert cors == {"AllowOrigins": ["http://127.0.0.1:8080"], "AllowMethods": ["GET"]}
+    assert cors["AllowOrigins"] == ["http://127.0.0.1:8080"]
+    assert cors["AllowMethods"] == ["GET"]
 
 
 def test_short_forms_become_long_ones() -> None:
@@ -20,3 +22,9 @@ def test_short_forms_become_long_ones() -> None:
     assert resources["SubscriptionB"]["Properties"]["TopicArn"] == {"Ref": "Topic"}
     assert resources["SubscriptionB"]["Properties"]["Endpoint"] == {"Fn::GetAtt": "QueueB.Arn"}
     assert resources["QueryApi"]["Properties"]["Tags"] == {"ms-custom-id": "mensageria"}
+
+
+def test_the_index_projects_what_the_query_reads_of_it() -> None:
+    [index] = template.table()["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == BY_TIME
+    assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(INDEXED)}

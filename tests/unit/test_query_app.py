@@ -13,13 +13,21 @@ from lambda_query import package
 from lambda_query.answers import Verbatim, encode
 from lambda_query.app import App, create_app
 from pipeline.errors import SettingsError
-from pipeline.settings import QuerySettings
+from pipeline.keys import new
+from pipeline.settings import AwsSettings, QuerySettings
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def settings(**changes: Any) -> QuerySettings:
-    return QuerySettings(**{"postgres_url": "postgresql://127.0.0.1:1/none", "cursor_key": "k" * 32} | changes)
+    aws = AwsSettings(region="eu-west-1", access_key="a", secret_key="s", endpoint_url="http://127.0.0.1:1")
+    values: dict[str, Any] = {
+        "postgres_url": "postgresql://127.0.0.1:1/none",
+        "cursor_key": "k" * 32,
+        "access": "open",
+        "aws": aws,
+    }
+    return QuerySettings(**values | changes)
 
 
 @pytest.fixture
@@ -52,14 +60,22 @@ def test_a_wrong_parameter_is_400_and_named(app: App) -> None:
     assert "colour" in body["detail"]
 
 
-def test_a_request_is_one_log_line_with_the_callers_trace(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_request_is_one_log_line_with_the_callers_trace_and_its_metrics(
+    app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
     app(request("/event", "id=secret", traceparent=TRACEPARENT))
     [line] = capsys.readouterr().err.splitlines()
     logged = json.loads(line)
-    assert (logged["route"], logged["status"]) == ("/event", 400)
+    assert (logged["http_route"], logged["http_response_status_code"]) == ("/event", "400")
     assert logged["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
-    assert logged["duration_ms"] >= 0
     assert "secret" not in line
+    [metrics] = logged["_aws"]["CloudWatchMetrics"]
+    named = {metric["Name"] for metric in metrics["Metrics"]} | {
+        name for set_ in metrics["Dimensions"] for name in set_
+    }
+    assert "http_server_request_duration_seconds" in named
+    assert named <= logged.keys()  # EMF takes values and dimensions from the line's own members
+    assert logged["http_server_request_duration_seconds"] > 0
 
 
 def test_a_failure_of_the_code_is_500_and_logged(app: App, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,6 +87,50 @@ def test_a_failure_of_the_code_is_500_and_logged(app: App, capsys: pytest.Captur
 def test_a_short_cursor_key_is_refused() -> None:
     with pytest.raises(SettingsError, match="CURSOR_KEY"):
         create_app(settings(cursor_key="short"))
+
+
+def test_without_keys_it_does_not_start_unless_it_is_open() -> None:
+    with pytest.raises(SettingsError, match="QUERY_KEYS has no key"):
+        create_app(settings(access="keys"))
+    with pytest.raises(SettingsError, match="QUERY_KEYS: give `NAME SHA256`"):
+        create_app(settings(access="keys", keys="shop abc"))
+
+
+def test_who_has_a_key_may_ask_and_the_log_names_it(capsys: pytest.CaptureFixture[str]) -> None:
+    (key, line), (old, revoked) = new("shop"), new("mail")
+    app = create_app(settings(access="keys", keys=f"{line}, {revoked} revoked"))
+    for headers, status, kind in [
+        ({}, 401, "no_key"),
+        ({"authorization": "Bearer mens_other"}, 401, "no_key"),
+        ({"authorization": f"Bearer {old}"}, 403, "key_revoked"),
+        ({"authorization": f"Bearer {key}"}, 400, "invalid-parameters"),
+    ]:
+        response = app(request("/event", **headers))
+        assert (response["statusCode"], json.loads(response["body"])["type"]) == (
+            status,
+            f"urn:mensageria:problem:{kind}",
+        )
+        assert ("www-authenticate" in response["headers"]) == (status == 401)
+    logged = capsys.readouterr().err
+    assert json.loads(logged.splitlines()[-1])["reader"] == "shop"
+    assert key not in logged
+    assert app(request("/openapi.json"))["statusCode"] == 200
+
+
+def test_the_document_names_the_parameters_that_there_are(app: App) -> None:
+    document = json.loads(app(request("/openapi.json"))["body"])
+    assert document["openapi"].startswith("3.1.")
+    for path, operations in document["paths"].items():
+        told = json.loads(app(request(path, "colour=1"))["body"])["errors"][0]["detail"]
+        named = [parameter["name"] for parameter in operations["get"].get("parameters", [])]
+        assert told == f"is no parameter here: there are {', '.join(named) or 'none'}"
+
+
+def test_both_stores_down_is_503_and_says_when_to_come_again(app: App) -> None:
+    for path, query in [("/events", ""), ("/event", "source=a&id=b"), ("/stats", ""), ("/differences", "")]:
+        response = app(request(path, query))
+        assert (response["statusCode"], response["headers"]["retry-after"]) == (503, "1"), path
+        assert json.loads(response["body"])["unavailable"] == ["dynamodb", "postgres"]
 
 
 def test_stored_json_is_not_read_and_written_anew() -> None:

@@ -7,8 +7,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as BotocoreCredentials
 
-from pipeline.aws import Credentials
-from pipeline.signed_http import Signer
+from pipeline.signature import Credentials, Signer
 
 MOMENT = datetime(2026, 11, 23, 15, 24, tzinfo=UTC)
 CONTENT = '{"QueueUrl": "olá"}'.encode()
