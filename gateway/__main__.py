@@ -6,18 +6,20 @@ import ipaddress
 import signal
 import socket
 import sys
+from contextlib import suppress
 from types import FrameType
 
 import structlog
 import uvicorn
+from aiokafka.errors import KafkaConnectionError
 from quart import Quart
 
 from gateway.app import ACCESS, READINESS, create_app
 from gateway.http_protocol import BoundedHttpProtocol
 from gateway.readiness import Readiness
-from pipeline import logs
-from pipeline.errors import SettingsError
-from pipeline.settings import GatewaySettings, read
+from pipeline import kafka_access, logs
+from pipeline.errors import AccessRefused, SettingsError
+from pipeline.settings import GatewaySettings, KafkaSettings, read
 
 _KEEP_ALIVE_S = 75
 _BACKLOG = 2048
@@ -66,7 +68,8 @@ def main() -> None:
         if not settings.keys_file:
             require_loopback(settings.host)
         app = create_app(settings)
-    except SettingsError as error:
+        asyncio.run(_require_kafka(settings.kafka))
+    except (SettingsError, AccessRefused) as error:
         sys.exit(f"gateway: {error}")
     # uvicorn raises the signal again once it has stopped: the process ends in order, with 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -75,6 +78,14 @@ def main() -> None:
         _log.warning("no keys: anyone on this machine can publish", host=settings.host, port=settings.port)
     signal.signal(signal.SIGHUP, lambda *_: app.extensions[ACCESS].reload())
     _serve(app, settings)
+
+
+async def _require_kafka(settings: KafkaSettings) -> None:
+    """Raise AccessRefused where Kafka is there and refuses the gateway; one that is away is waited for, serving."""
+    if settings.security_protocol == "PLAINTEXT":
+        return
+    with suppress(KafkaConnectionError):
+        await kafka_access.require(settings, topics=[settings.topic])
 
 
 def require_loopback(host: str) -> None:

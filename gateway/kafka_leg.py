@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, Self
 import stamina
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from gateway.publication import Publication
-from pipeline import kafka
+from pipeline import kafka, kafka_access
 from pipeline.errors import LegUnavailable
 from pipeline.settings import KafkaSettings
 
@@ -42,6 +42,7 @@ class KafkaLeg:
         self._sends: set[asyncio.Task[None]] = set()
         self._connected: asyncio.Future[AIOKafkaProducer]
         self._broken: asyncio.Future[AIOKafkaProducer]
+        self._obstacle = "not connected"
         self._keeper: asyncio.Task[None]
 
     async def __aenter__(self) -> Self:
@@ -61,7 +62,7 @@ class KafkaLeg:
         loop = asyncio.get_running_loop()
         entry = _Entry(publication, loop.create_future())
         if not self._connected.done():
-            entry.acknowledged.set_exception(LegUnavailable(self.name, "not connected"))
+            entry.acknowledged.set_exception(LegUnavailable(self.name, self._obstacle))
             return entry.acknowledged
         self._waiting.append(entry)
         if len(self._waiting) == 1:
@@ -71,7 +72,7 @@ class KafkaLeg:
     async def check(self) -> None:
         """Raises LegUnavailable where no broker answers or the topic is missing."""
         if not self._connected.done():
-            raise LegUnavailable(self.name, "not connected")
+            raise LegUnavailable(self.name, self._obstacle)
         client = self._connected.result().client
         if not await client.force_metadata_update():
             raise LegUnavailable(self.name, "no broker answers")
@@ -87,7 +88,7 @@ class KafkaLeg:
 
     async def _send_all(self, entries: list[_Entry]) -> None:
         if not self._connected.done():
-            return _fail(entries, LegUnavailable(self.name, "not connected"))
+            return _fail(entries, LegUnavailable(self.name, self._obstacle))
         producer = self._connected.result()
         partitions = len(producer.client.cluster.partitions_for_topic(self._settings.topic))
         try:
@@ -151,16 +152,25 @@ class KafkaLeg:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._start(producer)
-        except BaseException:
+        except BaseException as error:
             await _stop(producer)
+            self._obstacle = f"not connected: {error!r}"
             raise
+        self._obstacle = "not connected"
         return producer
 
     async def _start(self, producer: AIOKafkaProducer) -> None:
-        await producer.start()
-        await producer.client.add_topic(self._settings.topic)
-        if not producer.client.cluster.partitions_for_topic(self._settings.topic):
-            raise UnknownTopicOrPartitionError(self._settings.topic)
+        topic = self._settings.topic
+        try:
+            await producer.start()
+        except KafkaConnectionError:
+            await kafka_access.require(self._settings, topics=[topic])  # it may say why
+            raise
+        await producer.client.add_topic(topic)
+        if topic in producer.client.cluster.unauthorized_topics:
+            await kafka_access.require(self._settings, topics=[topic])
+        if not producer.client.cluster.partitions_for_topic(topic):
+            raise UnknownTopicOrPartitionError(topic)
 
 
 def _fail(entries: list[_Entry], error: LegUnavailable) -> None:

@@ -9,20 +9,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import aioboto3
-from aiobotocore.config import AioConfig
 from botocore.exceptions import NoCredentialsError
 
 from pipeline.signature import Credentials
 
 Service = Literal["sns", "sqs", "dynamodb", "s3", "cloudformation", "apigatewayv2"]
-
-_CONFIG = AioConfig(
-    connect_timeout=2,
-    read_timeout=25,  # above the 20 s of a long poll
-    max_pool_connections=64,
-    retries={"mode": "standard", "total_max_attempts": 2},
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +58,8 @@ async def account(service: Service, endpoint: Endpoint | None = None) -> AsyncGe
 
 
 def _session(endpoint: Endpoint | None) -> Any:
+    import aioboto3  # here, as it takes half a second, and most commands of the tools end without it
+
     if not endpoint:
         return aioboto3.Session()
     return aioboto3.Session(
@@ -75,6 +68,14 @@ def _session(endpoint: Endpoint | None) -> Any:
 
 
 def _client(session: Any, service: Service, endpoint: Endpoint | None) -> AbstractAsyncContextManager[Any]:
+    from aiobotocore.config import AioConfig
+
+    config = AioConfig(
+        connect_timeout=2,
+        read_timeout=25,  # above the 20 s of a long poll
+        max_pool_connections=64,
+        retries={"mode": "standard", "total_max_attempts": 2},
+    )
     url = endpoint.endpoint_url if endpoint else None
-    made: AbstractAsyncContextManager[Any] = session.client(service, config=_CONFIG, endpoint_url=url)
+    made: AbstractAsyncContextManager[Any] = session.client(service, config=config, endpoint_url=url)
     return made

@@ -120,6 +120,10 @@ class QueueUnavailable(MensageriaError):
     retriable = True
 
 
+class AccessRefused(MensageriaError):
+    """A cluster is there and refuses this process, or a right that it needs: the text says which."""
+
+
 class MessageRefused(MensageriaError):
     """SQS will never take this message: another one it may."""
 

@@ -1,20 +1,29 @@
 """The one place that makes Kafka clients."""
 
+import ssl
 import zlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 
+from pipeline.errors import SettingsError
 from pipeline.settings import KafkaSettings
 
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=UTF-8")
 """Structured mode of the CloudEvents Kafka binding, section 3.3."""
 
+SCRAM = "SCRAM-SHA-512"
+"""How a user proves its password: MSK offers this mechanism alone."""
+
 
 def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
     """An idempotent producer that waits for all replicas; `start` it in the loop that uses it."""
     return AIOKafkaProducer(
-        bootstrap_servers=settings.bootstrap_servers,
+        **connection(settings),
         acks="all",
         enable_idempotence=True,
         linger_ms=2,
@@ -26,16 +35,45 @@ def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
 
 def consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
     """A consumer of no group and no topic; `start` it, then assign partitions to it."""
-    return AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap_servers,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
+    return AIOKafkaConsumer(**connection(settings), enable_auto_commit=False, auto_offset_reset="earliest")
 
 
 def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
     """A client for groups, offsets and records; `start` it, and `close` it."""
-    return AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)
+    return AIOKafkaAdminClient(**connection(settings))
+
+
+@asynccontextmanager
+async def client(settings: KafkaSettings, *, timeout_ms: int) -> AsyncGenerator[AIOKafkaClient, None]:
+    """A client of the protocol itself, which knows the brokers. Raises KafkaConnectionError where none answers."""
+    made = AIOKafkaClient(**connection(settings), request_timeout_ms=timeout_ms)
+    try:
+        await made.bootstrap()
+        yield made
+    finally:
+        await made.close()
+
+
+def connection(settings: KafkaSettings) -> dict[str, Any]:
+    """What every client is told: where the brokers are, and who it is to them. Raises SettingsError."""
+    told: dict[str, Any] = {"bootstrap_servers": settings.bootstrap_servers}
+    if settings.security_protocol == "PLAINTEXT":
+        return told
+    told |= {"security_protocol": settings.security_protocol, "ssl_context": tls(settings)}
+    if settings.security_protocol == "SASL_SSL":
+        if not (settings.username and settings.password):
+            raise SettingsError("SASL_SSL needs MENSAGERIA_KAFKA_USERNAME and MENSAGERIA_KAFKA_PASSWORD")
+        user = {"sasl_plain_username": settings.username, "sasl_plain_password": settings.password}
+        told |= {"sasl_mechanism": SCRAM, **user}
+    return told
+
+
+def tls(settings: KafkaSettings) -> ssl.SSLContext:
+    """How brokers prove who they are: by a certificate of `ca_file`, or of the machine's own. Raises SettingsError."""
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"MENSAGERIA_KAFKA_CA_FILE is {settings.ca_file!r}: {error}") from error
 
 
 def partition_of(key: bytes, partitions: int) -> int:

@@ -45,6 +45,16 @@ class KafkaSettings:
     bootstrap_servers: str = setting(
         "KAFKA_BOOTSTRAP_SERVERS", "Brokers as `host:port`, with commas between.", default="127.0.0.1:9092"
     )
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = setting(
+        "KAFKA_SECURITY_PROTOCOL",
+        "`SSL` encrypts and proves who the brokers are, `SASL_SSL` also who this process is (SCRAM-SHA-512).",
+        default="PLAINTEXT",
+    )
+    username: str = setting("KAFKA_USERNAME", "User, with `SASL_SSL`.", default="")
+    password: str = setting("KAFKA_PASSWORD", "The user's password.", default="", secret=True)
+    ca_file: str = setting(
+        "KAFKA_CA_FILE", "Certificates (PEM) of who vouches for the brokers; without it, the machine's.", default=""
+    )
     topic: str = setting("KAFKA_TOPIC", "Topic of the events.", default="events")
     dead_letter_topic: str = setting(
         "KAFKA_DEAD_LETTER_TOPIC", "Topic of the dead letters.", default="events-dead-letters"
@@ -323,6 +333,14 @@ class LayoutSettings:
     web_origin: str = setting(
         "WEB_ORIGIN", "The only origin whose pages may call the query.", default="http://127.0.0.1:8080"
     )
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AclSettings:
+    """`python -m infra.acls`: the rights of the services on a Kafka cluster, given as its administrator."""
+
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     log: LogSettings = field(default_factory=LogSettings)
 

@@ -39,7 +39,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     from_queue = Intake(SERVICE, store, queue_letters.write, metrics, timeout_s=worker.store_timeout_s)
     from_topic = Intake(SERVICE, store, topic_letters.write, metrics, timeout_s=worker.store_timeout_s)
     add_topic_agent(topic_app, from_topic, kafka.topic, worker)
-    topic_way = TopicWay(topic_app, from_topic, kafka.bootstrap_servers)
+    topic_way = TopicWay(topic_app, from_topic, kafka)
     queue_way = QueueWay(app, from_queue, queue, worker)
     watch = LivenessWatch([queue_way, queue_way.receiving, topic_way], stuck_after_s=worker.stuck_after_s)
     LagMetrics(topic_way, kafka.topic, registry)

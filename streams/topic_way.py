@@ -4,23 +4,21 @@ Faust starts what it has one after another, and its producer first: with Kafka a
 app for both ways would not come up, and the queue would stand still for Kafka's sake.
 """
 
-import asyncio
 from collections.abc import Hashable
 
 import faust
 import mode
 import stamina
 import structlog
-from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaConnectionError
 from faust.exceptions import ConsumerNotStarted
 
-from pipeline.errors import QueueUnavailable
+from pipeline import kafka_access
+from pipeline.errors import AccessRefused, QueueUnavailable
+from pipeline.settings import KafkaSettings
 from streams.intake import Intake
 
 log = structlog.get_logger(__name__)
-
-_PROBE_MS = 3000
 
 
 class TopicWay(mode.Service):  # type: ignore[misc]
@@ -28,11 +26,11 @@ class TopicWay(mode.Service):  # type: ignore[misc]
 
     name = "topic"
 
-    def __init__(self, app: faust.App, intake: Intake, bootstrap_servers: str) -> None:
+    def __init__(self, app: faust.App, intake: Intake, settings: KafkaSettings) -> None:
         super().__init__()
         self._app = app
         self._intake = intake
-        self._bootstrap_servers = bootstrap_servers
+        self._settings = settings
 
     @mode.Service.task  # type: ignore[untyped-decorator]
     async def _run(self) -> None:
@@ -50,7 +48,7 @@ class TopicWay(mode.Service):  # type: ignore[misc]
             raise QueueUnavailable("kafka: the worker has not joined its group")
         try:
             await self._reach()
-        except KafkaConnectionError as error:
+        except (KafkaConnectionError, AccessRefused) as error:
             raise QueueUnavailable(f"kafka: {error}") from error
 
     def progress(self) -> Hashable:
@@ -67,7 +65,7 @@ class TopicWay(mode.Service):  # type: ignore[misc]
             return self._intake.outage
         try:
             await self._reach()
-        except KafkaConnectionError as error:
+        except (KafkaConnectionError, AccessRefused) as error:
             return str(error)
         return None
 
@@ -87,12 +85,6 @@ class TopicWay(mode.Service):  # type: ignore[misc]
         return {tp: self._app.consumer._committed_offset[tp] for tp in assigned}
 
     async def _reach(self) -> None:
-        """Raises KafkaConnectionError where no broker answers."""
-        client = AIOKafkaClient(bootstrap_servers=self._bootstrap_servers, request_timeout_ms=_PROBE_MS)
-        try:
-            async with asyncio.timeout(_PROBE_MS / 1000):
-                await client.bootstrap()
-        except TimeoutError:
-            raise KafkaConnectionError(f"no broker answers at {self._bootstrap_servers}") from None
-        finally:
-            await client.close()
+        """Raises KafkaConnectionError where no broker answers, and AccessRefused where one refuses this service."""
+        topics = (self._settings.topic, self._settings.dead_letter_topic)
+        await kafka_access.require(self._settings, topics=topics, group=self._app.conf.id)

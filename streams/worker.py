@@ -9,7 +9,9 @@ import stamina.instrumentation
 import uvloop
 from faust import streams as faust_streams
 from faust.app import BootStrategy
+from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
+from pipeline import kafka
 from pipeline.logs import configure, logging_config
 from pipeline.settings import KafkaSettings, WorkerSettings
 from streams.eager_transport import EagerTransport
@@ -55,11 +57,12 @@ def create_worker(service: str, settings: WorkerSettings) -> faust.App:
     )
 
 
-def create_topic_app(service: str, settings: WorkerSettings, kafka: KafkaSettings) -> faust.App:
+def create_topic_app(service: str, settings: WorkerSettings, cluster: KafkaSettings) -> faust.App:
     """The Faust app with the Kafka consumer, which runs inside the worker: the group is `service`."""
     app = faust.App(
         service,
-        broker=[f"kafka://{broker}" for broker in kafka.bootstrap_servers.split(",")],
+        broker=[f"kafka://{broker}" for broker in cluster.bootstrap_servers.split(",")],
+        broker_credentials=_credentials(cluster),
         datadir=_data_folder(service, settings),
         # Events of an earlier life of the group are not skipped.
         consumer_auto_offset_reset="earliest",
@@ -99,6 +102,22 @@ def create_topic_app(service: str, settings: WorkerSettings, kafka: KafkaSetting
     )
     app.transport = EagerTransport(app.conf.broker_consumer, app)
     return app
+
+
+def _credentials(settings: KafkaSettings) -> Credentials | None:
+    """What `pipeline.kafka.connection` says, in Faust's words."""
+    match settings.security_protocol:
+        case "SSL":
+            return SSLCredentials(kafka.tls(settings))
+        case "SASL_SSL":
+            told = kafka.connection(settings)
+            return SASLCredentials(
+                username=told["sasl_plain_username"],
+                password=told["sasl_plain_password"],
+                ssl_context=told["ssl_context"],
+                mechanism=told["sasl_mechanism"],
+            )
+    return None
 
 
 _WITHOUT_TABLES: dict[str, Any] = {"topic_disable_leader": True, "table_standby_replicas": 0}
