@@ -17,10 +17,12 @@ from gateway.kafka_leg import KafkaLeg
 from gateway.readiness import Readiness
 from gateway.reference import reference
 from gateway.room import Room
+from gateway.sampling import Sampler
 from gateway.sns_leg import SnsLeg
 from pipeline import problems
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import GatewaySettings
+from pipeline.tracing import Tracing
 
 READINESS = "gateway.readiness"
 """Key in `app.extensions`: what runs the app tells it when the process is about to stop."""
@@ -39,11 +41,13 @@ _ADVICE = {
 def create_app(settings: GatewaySettings) -> Quart:
     """The app; it connects to the legs when it is served, and in the background.
 
-    Raises SettingsError where a file that the settings name won't do.
+    Raises SettingsError where what the settings name won't do.
     """
     metrics = GatewayMetrics()
-    legs = (SnsLeg(settings.topic_arn, settings.leg_timeout_s), KafkaLeg(settings.kafka, settings.leg_timeout_s))
-    fan_out = FanOut(legs, settings.leg_timeout_s, metrics)
+    tracing = Tracing("gateway", settings.trace)
+    timeout_s = settings.leg_timeout_s
+    legs = (SnsLeg(settings.topic_arn, timeout_s, tracing), KafkaLeg(settings.kafka, timeout_s, tracing))
+    fan_out = FanOut(legs, timeout_s, metrics)
     readiness = Readiness(fan_out)
     access = Access(settings)
     known = schemas.read(settings.schemas_dir, settings.unknown_types)
@@ -56,15 +60,18 @@ def create_app(settings: GatewaySettings) -> Quart:
     app.register_blueprint(reference())
     app.register_error_handler(HTTPException, _http_problem)
     _measure(app, metrics)
-    edge = Edge(fan_out, access, settings.source, known.faults, metrics)
+    edge = Edge(fan_out, access, settings.source, known.faults, Sampler(tracing, settings), metrics)
     room = Room(settings.max_events, settings.max_bytes)
     front = Front(app.asgi_app, edge, access, room, metrics)
     app.asgi_app = Hosts(front, metrics, are_all_welcome=bool(settings.keys_file))  # type: ignore[method-assign]
 
     @app.while_serving
     async def connected() -> AsyncGenerator[None, None]:
-        async with fan_out:
-            yield
+        try:
+            async with fan_out:
+                yield
+        finally:
+            await tracing.close()
 
     return app
 

@@ -14,6 +14,7 @@ from gateway.publication import Publication
 from pipeline import kafka, kafka_access
 from pipeline.errors import LegUnavailable
 from pipeline.settings import KafkaSettings
+from pipeline.tracing import Tracing
 
 _STOP_TIMEOUT_S = 1.0
 _log = structlog.get_logger(__name__)
@@ -35,9 +36,10 @@ class KafkaLeg:
 
     name = "kafka"
 
-    def __init__(self, settings: KafkaSettings, timeout_s: float) -> None:
+    def __init__(self, settings: KafkaSettings, timeout_s: float, tracing: Tracing) -> None:
         self._settings = settings
         self._timeout_s = timeout_s
+        self._tracing = tracing
         self._waiting: list[_Entry] = []
         self._sends: set[asyncio.Task[None]] = set()
         self._connected: asyncio.Future[AIOKafkaProducer]
@@ -103,6 +105,7 @@ class KafkaLeg:
 
     async def _send(self, producer: AIOKafkaProducer, entry: _Entry, partitions: int) -> None:
         key = entry.publication.key
+        self._tracing.follow(entry.acknowledged, "kafka", self._settings.topic, entry.publication.traceparent)
         sent = await producer.send(
             self._settings.topic,
             value=entry.publication.body,

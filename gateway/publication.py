@@ -24,6 +24,7 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
     key: bytes
     body: bytes
     metadata: Metadata
+    traceparent: str
     received_at: str
     size_bytes: int
 
@@ -50,4 +51,4 @@ def of(event: Event, received_at: str, traceparent: str, publisher: str | None =
             f"the limit is {MAX_EVENT_BYTES}; keep large data elsewhere and send a reference"
         )
     key = event.partition_key.encode()
-    return Publication(event.id, event.source, event.type, key, event.body, metadata, received_at, size)
+    return Publication(event.id, event.source, event.type, key, event.body, metadata, traceparent, received_at, size)

@@ -11,6 +11,7 @@ from gateway.micro_batches import MAX_CALLS, MicroBatches, Verdict
 from gateway.publication import Publication
 from pipeline.errors import LegRefused, LegUnavailable
 from pipeline.signed_http import NoAnswer, SignedHttp, signed_http
+from pipeline.tracing import Tracing
 
 _HEADERS = {"content-type": sns_request.CONTENT_TYPE}
 _ANSWER_SHARE = 0.6
@@ -22,8 +23,10 @@ class SnsLeg:
 
     name = "sns"
 
-    def __init__(self, topic_arn: str, timeout_s: float) -> None:
+    def __init__(self, topic_arn: str, timeout_s: float, tracing: Tracing) -> None:
         self._topic_arn = topic_arn
+        self._topic = topic_arn.rpartition(":")[2]
+        self._tracing = tracing
         self._timeout_s = timeout_s
         self._batches = MicroBatches(self._publish_batch, timeout_s)
         self._open = AsyncExitStack()
@@ -49,6 +52,10 @@ class SnsLeg:
             raise LegUnavailable(self.name, str(error)) from error
 
     async def _publish_batch(self, publications: list[Publication]) -> Verdict:
+        with self._tracing.sending("aws.sns", self._topic, [each.traceparent for each in publications]):
+            return await self._call(publications)
+
+    async def _call(self, publications: list[Publication]) -> Verdict:
         content = sns_request.body(self._topic_arn, publications)
         try:
             status, told = await self._sns.post(content, _HEADERS, timeout_s=_ANSWER_SHARE * self._timeout_s)

@@ -21,10 +21,18 @@ class TokenBucket:
 
         Raises RateLimited, with the seconds until there is one.
         """
+        if not self.has_one():
+            wait_s = (1 - self._tokens) / self._per_s
+            raise RateLimited(f"this key may publish {self._per_s:g} events a second: slow down", wait_s)
+        self.spend(tokens)
+
+    def has_one(self) -> bool:
+        """Whether there is a token now."""
         now = self._now()
         self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._per_s)
         self._filled_at = now
-        if self._tokens < 1:
-            wait_s = (1 - self._tokens) / self._per_s
-            raise RateLimited(f"this key may publish {self._per_s:g} events a second: slow down", wait_s)
+        return self._tokens >= 1
+
+    def spend(self, tokens: int) -> None:
+        """Take `tokens`, whether there are so many or not."""
         self._tokens -= tokens

@@ -27,7 +27,18 @@ _TARGET = (
     "--only-binary",
     ":all:",
 )
-_PIPELINE = ("__init__", "clock", "comparison", "errors", "keys", "problems", "settings", "signature", "table")
+_PIPELINE = (
+    "__init__",
+    "clock",
+    "comparison",
+    "errors",
+    "keys",
+    "problems",
+    "settings",
+    "signature",
+    "table",
+    "trace_context",
+)
 _LEFT_OUT = ("*.dist-info/[!M]*", "bin", ".lock")
 """Of what the installer writes. METADATA stays: pg8000 and scramp read their versions there."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)

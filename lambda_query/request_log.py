@@ -5,14 +5,12 @@ of the embedded metric format, version 1.
 """
 
 import json
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import clock
+from pipeline import clock, trace_context
 
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _DURATION = "http_server_request_duration_seconds"
 _UNAVAILABLE = "query_stores_unavailable"
 _METRICS = {
@@ -53,5 +51,5 @@ def write(
 
 
 def _trace_id(headers: Mapping[str, str]) -> str | None:
-    found = _TRACEPARENT.match(headers.get("traceparent", ""))
-    return found[1] if found else None
+    caller = trace_context.parse(headers.get("traceparent"))
+    return caller.trace_id if caller else None

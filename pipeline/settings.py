@@ -39,6 +39,25 @@ class LogSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TraceSettings:
+    """Where the spans of every process go, by the names that OpenTelemetry gave these settings."""
+
+    endpoint: str = setting(
+        "EXPORTER_OTLP_ENDPOINT",
+        "Base URL of what takes traces (OTLP over HTTP), such as `http://127.0.0.1:4318`; without it none are made.",
+        default="",
+        prefix="OTEL_",
+    )
+    headers: str = setting(
+        "EXPORTER_OTLP_HEADERS",
+        "What it asks for: `NAME=VALUE`, with commas between.",
+        default="",
+        secret=True,
+        prefix="OTEL_",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class KafkaSettings:
     """The Kafka cluster and its topics."""
 
@@ -107,6 +126,11 @@ class GatewaySettings:
     unknown_types: Literal["accept", "refuse"] = setting(
         "GATEWAY_UNKNOWN_TYPES", "What to do with an event whose type has no schema.", default="accept"
     )
+    trace_ratio: float = setting(
+        "TRACE_RATIO", "Share of the requests that are traced, 0 to 1; 0.01 suits production.", default=1.0
+    )
+    traces_per_s: float = setting("TRACES_PER_S", "Most events a second that are traced.", default=100.0)
+    trace: TraceSettings = field(default_factory=TraceSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
@@ -149,6 +173,7 @@ class WorkerSettings:
         "How long nothing may move, with work there and nothing away, before the process ends itself.",
         default=60.0,
     )
+    trace: TraceSettings = field(default_factory=TraceSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
 
@@ -306,6 +331,11 @@ class WebSettings:
     gateway_key: str = setting("GATEWAY_KEY", "Key that the gateway asks for, if it does.", default="", secret=True)
     query_url: str = setting("QUERY_URL", "Base URL of the query.")
     query_key: str = setting("QUERY_KEY", "Key that the query asks for, if it does.", default="", secret=True)
+    trace_url: str = setting(
+        "TRACE_URL",
+        "Address of a trace in a trace viewer, such as `http://127.0.0.1:16686/trace/{trace_id}`, for an event's page.",
+        default="",
+    )
     timeout_s: float = setting("WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0)
     watch_every_s: float = setting(
         "WEB_WATCH_EVERY_S", "How often the state of the pipeline is taken while somebody looks at it.", default=3.0

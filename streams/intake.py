@@ -7,23 +7,35 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import stamina
 import structlog
 
+from pipeline import trace_context
 from pipeline.dead_letters import envelope
 from pipeline.delivery import Arrival, Delivery
 from pipeline.errors import InvalidEvent, MalformedEvent, Rejected
 from pipeline.event import MAX_EVENT_BYTES, Event, parse
 from pipeline.metrics import WayMetrics
+from pipeline.tracing import Tracing
 from streams.store import Store, Stored
 
 log = structlog.get_logger(__name__)
 
+_NAMED = 20
+"""Most events of a batch that its line in the log names."""
+
 DeadLetterWriter = Callable[[Sequence[bytes]], Awaitable[None]]
 """Keeps envelopes for good before it returns; raises where it can't."""
 
-Refused = tuple[Arrival, Rejected]
+
+class Refused(NamedTuple):
+    """An arrival that can never be stored, and its event where it is one."""
+
+    arrival: Arrival
+    why: Rejected
+    event: Event | None = None
 
 
 class Interrupted(Exception):
@@ -39,6 +51,7 @@ class Intake:
         store: Store,
         write_dead_letters: DeadLetterWriter,
         metrics: WayMetrics,
+        tracing: Tracing,
         *,
         timeout_s: float,
     ) -> None:
@@ -46,6 +59,7 @@ class Intake:
         self._store = store
         self._write_dead_letters = write_dead_letters
         self._metrics = metrics
+        self._tracing = tracing
         self._timeout_s = timeout_s
         self._deadline: asyncio.Timeout | None = None
         self._has_given_up = False
@@ -63,7 +77,16 @@ class Intake:
 
         Raises Interrupted, and nothing else, when `interrupted()` says so after a failed try.
         """
-        via, (deliveries, unfit) = arrivals[0].via, _parsed(arrivals)
+        with self._tracing.processing(arrivals) as processing:
+            stored, refused = await self._until_settled(arrivals, interrupted)
+            for each in refused:
+                processing.refused(each.arrival, each.why.reason)
+        self._count(arrivals[0].via, stored, refused)
+
+    async def _until_settled(
+        self, arrivals: Sequence[Arrival], interrupted: Callable[[], bool]
+    ) -> tuple[Stored, list[Refused]]:
+        deliveries, unfit = _parsed(arrivals)
         try:
             # Any error: what is no outage is a defect, and a batch that waits loses nothing.
             async for attempt in stamina.retry_context(
@@ -75,12 +98,12 @@ class Intake:
                 wait_jitter=0.2,
             ):
                 with attempt:
-                    stored, refused = await self._try(via, deliveries, unfit)
+                    return await self._try(arrivals[0].via, deliveries, unfit)
         except Exception as error:
             raise Interrupted from error
         finally:
             self.outage = None
-        self._count(via, stored, refused)
+        raise AssertionError("the tries have no end")
 
     async def _try(
         self, via: str, deliveries: Sequence[Delivery], unfit: Sequence[Refused]
@@ -93,7 +116,7 @@ class Intake:
         except Exception as error:
             self.outage = f"{type(error).__name__}: {error}"
             self._metrics.retries.labels(self._store.name, type(error).__name__).inc()
-            log.warning("batch failed", via=via, events=len(deliveries), error=self.outage)
+            log.warning("batch failed", via=via, events=len(deliveries), error=self.outage, **_named(deliveries))
             raise
         finally:
             self._deadline = None
@@ -104,10 +127,10 @@ class Intake:
         self, deliveries: Sequence[Delivery], unfit: Sequence[Refused]
     ) -> tuple[Stored, list[Refused]]:
         stored, rejected = await self._store_apart(deliveries)
-        conflicts = [(delivery.arrival, _conflict(delivery)) for delivery in stored.conflicting]
+        conflicts = [_conflict(delivery) for delivery in stored.conflicting]
         refused = [*unfit, *rejected, *conflicts]
         if refused:
-            await self._write_dead_letters([envelope(arrival, why, self._service) for arrival, why in refused])
+            await self._write_dead_letters([envelope(each.arrival, each.why, self._service) for each in refused])
         return stored, refused
 
     async def _store_apart(self, deliveries: Sequence[Delivery]) -> tuple[Stored, list[Refused]]:
@@ -118,7 +141,7 @@ class Intake:
             return await self._store.store(deliveries), []
         except Rejected as why:
             if len(deliveries) == 1:
-                return Stored(), [(deliveries[0].arrival, why)]
+                return Stored(), [Refused(deliveries[0].arrival, why, deliveries[0].event)]
         half = len(deliveries) // 2
         left, left_refused = await self._store_apart(deliveries[:half])
         right, right_refused = await self._store_apart(deliveries[half:])
@@ -126,15 +149,37 @@ class Intake:
         return both, left_refused + right_refused
 
     def _count(self, via: str, stored: Stored, refused: Sequence[Refused]) -> None:
+        if held := [*stored.new, *stored.repeated]:
+            log.info("stored", via=via, events=len(held), repeated=len(stored.repeated), **_named(held))
         self._metrics.batch_events[via].observe(len(stored.new) + len(stored.repeated) + len(refused))
         self._metrics.stored[via, "stored"].inc(len(stored.new))
         self._metrics.stored[via, "duplicate"].inc(len(stored.repeated))
         moment, latency = time.time(), self._metrics.latency[via]
         for delivery in stored.new:
             latency.observe(max(0.0, moment - datetime.fromisoformat(delivery.received_at).timestamp()))
-        for arrival, why in refused:
+        for arrival, why, event in refused:
             self._metrics.dead_letters[via, why.reason].inc()
-            log.warning("dead letter", via=via, reason=why.reason, detail=why.detail, origin=arrival.origin)
+            named = {"source": event.source, "id": event.id} if event else {}
+            # The letter has the detail: it may quote the event.
+            log.warning(
+                "dead letter",
+                via=via,
+                reason=why.reason,
+                origin=arrival.origin,
+                **named,
+                **trace_context.ids(arrival.traceparent),
+            )
+
+
+def _named(deliveries: Sequence[Delivery]) -> dict[str, list[str]]:
+    """The ids and traces of a batch that is so small that a person may look for one event in the log."""
+    if len(deliveries) > _NAMED:
+        return {}
+    contexts = [trace_context.parse(each.arrival.traceparent) for each in deliveries]
+    return {
+        "ids": [each.event.id for each in deliveries],
+        "trace_ids": [context.trace_id for context in contexts if context],
+    }
 
 
 def _parsed(arrivals: Sequence[Arrival]) -> tuple[list[Delivery], list[Refused]]:
@@ -144,7 +189,7 @@ def _parsed(arrivals: Sequence[Arrival]) -> tuple[list[Delivery], list[Refused]]
         try:
             deliveries.append(Delivery(_event(arrival.body), arrival))
         except Rejected as why:
-            refused.append((arrival, why))
+            refused.append(Refused(arrival, why))
     return deliveries, refused
 
 
@@ -159,6 +204,7 @@ def _event(body: bytes) -> Event:
         raise Rejected("invalid", str(error)) from error
 
 
-def _conflict(delivery: Delivery) -> Rejected:
+def _conflict(delivery: Delivery) -> Refused:
     source, id_ = delivery.event.identity
-    return Rejected("conflict", f"the store has another content of source {source!r}, id {id_!r}")
+    why = Rejected("conflict", f"the store has another content of source {source!r}, id {id_!r}")
+    return Refused(delivery.arrival, why, delivery.event)

@@ -45,8 +45,8 @@ class Closing(Protocol):
 
 
 def close_at_shutdown(app: faust.App, *resources: Closing) -> None:
-    """Close `resources` when the agents and services of `app` have ended."""
-    for resource in resources:
+    """Close `resources`, in this order, when the agents and services of `app` have ended."""
+    for resource in reversed(resources):
         app.async_exit_stack.push_async_callback(resource.close)
 
 

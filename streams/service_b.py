@@ -12,6 +12,7 @@ from pipeline.aws_json import JsonApi
 from pipeline.metrics import WayMetrics, new_registry
 from pipeline.settings import ServiceBSettings, read
 from pipeline.sqs import Queue
+from pipeline.tracing import Tracing
 from streams.dead_letter_writers import DeadLetterQueue
 from streams.intake import Intake
 from streams.liveness import LivenessWatch
@@ -28,19 +29,19 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     """The Faust app: one agent, fed by the bridge from queue b."""
     worker = settings.worker
     app = create_worker(SERVICE, worker)
-    registry = new_registry()
+    registry, tracing = new_registry(), Tracing(SERVICE, worker.trace)
     store = PostgresStore(
         settings.postgres_url, connections=settings.postgres_connections, timeout_s=worker.store_timeout_s
     )
     queue, dead_letters = Queue(settings.queue_url, JsonApi("sqs")), DeadLetterQueue(settings.dead_letter_queue_url)
     metrics = WayMetrics(registry, store.name, ("sqs",))
-    intake = Intake(SERVICE, store, dead_letters.write, metrics, timeout_s=worker.store_timeout_s)
+    intake = Intake(SERVICE, store, dead_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     way = QueueWay(app, intake, queue, worker)
     watch = LivenessWatch([way, way.receiving], stuck_after_s=worker.stuck_after_s)
     app.service(watch)
     add_pages(app, [store, way], watch.suspicion, registry)
     bound_stop(app, [intake])
-    close_at_shutdown(app, queue, dead_letters, store)
+    close_at_shutdown(app, store, dead_letters, queue, tracing)
     return app
 
 

@@ -12,6 +12,7 @@ from pipeline.aws_json import JsonApi
 from pipeline.metrics import WayMetrics, new_registry
 from pipeline.settings import ServiceCSettings, read
 from pipeline.sqs import Queue
+from pipeline.tracing import Tracing
 from streams.dead_letter_writers import DeadLetterQueue, DeadLetterTopic
 from streams.dynamodb import DynamoStore
 from streams.intake import Intake
@@ -31,13 +32,13 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     """The Faust app: an agent fed by the bridge from queue c, and inside it the app with the agent on the topic."""
     worker, kafka = settings.worker, settings.kafka
     app, topic_app = create_worker(SERVICE, worker), create_topic_app(SERVICE, worker, kafka)
-    registry = new_registry()
+    registry, tracing = new_registry(), Tracing(SERVICE, worker.trace)
     store = DynamoStore(settings.table, calls=settings.write_calls, retention_days=settings.retention_days)
     metrics = WayMetrics(registry, store.name, ("sqs", "kafka"))
     queue, queue_letters = Queue(settings.queue_url, JsonApi("sqs")), DeadLetterQueue(settings.dead_letter_queue_url)
     topic_letters = DeadLetterTopic(topic_app, kafka.dead_letter_topic)
-    from_queue = Intake(SERVICE, store, queue_letters.write, metrics, timeout_s=worker.store_timeout_s)
-    from_topic = Intake(SERVICE, store, topic_letters.write, metrics, timeout_s=worker.store_timeout_s)
+    from_queue = Intake(SERVICE, store, queue_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
+    from_topic = Intake(SERVICE, store, topic_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     add_topic_agent(topic_app, from_topic, kafka.topic, worker)
     topic_way = TopicWay(topic_app, from_topic, kafka)
     queue_way = QueueWay(app, from_queue, queue, worker)
@@ -47,7 +48,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     app.service(watch)
     add_pages(app, [store, queue_way, topic_way], watch.suspicion, registry)
     bound_stop(app, [from_queue, from_topic])
-    close_at_shutdown(app, queue, queue_letters, store)
+    close_at_shutdown(app, store, queue_letters, queue, tracing)
     return app
 
 

@@ -40,7 +40,7 @@ def add_topic_agent(app: faust.App, intake: Intake, topic_name: str, settings: W
 
 
 def _arrival(message: Any) -> Arrival:
-    headers = dict(message.headers or ())
+    headers = dict(reversed(message.headers or ()))  # where a name stands twice, the first one counts
     return Arrival(
         body=message.value or b"",
         via="kafka",

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import logged
+from tests.otlp_receiver import Receiver, receiving
 from tests.running_system import System, running
 
 SHORT, FULL = 0.1, 1.0
@@ -28,8 +30,23 @@ def scale(pytestconfig: pytest.Config) -> float:
     return FULL if pytestconfig.getoption("--long") else SHORT
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_secret_is_logged() -> Iterator[None]:
+    """Fails in the end where a log of any system has the body of an event, a key or a secret in it."""
+    yield
+    leaks = logged.leaks()
+    assert not leaks, "\n".join(leaks)
+
+
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def traces() -> Iterator[Receiver]:
+    """What the system has traced."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, traces: Receiver) -> Iterator[System]:
     """The whole system, started once: `.endpoints`, `.home`, `.pid(part)`."""
-    with running(tmp_path_factory.mktemp("system")) as one:
+    with running(tmp_path_factory.mktemp("system"), traces_to=traces.url) as one:
         yield one

@@ -9,15 +9,22 @@ from typing import Any
 
 import httpx
 
+from tests import logged
 from tests.running_system import ROOT
 
 
 @asynccontextmanager
-async def gateway(aws: dict[str, str], port: int, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def gateway(
+    aws: dict[str, str], port: int, *, traces_to: str = "", **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A gateway of the test's own, killed at the end if it is still there."""
     own = {"TOPIC_ARN": aws["topic_arn"], "KAFKA_BOOTSTRAP_SERVERS": aws["kafka"], "GATEWAY_PORT": str(port)} | settings
-    environ = os.environ | {f"MENSAGERIA_{name}": value for name, value in own.items()}  # noqa: TID251
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "gateway", cwd=ROOT, env=environ)
+    named = {f"MENSAGERIA_{name}": value for name, value in own.items()} | {"OTEL_EXPORTER_OTLP_ENDPOINT": traces_to}
+    environ = os.environ | named  # noqa: TID251 - what a shell gives it
+    with (logged.home() / "output").open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", cwd=ROOT, env=environ, stderr=output
+        )
     try:
         yield process
     finally:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests import logged
+
 ROOT = Path(__file__).resolve().parent.parent
 START_S = 120
 STOP_S = 40
@@ -44,9 +46,10 @@ class System:
         return self.process.wait(STOP_S)
 
 
-def launch(home: Path, **settings: str) -> System:
+def launch(home: Path, *, traces_to: str = "", **settings: str) -> System:
     """Begin to start a system on `home`, with free ports and a table in memory unless `settings` say otherwise."""
     home.mkdir(parents=True, exist_ok=True)
+    logged.watch(home)
     (home / "endpoints.json").unlink(missing_ok=True)  # what a system that was killed had left
     # What a killed worker had received is seen again after 10 s, not 30: tests wait for it.
     quick = {"WORKER_VISIBILITY_TIMEOUT_S": "10"}
@@ -56,7 +59,8 @@ def launch(home: Path, **settings: str) -> System:
             [sys.executable, "-m", "stack", "run"],
             cwd=ROOT,
             env=os.environ  # noqa: TID251 - what a shell gives it
-            | {f"MENSAGERIA_{name}": value for name, value in own.items()},
+            | {f"MENSAGERIA_{name}": value for name, value in own.items()}
+            | {"OTEL_EXPORTER_OTLP_ENDPOINT": traces_to},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -80,9 +84,9 @@ def wait_until_ready(system: System) -> float:
 
 
 @contextmanager
-def running(home: Path, **settings: str) -> Iterator[System]:
+def running(home: Path, *, traces_to: str = "", **settings: str) -> Iterator[System]:
     """A system that is ready; it is stopped at the block's end, unless the block did so."""
-    system = launch(home, **settings)
+    system = launch(home, traces_to=traces_to, **settings)
     try:
         wait_until_ready(system)
         yield system
