@@ -61,7 +61,13 @@ class Rows:
     async def find(self, identities: Iterable[Identity]) -> list[Found]:
         """The rows of `identities`; the bodies are PostgreSQL's own writing of the same JSON."""
         found = await self._run("find", identities=_json(identities))
-        return [Found(_copy(row), row[4], row[5], row[7].encode(), row[6], traceparent=None) for row in found]
+        return [
+            Found(_copy(row), row[4], row[5], row[8].encode(), publisher=row[6], traceparent=row[7]) for row in found
+        ]
+
+    async def sources_of(self, id_: str) -> list[str]:
+        """The sources that have an event with this id."""
+        return [source for (source,) in await self._run("sources_of", id=id_)]
 
     async def count_older(self, before: str) -> int:
         """How many rows were received before `before`."""

@@ -155,5 +155,11 @@ def listed(item: Item) -> Listed:
 def _stored(item: Item) -> Stored:
     text = {name: value["S"] for name, value in item.items() if "S" in value}
     return Stored(
-        text["received_at"], text["stored_at"], text["via"], text["origin"], text["content_hash"], text["event"]
+        text["received_at"],
+        text["stored_at"],
+        text["via"],
+        text["origin"],
+        text.get("traceparent"),
+        text["content_hash"],
+        text["event"],
     )

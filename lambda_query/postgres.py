@@ -20,7 +20,7 @@ MOST_ROWS = 10_000
 _LEADING = ("subject", "source", "type")
 """The filters, the one that is likely to leave the fewest events first."""
 _BEGINNING = Place("1970-01-01T00:00:00.000000Z")
-_STORED = ("received_at", "stored_at", "origin", "content_hash", "event")
+_STORED = ("received_at", "stored_at", "origin", "traceparent", "content_hash", "event")
 """The columns of one_event.sql."""
 
 

@@ -1,5 +1,6 @@
 """`GET /event`: one event, and where it has got to."""
 
+import json
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -60,4 +61,10 @@ def _copy_by(via: str, copies: list[Stored], content_hash: str) -> Stored | None
 def _entry(stored: Stored | None) -> dict[str, Any] | None:
     if not stored:
         return None
-    return {"stored_at": stored.stored_at, "via": stored.via, "origin": Verbatim(stored.origin)}
+    return {"stored_at": stored.stored_at, "via": stored.via, "origin": _origin(stored)}
+
+
+def _origin(stored: Stored) -> dict[str, Any]:
+    """Where the copy came from, and the place in a trace that it came with."""
+    origin: dict[str, Any] = json.loads(stored.origin)
+    return origin | ({"traceparent": stored.traceparent} if stored.traceparent else {})

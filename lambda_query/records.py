@@ -45,6 +45,7 @@ class Stored:
     stored_at: str
     via: str
     origin: str
+    traceparent: str | None
     content_hash: str
     event: str
 

@@ -7,6 +7,7 @@ select
     type,
     subject,
     publisher,
+    traceparent,
     event::text as event
 from events
 join jsonb_to_recordset(%(identities)s::jsonb) as wanted (source text, id text) using (source, id)

@@ -17,7 +17,9 @@ from pipeline.delivery import Arrival, Delivery
 from pipeline.errors import Rejected, StoreUnavailable
 from pipeline.event import parse
 from pipeline.metrics import WayMetrics
+from pipeline.settings import TraceSettings
 from pipeline.table import Way
+from pipeline.tracing import Tracing
 from streams.dynamodb import DynamoStore
 from streams.intake import Intake, Interrupted
 from streams.postgres import PostgresStore
@@ -128,8 +130,8 @@ def own_database(system: Any) -> Iterator[str]:
     name = f"own_{uuid.uuid4().hex}"
     own = urlunsplit(url._replace(path=f"/{name}"))
     run(system.endpoints["postgres"], f"create database {name}")
-    schema = (Path("migrations") / "20261123150000_events.sql").read_text().partition("-- migrate:down")[0]
-    run(own, schema)
+    for migration in sorted(Path("migrations").glob("*.sql")):
+        run(own, migration.read_text().partition("-- migrate:down")[0])
     yield own
     run(system.endpoints["postgres"], f"drop database {name} with (force)")
 
@@ -157,7 +159,14 @@ async def test_one_row_that_postgres_refuses_leaves_the_others(strict: PostgresS
     async def write(envelopes: Any) -> None:
         letters.extend(envelopes)
 
-    intake = Intake("service-b", strict, write, WayMetrics(CollectorRegistry(), "postgres", ("sqs",)), timeout_s=10)
+    intake = Intake(
+        "service-b",
+        strict,
+        write,
+        WayMetrics(CollectorRegistry(), "postgres", ("sqs",)),
+        Tracing("service-b", TraceSettings()),
+        timeout_s=10,
+    )
     batch = [arrival(source, str(number)) for number in range(20)]
     batch.insert(7, arrival(source, "bad", type="refused"))
     await intake.settle(batch, lambda: False)
@@ -233,7 +242,14 @@ async def test_a_postgres_that_is_away_is_an_outage(source: str) -> None:
     away = PostgresStore("postgresql://nobody@127.0.0.1:1/none", connections=1, timeout_s=2)
     with pytest.raises(StoreUnavailable):
         await away.store([delivery(source, "a")])
-    intake = Intake("service-b", away, _no_letters, WayMetrics(CollectorRegistry(), "postgres", ("sqs",)), timeout_s=5)
+    intake = Intake(
+        "service-b",
+        away,
+        _no_letters,
+        WayMetrics(CollectorRegistry(), "postgres", ("sqs",)),
+        Tracing("service-b", TraceSettings()),
+        timeout_s=5,
+    )
     with pytest.raises(Interrupted):
         await intake.settle([arrival(source, "a")], lambda: True)
 
