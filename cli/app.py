@@ -3,7 +3,7 @@
 import stamina.instrumentation
 import typer
 
-from cli import dead_letter_commands, difference_command, event_commands, status_command, store_commands
+from cli import dead_letter_commands, difference_command, event_commands, status_command, store_commands, trace_command
 from pipeline import logs
 from pipeline.settings import LogSettings, given, read
 
@@ -19,6 +19,7 @@ event_commands.add_to(app)
 difference_command.add_to(app)
 store_commands.add_to(app)
 status_command.add_to(app)
+trace_command.add_to(app)
 
 
 @app.callback()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import subprocess
 from typing import Any
 
@@ -124,3 +125,32 @@ def test_what_does_not_answer_ends_with_3(tmp_path: Any) -> None:
             [COMMAND, "get", "s", "i"], env=environment(tmp_path, **settings), capture_output=True, timeout=END_S
         )
         assert (run.returncode, run.stdout) == (3, b""), run.stderr
+
+
+async def test_the_way_of_an_event_is_drawn_by_its_id_alone(tool: Tool, source: str) -> None:
+    id_ = f"way-{source}"
+    assert (await tool("publish", "--type", "t.way", "--source", source, "--id", id_)).code == 0
+    await complete(tool, source, id_)
+    drawn = await tool("trace", id_)
+    assert (drawn.code, "\x1b" in drawn.out) == (0, False), drawn.err
+    hops = [re.sub(r" +\+\d+ ms", " +N ms", line) for line in drawn.out.splitlines() if "service" in line]
+    assert hops == [
+        "├─ SNS ──┬─ queue b ── service B ── PostgreSQL +N ms",
+        "│        └─ queue c ── service C ── DynamoDB +N ms",
+        "└─ Kafka ─── topic   ── service C ── DynamoDB +N ms",
+    ]
+    assert drawn.out.splitlines()[-1] == "complete"
+    [told] = (await tool("trace", id_, "--json")).lines
+    assert {way["state"] for way in told["ways"]} == {"stored"}
+    assert all(told["trace_id"] in way["origin"]["traceparent"] for way in told["ways"])
+
+
+async def test_an_id_of_two_sources_asks_which_one_and_an_unknown_one_helps(tool: Tool, source: str) -> None:
+    for each in (source, f"{source}:other"):
+        assert (await tool("publish", "--type", "t", "--source", each, "--id", f"both-{source}")).code == 0
+        await complete(tool, each, f"both-{source}")
+    ended = await tool("trace", f"both-{source}")
+    assert (ended.code, ended.out) == (1, "")
+    assert f"--source: {source}, {source}:other" in ended.err
+    unknown = await tool("trace", f"nobody-{source}")
+    assert (unknown.code, "--source" in unknown.err) == (1, True)
