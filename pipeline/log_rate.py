@@ -1,4 +1,4 @@
-"""A bound on how much one logger warns: an outage should not bury what else the log says."""
+"""A bound on how much one logger says: an outage, or much work, should not bury what else the log has."""
 
 import logging
 import time
@@ -9,21 +9,22 @@ LINES_PER_S = 2.0
 
 
 class LogRate(logging.Filter):
-    """Of each logger's warnings and errors lets BURST_LINES through, then LINES_PER_S.
+    """Of each logger's lines lets BURST_LINES through, then LINES_PER_S; of its warnings and errors as many more.
 
-    The next line that passes tells how many did not.
+    The next line that passes tells how many did not. Debug lines all pass: who asks for them wants them.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._now = now
-        self._loggers: dict[str, _Allowance] = {}
+        self._loggers: dict[tuple[str, bool], _Allowance] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is written."""
-        if record.levelno < logging.WARNING:
+        if record.levelno < logging.INFO:
             return True
-        allowance = self._loggers.setdefault(record.name, _Allowance(self._now()))
+        key = record.name, record.levelno >= logging.WARNING
+        allowance = self._loggers.setdefault(key, _Allowance(self._now()))
         if not allowance.take(self._now()):
             return False
         if left_out := allowance.told():

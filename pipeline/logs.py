@@ -37,7 +37,9 @@ def configure(service: str, settings: LogSettings) -> None:
 
 def _formatter(service: str, settings: LogSettings) -> structlog.stdlib.ProcessorFormatter:
     console = settings.format == "console" or (settings.format == "auto" and sys.stderr.isatty())
-    renderer = structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    # Not rich's tracebacks: they show local variables, and with them bodies and keys.
+    on_console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    renderer = on_console if console else structlog.processors.JSONRenderer()
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_shared_processors(service),
         processors=[

@@ -9,26 +9,36 @@ from pipeline.settings import StackSettings, read
 from stack import reset
 from stack.console import complain
 from stack.home import Home
+from stack.log_lines import LEVELS
 from stack.logs import follow
 from stack.run import run
 
 
 def main() -> int:
     """Carry out the command; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
-    parser.add_argument("command", choices=("run", "logs", "reset"))
-    command = parser.parse_args().command
+    arguments = _arguments()
     try:
         settings = read(StackSettings)
         home = Home(settings.home.resolve())
-        if command == "run":
+        if arguments.command == "run":
             return asyncio.run(run(settings, home))
-        if command == "logs":
-            return asyncio.run(follow(home))
+        if arguments.command == "logs":
+            return asyncio.run(follow(home, arguments.id, arguments.level))
         return reset.ask(home)
     except MensageriaError as error:
         complain(str(error))
         return 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m stack", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="the whole system on this machine, until Ctrl-C")
+    logs = commands.add_parser("logs", help="follow all logs", description="Follows all logs, until Ctrl-C.")
+    logs.add_argument("--id", default="", help="only lines about the event, or the trace, with this id")
+    logs.add_argument("--level", choices=LEVELS, default="debug", help="only lines as severe as this, or more")
+    commands.add_parser("reset", help="forget all local data (asks first)")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ def part(home: Home, ports: Ports) -> Part:
         await asyncio.to_thread(query_role.set_password, urls)
 
     settings = {"listen_addresses": HOST, "port": ports.postgres, "unix_socket_directories": "", "timezone": "UTC"}
+    # A statement that fails has events in it: it is not logged, nor are the details, which quote it.
+    settings |= {"log_min_error_statement": "panic", "log_error_verbosity": "terse"}
     options = [f"--{name}={value}" for name, value in settings.items()]
     return Part(
         name="postgres",

@@ -89,7 +89,7 @@ def _part(name: str, command: tuple[str, ...], environment: dict[str, str], port
 
 
 def _worker(module: str, port: int) -> tuple[str, ...]:
-    return ("faust", "-A", f"streams.{module}", "worker", "-l", "info", "--web-port", str(port))
+    return ("faust", "--quiet", "-A", f"streams.{module}", "worker", "-l", "info", "--web-port", str(port))
 
 
 def _own(kind: type[Any], **settings: str) -> dict[str, str]:

@@ -29,9 +29,15 @@ def test_a_flood_is_thinned_and_other_loggers_are_not(clock: Clock) -> None:
     rate = LogRate(clock)
     assert sum(rate.filter(line("aiokafka")) for _ in range(1000)) == BURST_LINES
     assert rate.filter(line("gateway"))
-    assert rate.filter(logging.LogRecord("aiokafka", logging.INFO, "", 0, "connected", None, None))
     clock.now += 10
     assert sum(rate.filter(line("aiokafka")) for _ in range(1000)) == 10 * LINES_PER_S
+
+
+def test_much_work_buries_no_warning_and_debug_lines_all_pass(clock: Clock) -> None:
+    rate = LogRate(clock)
+    said = [logging.LogRecord("streams", level, "", 0, "stored", None, None) for level in (logging.INFO, logging.DEBUG)]
+    assert [sum(rate.filter(each) for _ in range(1000)) for each in said] == [BURST_LINES, 1000]
+    assert rate.filter(line("streams"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,42 @@
+"""Which lines of the logs `make logs` shows."""
+
+import json
+
+import pytest
+
+from stack.log_lines import Choice
+
+REFUSED = json.dumps({"event": "refused", "level": "warning", "trace_id": "abc"})
+STORED = json.dumps({"event": "stored", "level": "info", "ids": ["order-1", "order-2"]})
+KAFKA = "[2026-11-23 19:12:12,047] INFO [Broker id=1] an error was handled (kafka.server)"
+POSTGRES = '2026-11-23 19:12:12.047 UTC [77] ERROR:  relation "x" of order-1 does not exist'
+TRACE = ["Traceback (most recent call last):", '  File "error.py", line 1', "ValueError: no"]
+BANNER = "Initializing DynamoDB Local"
+
+
+def shown(choice: Choice, *lines: str) -> list[str]:
+    return [line for line in lines if choice.holds(line)]
+
+
+def test_without_a_choice_every_line_is_meant() -> None:
+    lines = [BANNER, REFUSED, STORED, KAFKA, POSTGRES, *TRACE, "{broken", "{}", ""]
+    assert shown(Choice(), *lines) == lines
+
+
+@pytest.mark.parametrize(
+    ("level", "meant"),
+    [("info", [BANNER, REFUSED, STORED, KAFKA, POSTGRES]), ("warning", [REFUSED, POSTGRES]), ("error", [POSTGRES])],
+)
+def test_lines_are_chosen_by_their_level(level: str, meant: list[str]) -> None:
+    assert shown(Choice(level=level), BANNER, REFUSED, STORED, KAFKA, POSTGRES) == meant
+
+
+def test_a_traceback_goes_with_its_line() -> None:
+    assert shown(Choice(level="error"), STORED, *TRACE[:2], POSTGRES, *TRACE, STORED, TRACE[0]) == [POSTGRES, *TRACE]
+
+
+@pytest.mark.parametrize(
+    ("id_", "meant"), [("order-1", [STORED, POSTGRES]), ("abc", [REFUSED]), ("order", [POSTGRES]), ("x-9", [])]
+)
+def test_lines_are_chosen_by_the_id_in_them(id_: str, meant: list[str]) -> None:
+    assert shown(Choice(id_), BANNER, REFUSED, STORED, KAFKA, POSTGRES) == meant
