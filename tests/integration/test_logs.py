@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.keys import new
 from pipeline.aws import client
 from pipeline.event import STRUCTURED
 from pipeline.kafka import producer
+from pipeline.keys import new
 from pipeline.settings import KafkaSettings
 from tests.integration.mensageria import Tool
 from tests.logged import BODY

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.keys import new
 from pipeline.event import STRUCTURED
+from pipeline.keys import new
 from tests.gateway_process import answers, gateway
 from tests.otlp_receiver import ReceivedSpan, Receiver
 from tests.waiting import until
