@@ -1,7 +1,7 @@
 # The front door: `make help` lists what it does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run up down test test-long bench check audit logs reset install docs lock
+.PHONY: help run up down deploy undeploy test test-long bench check audit logs reset install docs lock
 
 PYTHON ?= python3
 
@@ -53,7 +53,7 @@ check: $(DEV) ## format, lint, types, imports, security, templates, containers, 
 	@.venv/bin/mypy
 	@PYTHONPATH=. .venv/bin/lint-imports --no-cache --no-logo
 	@.venv/bin/bandit -q -c pyproject.toml -r $(PACKAGES)
-	@.venv/bin/cfn-lint infra/template.yaml
+	@.venv/bin/cfn-lint infra/*.yaml
 	@.venv/bin/hadolint docker/Dockerfile
 	@.venv/bin/check-jsonschema -q --builtin-schema vendor.compose-spec compose.yml
 	@if docker compose version > /dev/null 2>&1; then $(COMPOSE_TRIAL) docker compose --env-file /dev/null config --quiet; fi
@@ -72,6 +72,12 @@ audit: $(DEV) ## known vulnerabilities of all that is locked (asks PyPI); what t
 
 logs: $(APP) ## follow all logs (ID=... of an event or trace, LEVEL=info|warning|error)
 	@exec .venv/bin/python -m stack logs $(if $(ID),--id=$(call quoted,$(ID))) $(if $(LEVEL),--level=$(call quoted,$(LEVEL)))
+
+deploy: $(ARCHIVE) ## bring the stacks of ENV (a file in infra/environments) to what the templates say
+	@exec .venv/bin/python -m infra.deploy $(ENV)
+
+undeploy: $(APP) ## remove the stacks of ENV; what holds data stays
+	@exec .venv/bin/python -m infra.deploy $(ENV) --remove
 
 reset: $(APP) ## forget all local data (asks first)
 	@exec .venv/bin/python -m stack reset

@@ -1,134 +1,124 @@
-"""Deploys the template: the query's archive to S3, then the CloudFormation stack; the emulator and AWS alike."""
+"""`python -m infra.deploy ENV`: bring an environment's stacks to what the templates say; the emulator and AWS alike.
 
+An environment is a file in infra/environments: a bucket for code, and a table for each of its stacks
+with the parameters that no other stack answers. Endpoint, region and credentials are the SDK's own.
+"""
+
+import argparse
 import asyncio
-import hashlib
 import sys
+import time
+import tomllib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import template
+from infra import archive, template
+from infra.cloudformation import DeployFailed, Stack
 from pipeline.aws import Endpoint, client
 from pipeline.errors import MensageriaError
 
-STACK = "mensageria"
-_POLL_S = 0.2
-_DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+PIPELINE = "pipeline"
+STACKS = {"data": "mensageria-data", PIPELINE: "mensageria", "services": "mensageria-services"}
+"""The stacks by their names in an environment's file, each after those whose outputs it takes."""
 
-
-class DeployFailed(MensageriaError):
-    """The stack could not be brought to what the template says; the text has CloudFormation's reasons."""
+TEMPLATES = {"data": "data.yaml", PIPELINE: "template.yaml", "services": "services.yaml"}
+_FOLDER = Path(__file__).parent
+_DEADLINE_S = 3600
+"""Amazon MSK takes half an hour to make a cluster."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deployment:
-    """What is deployed where. `endpoint` is None on AWS; `bucket` holds the archive and is made if missing."""
+class Environment:
+    """What is deployed: the bucket of the query's archive, and the parameters of each stack."""
 
-    archive: Path
-    bucket: str
-    parameters: dict[str, str]
-    endpoint: Endpoint | None = None
-    stack: str = STACK
+    code_bucket: str
+    stacks: Mapping[str, Mapping[str, str]]
 
 
-async def deploy(deployment: Deployment, *, deadline_s: float = 600) -> dict[str, str]:
-    """Bring the stack to what the template says, and return its outputs by name. Safe to repeat.
+def environment(name: str) -> Environment:
+    """The environment of `infra/environments/NAME.toml`. Raises DeployFailed where it won't do."""
+    file = _FOLDER / "environments" / f"{name}.toml"
+    if not file.is_file():
+        known = ", ".join(sorted(each.stem for each in file.parent.glob("*.toml")))
+        raise DeployFailed(f"no environment {name!r}: there are {known}; copy example.toml to {name}.toml for another")
+    told = tomllib.loads(file.read_text())
+    bucket = told.pop("code_bucket", "")
+    if not bucket or set(told) - set(STACKS):
+        raise DeployFailed(f"{file.name} needs a code_bucket and tables of {', '.join(STACKS)} alone")
+    return Environment(code_bucket=bucket, stacks={name: told[name] for name in STACKS if name in told})
 
-    Raises DeployFailed with CloudFormation's reasons, and TimeoutError after `deadline_s`.
+
+async def deploy(
+    wanted: Environment, endpoint: Endpoint | None = None, tell: Callable[[str], object] = lambda _: None
+) -> dict[str, str]:
+    """Bring each stack to what its template says, and return the outputs of all. Safe to repeat.
+
+    `tell` hears what is begun.
+
+    Raises DeployFailed with CloudFormation's reasons, and TimeoutError after an hour.
     """
-    async with asyncio.timeout(deadline_s):
-        key = await _upload(deployment)
-        runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        parameters = deployment.parameters | {"CodeBucket": deployment.bucket, "CodeKey": key, "QueryRuntime": runtime}
-        async with client("cloudformation", deployment.endpoint) as cloudformation:
-            await _apply(cloudformation, deployment.stack, parameters)
-            return await _outputs(cloudformation, deployment.stack)
+    known: dict[str, str] = {}
+    async with asyncio.timeout(_DEADLINE_S), client("cloudformation", endpoint) as cloudformation:
+        for name, own in wanted.stacks.items():
+            tell(f"deploying {STACKS[name]}")
+            code = await archive.upload(wanted.code_bucket, endpoint) if name == PIPELINE else {}
+            stack = Stack(cloudformation, STACKS[name])
+            await stack.apply((_FOLDER / TEMPLATES[name]).read_text(), {**known, **code, **own})
+            known |= await stack.outputs()
+            known |= await _kafka_address(known)
+    if "ApiId" in known and wanted.stacks[PIPELINE].get("Target") == "local":
+        await _set_cors(endpoint, known["ApiId"], wanted.stacks[PIPELINE])
+    return known
 
 
-async def set_cors(endpoint: Endpoint | None, api_id: str, parameters: dict[str, str]) -> None:
+async def remove(wanted: Environment, endpoint: Endpoint | None = None) -> None:
+    """Remove the stacks, the last one first, but for what their templates retain: the data."""
+    async with asyncio.timeout(_DEADLINE_S), client("cloudformation", endpoint) as cloudformation:
+        for name in reversed(list(wanted.stacks)):
+            await Stack(cloudformation, STACKS[name]).remove()
+
+
+async def _kafka_address(known: Mapping[str, str]) -> dict[str, str]:
+    """Where the brokers are: CloudFormation doesn't tell."""
+    if "KafkaArn" not in known or "KafkaBootstrapServers" in known:
+        return {}
+    async with client("kafka") as kafka:
+        answer = await kafka.get_bootstrap_brokers(ClusterArn=known["KafkaArn"])
+    return {"KafkaBootstrapServers": answer["BootstrapBrokerStringSaslScram"]}
+
+
+async def _set_cors(endpoint: Endpoint | None, api_id: str, parameters: Mapping[str, str]) -> None:
     """What the emulator's CloudFormation leaves out: it keeps the CORS configuration where it is never read."""
+    if "WebOrigin" not in parameters:
+        return
     async with client("apigatewayv2", endpoint) as api:
         await api.update_api(ApiId=api_id, CorsConfiguration=template.cors(parameters))
 
 
-async def _upload(deployment: Deployment) -> str:
-    """Put the archive into the bucket; its key has its hash in it, so that new code changes the stack."""
-    body = deployment.archive.read_bytes()
-    key = f"lambda_query/{hashlib.sha256(body).hexdigest()}.zip"
-    async with client("s3", deployment.endpoint) as s3:
-        await _make_bucket(s3, deployment.bucket)
-        await s3.put_object(Bucket=deployment.bucket, Key=key, Body=body)
-    return key
+def _tell(what: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {what}\n")
 
 
-async def _make_bucket(s3: Any, bucket: str) -> None:
+def main() -> None:
+    """Deploy or remove, and end; on success the outputs are on stdout, as NAME=VALUE lines."""
+    parser = argparse.ArgumentParser(prog="python -m infra.deploy", description="Deploys an environment's stacks.")
+    parser.add_argument("environment", help="the name of a file in infra/environments, without .toml")
+    parser.add_argument("--remove", action="store_true", help="remove the stacks; what holds data stays")
+    arguments = parser.parse_args()
     try:
-        await s3.head_bucket(Bucket=bucket)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in ("404", "NoSuchBucket"):
-            raise
-        region = s3.meta.region_name
-        place = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        await s3.create_bucket(Bucket=bucket, **place)
+        wanted = environment(arguments.environment)
+        if arguments.remove:
+            asyncio.run(remove(wanted))
+            return
+        outputs = asyncio.run(deploy(wanted, tell=_tell))
+    except (MensageriaError, TimeoutError, ClientError, BotoCoreError) as error:
+        sys.exit(f"deploy: {error or 'it took over an hour'}")
+    _tell("done")
+    sys.stdout.writelines(f"{name}={value}\n" for name, value in sorted(outputs.items()))
 
 
-async def _apply(cloudformation: Any, stack: str, parameters: dict[str, str]) -> None:
-    wanted = {
-        "StackName": stack,
-        "TemplateBody": template.FILE.read_text(),
-        "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-        "Capabilities": ["CAPABILITY_IAM"],
-    }
-    if await _status(cloudformation, stack) == "ROLLBACK_COMPLETE":  # never came up: it can only be deleted
-        await cloudformation.delete_stack(StackName=stack)
-        await _settled(cloudformation, stack)
-    if await _status(cloudformation, stack) is None:
-        await cloudformation.create_stack(**wanted)
-    elif not await _update(cloudformation, wanted):
-        return
-    if (status := await _settled(cloudformation, stack)) not in _DONE:
-        raise DeployFailed(f"the stack {stack} is {status}: {await _reasons(cloudformation, stack)}")
-
-
-async def _update(cloudformation: Any, wanted: dict[str, Any]) -> bool:
-    """Start an update; whether there is something to update."""
-    try:
-        await cloudformation.update_stack(**wanted)
-    except ClientError as error:
-        if "No updates are to be performed" in str(error):
-            return False
-        raise
-    return True
-
-
-async def _settled(cloudformation: Any, stack: str) -> str | None:
-    """The stack's status once nothing is in progress; None where it is gone."""
-    status = await _status(cloudformation, stack)
-    while status and status.endswith("_IN_PROGRESS"):  # CloudFormation can only be asked
-        await asyncio.sleep(_POLL_S)
-        status = await _status(cloudformation, stack)
-    return status
-
-
-async def _status(cloudformation: Any, stack: str) -> str | None:
-    try:
-        answer = await cloudformation.describe_stacks(StackName=stack)
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
-    status = str(answer["Stacks"][0]["StackStatus"])
-    return None if status == "DELETE_COMPLETE" else status
-
-
-async def _outputs(cloudformation: Any, stack: str) -> dict[str, str]:
-    answer = await cloudformation.describe_stacks(StackName=stack)
-    return {output["OutputKey"]: output["OutputValue"] for output in answer["Stacks"][0]["Outputs"]}
-
-
-async def _reasons(cloudformation: Any, stack: str) -> str:
-    answer = await cloudformation.describe_stack_events(StackName=stack)
-    failed = [event for event in answer["StackEvents"] if event["ResourceStatus"].endswith("_FAILED")]
-    return "; ".join(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '?')}" for event in failed)
+if __name__ == "__main__":
+    main()

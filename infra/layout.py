@@ -6,7 +6,6 @@ calls the same functions as it starts each server; in containers this is a job o
 
 import asyncio
 import sys
-from pathlib import Path
 
 import structlog
 
@@ -16,9 +15,8 @@ from pipeline.aws import Endpoint, client
 from pipeline.errors import MensageriaError
 from pipeline.settings import LayoutSettings, read
 
-ARCHIVE = Path(__file__).parent.parent / ".build" / "lambda_query.zip"
-"""The query, as `python -m lambda_query.package` makes it."""
 _BUCKET = "mensageria-code"
+_DEADLINE_S = 60
 _log = structlog.get_logger(__name__)
 
 
@@ -28,10 +26,9 @@ async def stack(parameters: dict[str, str], endpoint: Endpoint | None = None) ->
     Raises DeployFailed, and TimeoutError after a minute.
     """
     local = parameters | {"Target": "local"}
-    deployment = deploy.Deployment(archive=ARCHIVE, bucket=_BUCKET, parameters=local, endpoint=endpoint)
-    found = await deploy.deploy(deployment, deadline_s=60)
-    await deploy.set_cors(endpoint, found["ApiId"], local)
-    return found
+    wanted = deploy.Environment(code_bucket=_BUCKET, stacks={deploy.PIPELINE: local})
+    async with asyncio.timeout(_DEADLINE_S):
+        return await deploy.deploy(wanted, endpoint)
 
 
 async def lay_out(settings: LayoutSettings) -> dict[str, str]:

@@ -1,7 +1,9 @@
-"""The CloudFormation template, read."""
+"""The CloudFormation templates, read."""
 
+import typing
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -19,16 +21,34 @@ def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
         return {name: loader.construct_scalar(node)}
     if isinstance(node, yaml.SequenceNode):
         return {name: loader.construct_sequence(node, deep=True)}
-    raise yaml.constructor.ConstructorError(None, None, f"!{suffix} takes a text or a list", node.start_mark)
+    return {name: loader.construct_mapping(typing.cast(yaml.MappingNode, node), deep=True)}
 
 
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
-def load() -> dict[str, Any]:
-    """The template, its intrinsic functions in their long form."""
+class Parameters(NamedTuple):
+    """The names of a template's parameters, in its order, and of those without a default."""
+
+    all: list[str]
+    required: set[str]
+
+
+def parsed(body: str) -> dict[str, Any]:
+    """A template, its intrinsic functions in their long form."""
     # A SafeLoader with constructors of its own; S506 knows the class by name only.
-    return dict(yaml.load(FILE.read_text(), Loader=_Loader))  # noqa: S506
+    return dict(yaml.load(body, Loader=_Loader))  # noqa: S506
+
+
+def load() -> dict[str, Any]:
+    """The pipeline's template."""
+    return parsed(FILE.read_text())
+
+
+def parameters(body: str) -> Parameters:
+    """The parameters of the template `body`."""
+    declared = parsed(body)["Parameters"]
+    return Parameters(list(declared), {name for name, each in declared.items() if "Default" not in each})
 
 
 def table() -> dict[str, Any]:
@@ -43,11 +63,11 @@ def time_to_live() -> dict[str, Any]:
     return {name: properties[name] for name in ("TableName", "TimeToLiveSpecification")}
 
 
-def cors(parameters: dict[str, str]) -> dict[str, Any]:
-    """The query API's CorsConfiguration, its references to `parameters` filled in."""
+def cors(values: Mapping[str, str]) -> dict[str, Any]:
+    """The query API's CorsConfiguration, its references to parameters filled in from `values`."""
     configuration = load()["Resources"]["QueryApi"]["Properties"]["CorsConfiguration"]
-    return {name: [_filled(value, parameters) for value in values] for name, values in configuration.items()}
+    return {name: [_filled(item, values) for item in items] for name, items in configuration.items()}
 
 
-def _filled(value: Any, parameters: dict[str, str]) -> Any:
+def _filled(value: Any, parameters: Mapping[str, str]) -> Any:
     return parameters[value["Ref"]] if isinstance(value, dict) else value

@@ -13,7 +13,7 @@ from botocore.exceptions import NoCredentialsError
 
 from pipeline.signature import Credentials
 
-Service = Literal["sns", "sqs", "dynamodb", "s3", "cloudformation", "apigatewayv2"]
+Service = Literal["sns", "sqs", "dynamodb", "s3", "cloudformation", "apigatewayv2", "kafka"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ It saves what it holds in an ordered stop only. What it saved is dropped once it
 read it, so that a crash never brings back a queue as it was long ago.
 """
 
-from infra import layout
+from infra import archive, layout
 from pipeline.aws import Endpoint
 from pipeline.settings import inherited
 from stack import postgres
@@ -45,8 +45,8 @@ def has_crashed(home: Home) -> bool:
 
 def part(home: Home, ports: Ports) -> Part:
     """The emulator with the stack deployed on it."""
-    if not layout.ARCHIVE.exists():
-        raise StackError(f"{layout.ARCHIVE} is missing: `make run` packages the query")
+    if not archive.FILE.exists():
+        raise StackError(f"{archive.FILE} is missing: `make run` packages the query")
 
     async def lay_out() -> None:
         await outputs(home, ports)
