@@ -1,9 +1,8 @@
 """The gateway's app: Quart, with a plain ASGI function before it that takes the events."""
 
-import time
 from collections.abc import AsyncGenerator
 
-from quart import Quart, Response, g, request
+from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
 from gateway import pages, schemas
@@ -20,6 +19,7 @@ from gateway.room import Room
 from gateway.sampling import Sampler
 from gateway.sns_leg import SnsLeg
 from pipeline import problems
+from pipeline.http_metrics import measure
 from pipeline.metrics import GatewayMetrics
 from pipeline.settings import GatewaySettings
 from pipeline.tracing import Tracing
@@ -30,7 +30,6 @@ READINESS = "gateway.readiness"
 ACCESS = "gateway.access"
 """Key in `app.extensions`: what runs the app has it read the keys again."""
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"))
 _ADVICE = {
     404: "nothing is at this address: events go to POST /events",
     405: "this address doesn't know the method: `Allow` names those it does",
@@ -45,8 +44,11 @@ def create_app(settings: GatewaySettings) -> Quart:
     """
     metrics = GatewayMetrics()
     tracing = Tracing("gateway", settings.trace)
-    timeout_s = settings.leg_timeout_s
-    legs = (SnsLeg(settings.topic_arn, timeout_s, tracing), KafkaLeg(settings.kafka, timeout_s, tracing))
+    timeout_s, calls = settings.leg_timeout_s, metrics.calls
+    legs = (
+        SnsLeg(settings.topic_arn, timeout_s, tracing, calls.sns(settings.topic_arn)),
+        KafkaLeg(settings.kafka, timeout_s, tracing, calls.kafka(settings.kafka.topic)),
+    )
     fan_out = FanOut(legs, timeout_s, metrics)
     readiness = Readiness(fan_out)
     access = Access(settings)
@@ -59,7 +61,7 @@ def create_app(settings: GatewaySettings) -> Quart:
     app.register_blueprint(pages.schemas(known))
     app.register_blueprint(reference())
     app.register_error_handler(HTTPException, _http_problem)
-    _measure(app, metrics)
+    measure(app, metrics.request_seconds)
     edge = Edge(fan_out, access, settings.source, known.faults, Sampler(tracing, settings), metrics)
     room = Room(settings.max_events, settings.max_bytes)
     front = Front(app.asgi_app, edge, access, room, metrics)
@@ -82,17 +84,3 @@ async def _http_problem(error: HTTPException) -> Response:
     content = problems.problem(status, kind, _ADVICE.get(status, error.description or ""))
     headers = {name: value for name, value in error.get_headers() if name == "Allow"}
     return pages.response(Answer(status, content, headers=headers))
-
-
-def _measure(app: Quart, metrics: GatewayMetrics) -> None:
-    @app.before_request
-    async def start() -> None:
-        g.started = time.perf_counter()
-
-    @app.after_request
-    async def observe(response: Response) -> Response:
-        method = request.method if request.method in _METHODS else "_OTHER"
-        route = request.url_rule.rule if request.url_rule else ""
-        seconds = time.perf_counter() - g.started
-        metrics.request_seconds.labels(method, route, str(response.status_code)).observe(seconds)
-        return response

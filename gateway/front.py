@@ -36,11 +36,10 @@ class Front:
         self._access = access
         self._room = room
         self._metrics = metrics
-        statuses = (202, 400, 401, 403, 405, 413, 415, 422, 429, 500, 503)
+        answered = [("POST", status) for status in (202, 400, 401, 403, 413, 415, 422, 429, 500, 503)]
         self._seconds = {
             (method, status): metrics.request_seconds.labels(method, PATH, str(status))
-            for method in ("POST", "_OTHER")
-            for status in statuses
+            for method, status in (*answered, ("_OTHER", 405))
         }
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:

@@ -1,6 +1,7 @@
 """The Kafka leg: one idempotent producer, replaced when it can't go on."""
 
 import asyncio
+import time
 from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, Self
@@ -12,6 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError,
 
 from gateway.publication import Publication
 from pipeline import kafka, kafka_access
+from pipeline.call_metrics import Calls
 from pipeline.errors import LegUnavailable
 from pipeline.settings import KafkaSettings
 from pipeline.tracing import Tracing
@@ -36,10 +38,11 @@ class KafkaLeg:
 
     name = "kafka"
 
-    def __init__(self, settings: KafkaSettings, timeout_s: float, tracing: Tracing) -> None:
+    def __init__(self, settings: KafkaSettings, timeout_s: float, tracing: Tracing, calls: Calls) -> None:
         self._settings = settings
         self._timeout_s = timeout_s
         self._tracing = tracing
+        self._calls = calls
         self._waiting: list[_Entry] = []
         self._sends: set[asyncio.Task[None]] = set()
         self._connected: asyncio.Future[AIOKafkaProducer]
@@ -113,15 +116,20 @@ class KafkaLeg:
             partition=kafka.partition_of(key, partitions),
             headers=[kafka.CONTENT_TYPE, *((name, value.encode()) for name, value in entry.publication.metadata)],
         )
-        sent.add_done_callback(partial(self._settle, producer, entry.acknowledged))
+        sent.add_done_callback(partial(self._settle, producer, entry.acknowledged, time.perf_counter()))
 
     def _settle(
-        self, producer: AIOKafkaProducer, acknowledged: asyncio.Future[None], sent: asyncio.Future[Any]
+        self,
+        producer: AIOKafkaProducer,
+        acknowledged: asyncio.Future[None],
+        started: float,
+        sent: asyncio.Future[Any],
     ) -> None:
         error = LegUnavailable(self.name, "closed") if sent.cancelled() else sent.exception()
         if isinstance(error, KafkaError):
             self._replace(producer, error)
             error = LegUnavailable(self.name, repr(error))
+        self._calls.record("send", time.perf_counter() - started, error)
         if acknowledged.done():
             return
         if error:

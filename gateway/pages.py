@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from quart import Blueprint, Response
+from quart import Blueprint, Response, request
 
 from gateway.answers import Answer
 from gateway.readiness import Readiness
@@ -31,7 +31,8 @@ def operations(readiness: Readiness, gateway_metrics: GatewayMetrics) -> Bluepri
 
     @blueprint.get("/metrics")
     async def exposition() -> Response:
-        return Response(gateway_metrics.exposition(), content_type=metrics.CONTENT_TYPE)
+        body, content_type = metrics.exposition(gateway_metrics.registry, request.headers.get("accept"))
+        return Response(body, content_type=content_type)
 
     return blueprint
 

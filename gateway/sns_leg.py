@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from gateway import sns_request
 from gateway.micro_batches import MAX_CALLS, MicroBatches, Verdict
 from gateway.publication import Publication
+from pipeline.call_metrics import Calls
 from pipeline.errors import LegRefused, LegUnavailable
 from pipeline.signed_http import NoAnswer, SignedHttp, signed_http
 from pipeline.tracing import Tracing
@@ -23,11 +24,12 @@ class SnsLeg:
 
     name = "sns"
 
-    def __init__(self, topic_arn: str, timeout_s: float, tracing: Tracing) -> None:
+    def __init__(self, topic_arn: str, timeout_s: float, tracing: Tracing, calls: Calls) -> None:
         self._topic_arn = topic_arn
         self._topic = topic_arn.rpartition(":")[2]
         self._tracing = tracing
         self._timeout_s = timeout_s
+        self._calls = calls
         self._batches = MicroBatches(self._publish_batch, timeout_s)
         self._open = AsyncExitStack()
         self._sns: SignedHttp
@@ -52,7 +54,8 @@ class SnsLeg:
             raise LegUnavailable(self.name, str(error)) from error
 
     async def _publish_batch(self, publications: list[Publication]) -> Verdict:
-        with self._tracing.sending("aws.sns", self._topic, [each.traceparent for each in publications]):
+        traceparents = [each.traceparent for each in publications]
+        with self._calls.timed("send"), self._tracing.sending("aws.sns", self._topic, traceparents):
             return await self._call(publications)
 
     async def _call(self, publications: list[Publication]) -> Verdict:

@@ -4,9 +4,12 @@ A panel or an alert on a series that does not exist yet finds nothing, so nothin
 may first appear when something happens.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, ProcessCollector, disable_created_metrics
+from prometheus_client.exposition import choose_encoder
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+from pipeline.call_metrics import CallMetrics
+from pipeline.histogram import SECONDS, Histogram
+
 _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 REASONS = (
@@ -14,13 +17,35 @@ REASONS = (
     *("no_key", "key_revoked", "rate", "overloaded", "method", "foreign_host", "internal"),
 )
 DEAD_LETTER_REASONS = ("malformed", "invalid", "too_large", "conflict", "rejected")
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+STORE_ERRORS = ("StoreUnavailable", "QueueUnavailable", "TimeoutError", "_OTHER")
+"""Why a batch is tried again: the store, its dead letters' queue, its deadline, or what nobody thought of."""
+_NOBODY = "nobody"
+"""The publisher of what came without a key."""
 
 
 def new_registry() -> CollectorRegistry:
-    """An empty registry, without the `_created` series, which no panel uses."""
+    """A registry with the process' own metrics, without the `_created` series, which no panel uses."""
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    return CollectorRegistry()
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def exposition(registry: CollectorRegistry, accept: str | None) -> tuple[bytes, str]:
+    """All of `registry` and its content type, as the Accept header asks: exemplars are in OpenMetrics alone."""
+    encode, content_type = choose_encoder(accept or "")
+    return encode(registry), content_type
+
+
+def request_seconds(registry: CollectorRegistry) -> Histogram:
+    """The metric of HTTP requests, of whatever serves them."""
+    return Histogram(
+        registry,
+        "http_server_request_duration_seconds",
+        "Time from a request's first byte to its answer.",
+        ("http_request_method", "http_route", "http_response_status_code"),
+        SECONDS,
+    )
 
 
 class GatewayMetrics:
@@ -28,19 +53,16 @@ class GatewayMetrics:
 
     def __init__(self) -> None:
         self.registry = new_registry()
-        self.request_seconds = Histogram(
-            "http_server_request_duration_seconds",
-            "Time from a request's first byte to its answer.",
-            ("http_request_method", "http_route", "http_response_status_code"),
-            buckets=SECONDS,
-            registry=self.registry,
-        )
+        self.request_seconds = request_seconds(self.registry)
+        self.calls = CallMetrics(self.registry)
         self.accepted = Counter("events_accepted", "Events answered with 202.", registry=self.registry)
-        rejected = Counter("events_rejected", "Events answered with an error.", ("reason",), registry=self.registry)
+        rejected = Counter("events_rejected", "Requests answered with an error.", ("reason",), registry=self.registry)
         self.rejected = {reason: rejected.labels(reason) for reason in REASONS}
-        self.accepted_by_publisher = Counter(
+        by_publisher = Counter(
             "events_accepted_by_publisher", "Events answered with 202, by key.", ("publisher",), registry=self.registry
         )
+        self._by_publisher = by_publisher
+        self._publishers = {_NOBODY: by_publisher.labels(_NOBODY)}
         published = Counter(
             "events_published", "Publications by leg and outcome.", ("leg", "outcome"), registry=self.registry
         )
@@ -53,12 +75,10 @@ class GatewayMetrics:
     def count_accepted(self, publisher: str | None, events: int) -> None:
         """`events` were accepted from the key's name, or from nobody's."""
         self.accepted.inc(events)
-        if publisher is not None:
-            self.accepted_by_publisher.labels(publisher).inc(events)
-
-    def exposition(self) -> bytes:
-        """All of it in Prometheus' text format."""
-        return generate_latest(self.registry)
+        name = publisher or _NOBODY
+        if name not in self._publishers:
+            self._publishers[name] = self._by_publisher.labels(name)
+        self._publishers[name].inc(events)
 
 
 class WayMetrics:
@@ -72,27 +92,31 @@ class WayMetrics:
             (via, outcome): stored.labels(store, via, outcome) for via in ways for outcome in ("stored", "duplicate")
         }
         latency = Histogram(
+            registry,
             "events_store_latency_seconds",
             "Time from acceptance to the store's commit.",
             ("store", "via"),
-            buckets=_LATENCY,
-            registry=registry,
+            _LATENCY,
         )
         self.latency = {via: latency.labels(store, via) for via in ways}
-        batch = Histogram(
-            "store_batch_events", "Events in a batch.", ("store", "via"), buckets=_BATCH, registry=registry
-        )
+        batch = Histogram(registry, "store_batch_events", "Events in a batch.", ("store", "via"), _BATCH)
         self.batch_events = {via: batch.labels(store, via) for via in ways}
         seconds = Histogram(
+            registry,
             "store_batch_duration_seconds",
             "Time of one try to store a batch.",
             ("store", "via", "outcome"),
-            buckets=SECONDS,
-            registry=registry,
+            SECONDS,
         )
         self.batch_seconds = {
             (via, outcome): seconds.labels(store, via, outcome) for via in ways for outcome in ("stored", "failed")
         }
-        self.retries = Counter("store_retries", "Batches tried again.", ("store", "error_type"), registry=registry)
+        retries = Counter("store_retries", "Batches tried again.", ("store", "error_type"), registry=registry)
+        self._retries = {error: retries.labels(store, error) for error in STORE_ERRORS}
         dead = Counter("dead_letters", "Dead letters written.", ("via", "reason"), registry=registry)
         self.dead_letters = {(via, reason): dead.labels(via, reason) for via in ways for reason in DEAD_LETTER_REASONS}
+
+    def count_retry(self, error: Exception) -> None:
+        """A batch is tried again because of `error`."""
+        name = type(error).__name__
+        self._retries[name if name in self._retries else "_OTHER"].inc()

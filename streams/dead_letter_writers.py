@@ -7,6 +7,7 @@ import faust
 import structlog
 
 from pipeline.aws_json import JsonApi
+from pipeline.call_metrics import Calls
 from pipeline.dead_letters import open_envelope
 from pipeline.sqs import Queue
 from pipeline.sqs_text import sqs_text
@@ -20,8 +21,8 @@ MAX_MESSAGE_BYTES = 1_048_576
 class DeadLetterQueue:
     """The dead-letter queue of an SQS queue."""
 
-    def __init__(self, url: str) -> None:
-        self._queue = Queue(url, JsonApi("sqs"))
+    def __init__(self, url: str, api: JsonApi) -> None:
+        self._queue = Queue(url, api)
 
     async def write(self, envelopes: Sequence[bytes]) -> None:
         """Returns when SQS has them all; raises where it can't take them now."""
@@ -35,14 +36,16 @@ class DeadLetterQueue:
 class DeadLetterTopic:
     """The dead-letter topic, written by the app's own producer."""
 
-    def __init__(self, app: faust.App, name: str) -> None:
+    def __init__(self, app: faust.App, name: str, calls: Calls) -> None:
+        self._calls = calls
         self._topic = app.topic(name, value_type=bytes, value_serializer="raw")
 
     async def write(self, envelopes: Sequence[bytes]) -> None:
         """Returns when all replicas have them all; raises where they can't take them now."""
         # `send` only queues; what it answers is done when the broker has it.
-        sent = [await self._topic.send(value=envelope) for envelope in envelopes]
-        await asyncio.gather(*sent)
+        with self._calls.timed("send"):
+            sent = [await self._topic.send(value=envelope) for envelope in envelopes]
+            await asyncio.gather(*sent)
 
 
 def _message(envelope: bytes) -> str:

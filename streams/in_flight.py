@@ -49,6 +49,10 @@ class InFlight:
             if message in self._hidden_until:
                 self._hidden_until[message] = until
 
+    def oldest_sent_ms(self) -> int | None:
+        """When the oldest of them came into its queue, in milliseconds since 1970; None where there is none."""
+        return min((message.sent_ms for message in self._hidden_until), default=None)
+
     @property
     def is_full(self) -> bool:
         """Whether no call may receive."""

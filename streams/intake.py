@@ -115,7 +115,7 @@ class Intake:
             outcome = "stored"
         except Exception as error:
             self.outage = f"{type(error).__name__}: {error}"
-            self._metrics.retries.labels(self._store.name, type(error).__name__).inc()
+            self._metrics.count_retry(error)
             log.warning("batch failed", via=via, events=len(deliveries), error=self.outage, **_named(deliveries))
             raise
         finally:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import faust
 from faust import web
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 
 from pipeline import metrics
 from pipeline.errors import QueueUnavailable, StoreUnavailable
@@ -38,8 +38,9 @@ def add_pages(
         return view.json({"status": "ready"})
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
-    async def metrics_page(view: web.View, _request: web.Request) -> web.Response:
-        return view.bytes(generate_latest(registry), headers={"Content-Type": metrics.CONTENT_TYPE})
+    async def metrics_page(view: web.View, request: web.Request) -> web.Response:
+        body, content_type = metrics.exposition(registry, request.headers.get("accept"))
+        return view.bytes(body, headers={"Content-Type": content_type})
 
 
 async def _missing(needed: Needed) -> str | None:

@@ -8,6 +8,7 @@ import faust
 from pipeline.settings import WorkerSettings
 from pipeline.sqs import Queue
 from streams.batch_channel import BatchChannel
+from streams.in_flight import InFlight
 from streams.intake import Intake, Interrupted
 from streams.sqs_bridge import SqsBridge
 
@@ -35,17 +36,22 @@ class QueueWay:
                 else:
                     batch.settled.set_result(True)
 
+    @property
+    def in_flight(self) -> InFlight:
+        """What was received and not yet let go of."""
+        return self._bridge.in_flight
+
     async def ping(self) -> None:
         """Raises QueueUnavailable where the queue can't be received from."""
         await self._bridge.ping()
 
     def progress(self) -> Hashable:
         """How many messages were let go of."""
-        return self._bridge.in_flight.removed
+        return self.in_flight.removed
 
     def is_behind(self) -> bool:
         """Whether messages are in flight."""
-        return len(self._bridge.in_flight) > 0
+        return len(self.in_flight) > 0
 
     async def obstacle(self) -> str | None:
         """The store that is away."""

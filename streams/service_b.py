@@ -8,14 +8,16 @@ from typing import Any
 
 import faust
 
-from pipeline.aws_json import JsonApi
+from pipeline.call_metrics import CallMetrics
 from pipeline.metrics import WayMetrics, new_registry
 from pipeline.settings import ServiceBSettings, read
 from pipeline.sqs import Queue
 from pipeline.tracing import Tracing
+from streams.age_metrics import AgeMetrics
 from streams.dead_letter_writers import DeadLetterQueue
 from streams.intake import Intake
 from streams.liveness import LivenessWatch
+from streams.measured_sqs import MeasuredSqs
 from streams.ordered_stop import bound_stop, close_at_shutdown
 from streams.pages import add_pages
 from streams.postgres import PostgresStore
@@ -33,11 +35,14 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     store = PostgresStore(
         settings.postgres_url, connections=settings.postgres_connections, timeout_s=worker.store_timeout_s
     )
-    queue, dead_letters = Queue(settings.queue_url, JsonApi("sqs")), DeadLetterQueue(settings.dead_letter_queue_url)
-    metrics = WayMetrics(registry, store.name, ("sqs",))
+    metrics, calls = WayMetrics(registry, store.name, ("sqs",)), CallMetrics(registry)
+    queue = Queue(settings.queue_url, MeasuredSqs(calls.queue(settings.queue_url)))
+    letters_url = settings.dead_letter_queue_url
+    dead_letters = DeadLetterQueue(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))
     intake = Intake(SERVICE, store, dead_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     way = QueueWay(app, intake, queue, worker)
     watch = LivenessWatch([way, way.receiving], stuck_after_s=worker.stuck_after_s)
+    AgeMetrics(queue.name, way.in_flight, registry)
     app.service(watch)
     add_pages(app, [store, way], watch.suspicion, registry)
     bound_stop(app, [intake])

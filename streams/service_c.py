@@ -8,16 +8,17 @@ from typing import Any
 
 import faust
 
-from pipeline.aws_json import JsonApi
+from pipeline.call_metrics import CallMetrics
 from pipeline.metrics import WayMetrics, new_registry
 from pipeline.settings import ServiceCSettings, read
 from pipeline.sqs import Queue
 from pipeline.tracing import Tracing
+from streams.age_metrics import AgeMetrics
 from streams.dead_letter_writers import DeadLetterQueue, DeadLetterTopic
 from streams.dynamodb import DynamoStore
 from streams.intake import Intake
-from streams.lag_metrics import LagMetrics
 from streams.liveness import LivenessWatch
+from streams.measured_sqs import MeasuredSqs
 from streams.ordered_stop import bound_stop, close_at_shutdown
 from streams.pages import add_pages
 from streams.queue_way import QueueWay
@@ -34,16 +35,18 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     app, topic_app = create_worker(SERVICE, worker), create_topic_app(SERVICE, worker, kafka)
     registry, tracing = new_registry(), Tracing(SERVICE, worker.trace)
     store = DynamoStore(settings.table, calls=settings.write_calls, retention_days=settings.retention_days)
-    metrics = WayMetrics(registry, store.name, ("sqs", "kafka"))
-    queue, queue_letters = Queue(settings.queue_url, JsonApi("sqs")), DeadLetterQueue(settings.dead_letter_queue_url)
-    topic_letters = DeadLetterTopic(topic_app, kafka.dead_letter_topic)
+    metrics, calls = WayMetrics(registry, store.name, ("sqs", "kafka")), CallMetrics(registry)
+    queue = Queue(settings.queue_url, MeasuredSqs(calls.queue(settings.queue_url)))
+    letters_url = settings.dead_letter_queue_url
+    queue_letters = DeadLetterQueue(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))
+    topic_letters = DeadLetterTopic(topic_app, kafka.dead_letter_topic, calls.kafka(kafka.dead_letter_topic))
     from_queue = Intake(SERVICE, store, queue_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     from_topic = Intake(SERVICE, store, topic_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     add_topic_agent(topic_app, from_topic, kafka.topic, worker)
     topic_way = TopicWay(topic_app, from_topic, kafka)
     queue_way = QueueWay(app, from_queue, queue, worker)
     watch = LivenessWatch([queue_way, queue_way.receiving, topic_way], stuck_after_s=worker.stuck_after_s)
-    LagMetrics(topic_way, kafka.topic, registry)
+    AgeMetrics(queue.name, queue_way.in_flight, registry)
     app.service(topic_way)
     app.service(watch)
     add_pages(app, [store, queue_way, topic_way], watch.suspicion, registry)

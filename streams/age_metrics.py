@@ -1,0 +1,32 @@
+"""How long the oldest message of the queue waits, told at each scrape."""
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from streams.in_flight import InFlight
+
+
+class AgeMetrics(Collector):
+    """`sqs_oldest_message_age_seconds`: now less the oldest SentTimestamp of what was received and not yet deleted.
+
+    SQS tells no age, and gives its older messages first: under a backlog, what is in
+    flight is about the oldest that there is. 0 where nothing is in flight.
+    """
+
+    def __init__(self, queue: str, in_flight: InFlight, registry: CollectorRegistry) -> None:
+        self._queue = queue
+        self._in_flight = in_flight
+        registry.register(self)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauge."""
+        gauge = GaugeMetricFamily(
+            "sqs_oldest_message_age_seconds", "Age of the oldest message that is not deleted yet.", labels=("queue",)
+        )
+        oldest_ms = self._in_flight.oldest_sent_ms()
+        gauge.add_metric((self._queue,), max(0.0, time.time() - oldest_ms / 1000) if oldest_ms else 0.0)
+        yield gauge
