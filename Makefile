@@ -25,8 +25,8 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
-run: $(APP) $(STACK) $(JARS) $(ARCHIVE) ## the whole system on this machine, until Ctrl-C
-	@exec .venv/bin/python -m stack run
+run: $(APP) $(STACK) $(JARS) $(ARCHIVE) ## the whole system on this machine, until Ctrl-C (OBSERVE=1: with Prometheus)
+	@$(if $(OBSERVE),MENSAGERIA_OBSERVE=$(OBSERVE)) exec .venv/bin/python -m stack run
 
 up: ## the same system in containers, with Prometheus, Grafana and Jaeger
 	@docker compose version > /dev/null 2>&1 || { \
@@ -47,7 +47,7 @@ test-long: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the same tests with their full 
 bench: $(DEV) $(STACK) $(JARS) ## the benchmark against the reference pipelines (WORKLOADS="W1 W2" for some)
 	@exec .venv/bin/python -m bench $(WORKLOADS)
 
-check: $(DEV) ## format, lint, types, imports, security, templates, containers, the generated documents
+check: $(DEV) ## format, lint, types, imports, security, templates, containers, Prometheus' rules, the generated documents
 	@.venv/bin/ruff format --quiet --check . || { echo "not formatted: run .venv/bin/ruff format"; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
@@ -61,6 +61,9 @@ check: $(DEV) ## format, lint, types, imports, security, templates, containers, 
 	@.venv/bin/check-jsonschema -q --builtin-schema vendor.dependabot .github/dependabot.yml
 	@.venv/bin/zizmor -q --offline --no-progress .github
 	@.venv/bin/pre-commit validate-config
+	@command -v promtool > /dev/null || { echo "promtool is missing: install it (Debian and Ubuntu: the package prometheus)"; exit 1; }
+	@told=$$(promtool check config --lint-fatal docker/prometheus/prometheus.yml 2>&1) || { echo "$$told"; exit 1; }
+	@told=$$(promtool test rules docker/prometheus/tests/*.yml 2>&1) || { echo "$$told"; exit 1; }
 	@.venv/bin/python -m pytest -q --no-header --no-summary -p no:cacheprovider tests/unit/test_asyncapi.py
 	@.venv/bin/python -m pipeline.settings | diff docs/settings.md - || { echo "docs/settings.md is old: run make docs"; exit 1; }
 

@@ -395,6 +395,12 @@ class StackSettings:
     postgres_port: int = setting("POSTGRES_PORT", "Port of PostgreSQL.", default=5433)
     aws_port: int = setting("AWS_PORT", "Port of the AWS emulator.", default=4566)
     dynamodb_port: int = setting("DYNAMODB_PORT", "Port of DynamoDB Local.", default=4567)
+    observe: Literal["0", "1"] = setting(
+        "OBSERVE", "`1` starts Prometheus too, which must be installed: `make run OBSERVE=1`.", default="0"
+    )
+    prometheus_port: int = setting(
+        "PROMETHEUS_PORT", "Port of Prometheus; Debian's package has one of its own run on 9090.", default=9095
+    )
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     log: LogSettings = field(default_factory=LogSettings)
 

@@ -13,7 +13,7 @@ _RANGE = range(20_000, 32_000)  # below where systems take ports for outgoing co
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """One port for each part that listens."""
+    """One port for each part that listens; None where a part is not started."""
 
     gateway: int
     web: int
@@ -24,6 +24,7 @@ class Ports:
     postgres: int
     aws: int
     dynamodb: int
+    prometheus: int | None = None
 
 
 def choose(settings: StackSettings) -> Ports:
@@ -31,7 +32,7 @@ def choose(settings: StackSettings) -> Ports:
 
     Raises StackError, which names every port that is taken.
     """
-    names = [item.name for item in fields(Ports)]
+    names = [item.name for item in fields(Ports) if item.name != "prometheus" or settings.observe == "1"]
     if settings.ports == "free":
         candidates = (port for port in random.sample(_RANGE, len(_RANGE)) if is_free(port))
         return Ports(**dict(zip(names, candidates, strict=False)))

@@ -12,7 +12,7 @@ from stack.ports import Ports
 from stack.supervisor import Supervisor
 
 _INTERRUPTED = 130
-_SHOWN = ("web", "gateway", "query", "service_b", "service_c", "kafka", "aws", "dynamodb")
+_SHOWN = ("web", "gateway", "query", "service_b", "service_c", "kafka", "aws", "dynamodb", "prometheus")
 
 
 async def run(settings: StackSettings, home: Home) -> int:
@@ -46,7 +46,7 @@ async def _serve(settings: StackSettings, home: Home, chosen: Ports) -> None:
         with home.published(endpoints):
             say(f"all is ready after {time.monotonic() - begun:.1f} s; Ctrl-C stops it")
             say(f"its addresses, also in {home.endpoints}:")
-            for name in _SHOWN:
+            for name in filter(endpoints.__contains__, _SHOWN):
                 print(f"  {name:<10} {endpoints[name]}", flush=True)
             await asyncio.Event().wait()  # until it is cancelled, or a part can't be kept
 

@@ -1,7 +1,7 @@
 """The whole system: what is started in which order, and the addresses that it tells others."""
 
 from pipeline.settings import StackSettings
-from stack import aws, dynamodb, kafka, postgres, services
+from stack import aws, dynamodb, kafka, postgres, prometheus, services
 from stack.console import say
 from stack.home import Home
 from stack.ports import Ports
@@ -13,6 +13,7 @@ async def start(supervisor: Supervisor, settings: StackSettings, home: Home, por
 
     Raises PartFailed (in an exception group) or StackError.
     """
+    observers = [prometheus.part(home, ports)] if ports.prometheus else []
     if aws.has_crashed(home):
         say(aws.NOTICE)
     await supervisor.start(
@@ -28,6 +29,7 @@ async def start(supervisor: Supervisor, settings: StackSettings, home: Home, por
         services.service_b(home, ports, outputs),
         services.service_c(home, ports, outputs),
     )
+    await supervisor.start(*observers)
     return _endpoints(settings, home, ports, outputs)
 
 
@@ -53,4 +55,4 @@ def _endpoints(settings: StackSettings, home: Home, ports: Ports, outputs: dict[
         "kafka_topic": settings.kafka.topic,
         "kafka_dead_letter_topic": settings.kafka.dead_letter_topic,
         "table": outputs["TableName"],
-    }
+    } | ({"prometheus": services.url(ports.prometheus)} if ports.prometheus else {})

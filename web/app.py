@@ -2,16 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import nullcontext
 
 import httpx
 from jinja2 import StrictUndefined
 from quart import Quart
 
+from pipeline import metrics
 from pipeline.bearer import authorization
 from pipeline.event import MAX_EVENT_BYTES
+from pipeline.http_metrics import measure
 from pipeline.settings import WebSettings
 from web import event, events, failures, formats, health, language_switch, languages, protection, publish
 from web.edges import Edges
+from web.metrics import backlog_told
 
 _MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
 """Both ways of writing an event stand in one form, and percent-encoding makes three bytes of one."""
@@ -30,6 +34,8 @@ def create_app(settings: WebSettings) -> Quart:
     app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
 
+    registry = app.extensions["metrics"] = metrics.new_registry()
+    measure(app, metrics.request_seconds(registry))
     languages.install(app)
     formats.install(app)
     protection.install(app, settings)
@@ -39,8 +45,9 @@ def create_app(settings: WebSettings) -> Quart:
 
     @app.while_serving
     async def connections() -> AsyncGenerator[None, None]:
+        backlog = backlog_told(settings.queues, registry) if settings.queues else nullcontext()
         # No proxy of the environment stands between the pages and their own services.
-        async with httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
+        async with backlog, httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
             app.extensions["edges"] = Edges(client, settings, publishing, asking)
             yield
 

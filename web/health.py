@@ -1,6 +1,8 @@
-"""Whether the process lives and can serve."""
+"""Whether the process lives and can serve, and its numbers."""
 
-from quart import Blueprint
+from quart import Blueprint, Response, current_app, request
+
+from pipeline import metrics
 
 blueprint = Blueprint("health", __name__)
 
@@ -19,3 +21,10 @@ async def readyz() -> dict[str, str]:
     matters, and that helps more than no page at all.
     """
     return {"status": "ready"}
+
+
+@blueprint.get("/metrics")
+async def exposition() -> Response:
+    """What Prometheus scrapes."""
+    body, content_type = metrics.exposition(current_app.extensions["metrics"], request.headers.get("accept"))
+    return Response(body, content_type=content_type)

@@ -20,8 +20,15 @@ def taken() -> Iterator[int]:
 
 
 def test_free_ports_are_all_different() -> None:
-    ports = astuple(choose(StackSettings(ports="free")))
-    assert len(set(ports)) == 9
+    ports = astuple(choose(StackSettings(ports="free", observe="1")))
+    assert len(set(ports) - {None}) == 10
+
+
+def test_prometheus_has_a_port_where_it_is_asked_for_alone(taken: int) -> None:
+    settings = StackSettings(ports="free", prometheus_port=taken)
+    assert choose(settings).prometheus is None
+    with pytest.raises(StackError, match=rf"{taken} \(prometheus\)"):
+        choose(StackSettings(observe="1", prometheus_port=taken))
 
 
 def test_a_taken_port_is_named_with_its_part(taken: int) -> None:
