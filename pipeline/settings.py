@@ -340,6 +340,11 @@ class WebSettings:
     watch_every_s: float = setting(
         "WEB_WATCH_EVERY_S", "How often the state of the pipeline is taken while somebody looks at it.", default=3.0
     )
+    backlog_every_s: float = setting(
+        "WEB_BACKLOG_EVERY_S",
+        "How often what waits is read for /metrics, by a call to SQS for each queue.",
+        default=15.0,
+    )
     health: HealthSettings = field(default_factory=HealthSettings)
     queues: QueueSettings | None = None
     login: LoginSettings | None = None

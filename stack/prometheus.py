@@ -1,6 +1,7 @@
 """Prometheus, for who asks for it and has it: the configuration of docker/prometheus, with this system's ports."""
 
 import shutil
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,33 +19,40 @@ _RETENTION = "15d"
 
 def part(home: Home, ports: Ports) -> Part:
     """The server. Raises StackError where it isn't installed."""
+    folder = home.folder("prometheus")
+    file, address = folder / "prometheus.yml", f"{HOST}:{ports.prometheus}"
+
+    async def prepare() -> None:
+        file.write_text(yaml.safe_dump(configuration(targets(ports)), sort_keys=False))
+
+    return Part(
+        name="prometheus",
+        command=command(file, folder / "data", address),
+        environment=inherited(),
+        prepare=prepare,
+        probe=answers(f"http://{address}/-/ready"),
+    )
+
+
+def command(config: Path, data: Path, address: str) -> tuple[str, ...]:
+    """What runs it: its configuration, the folder of its data, and the host:port that it listens on.
+
+    Raises StackError where it isn't installed.
+    """
     program = shutil.which("prometheus")
     if program is None:
         raise StackError(
             "prometheus is missing: install it (Debian and Ubuntu: apt-get install prometheus),"
             " or run without OBSERVE=1"
         )
-    folder = home.folder("prometheus")
-
-    async def prepare() -> None:
-        config = configuration(targets(ports))
-        (folder / "prometheus.yml").write_text(yaml.safe_dump(config, sort_keys=False))
-
-    address = f"{HOST}:{ports.prometheus}"
-    return Part(
-        name="prometheus",
-        command=(
-            program,
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--storage.tsdb.retention.time={_RETENTION}",
-            f"--web.listen-address={address}",
-            "--enable-feature=exemplar-storage",
-            "--log.level=warn",
-        ),
-        environment=inherited(),
-        prepare=prepare,
-        probe=answers(f"http://{address}/-/ready"),
+    return (
+        program,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={data}",
+        f"--storage.tsdb.retention.time={_RETENTION}",
+        f"--web.listen-address={address}",
+        "--enable-feature=exemplar-storage",
+        "--log.level=warn",
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import logged
+from tests import logged, prometheus_server
 from tests.otlp_receiver import Receiver, receiving
 from tests.running_system import System, running
 
@@ -16,12 +16,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `long`, unless asked for."""
-    if config.getoption("--long"):
-        return
-    long = [item for item in items if item.get_closest_marker("long")]
-    items[:] = [item for item in items if item not in long]
-    config.hook.pytest_deselected(items=long)
+    """Leave out what is marked `long`, unless asked for, and `prometheus` where that is not installed."""
+    left_out = {name for name, is_in in _conditions(config).items() if not is_in}
+    out = [item for item in items if left_out & {marker.name for marker in item.iter_markers()}]
+    items[:] = [item for item in items if item not in out]
+    config.hook.pytest_deselected(items=out)
+
+
+def pytest_report_header() -> str | None:
+    """What the tests of this run do without."""
+    if prometheus_server.IS_INSTALLED:
+        return None
+    return "prometheus is not installed (Debian and Ubuntu: the package prometheus): its tests are left out"
+
+
+def _conditions(config: pytest.Config) -> dict[str, bool]:
+    """Whether the tests with each marker are in."""
+    return {"long": bool(config.getoption("--long")), "prometheus": prometheus_server.IS_INSTALLED}
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,8 @@ def create_app(settings: WebSettings) -> Quart:
 
     @app.while_serving
     async def connections() -> AsyncGenerator[None, None]:
-        backlog = backlog_told(settings.queues, registry) if settings.queues else nullcontext()
+        every_s = settings.backlog_every_s
+        backlog = backlog_told(settings.queues, registry, every_s) if settings.queues else nullcontext()
         # No proxy of the environment stands between the pages and their own services.
         async with backlog, httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
             app.extensions["edges"] = Edges(client, settings, publishing, asking)

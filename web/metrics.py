@@ -17,8 +17,6 @@ from pipeline.backlog import Backlog, BacklogReader
 from pipeline.places import Places
 from pipeline.settings import QueueSettings
 
-_EVERY_S = 15.0
-"""Each reading is a call to SQS a queue, which AWS counts."""
 _NOTHING = Backlog((), {}, {})
 _log = structlog.get_logger(__name__)
 
@@ -50,10 +48,10 @@ class BacklogMetrics(Collector):
 
 
 @asynccontextmanager
-async def backlog_told(queues: QueueSettings, registry: CollectorRegistry) -> AsyncIterator[None]:
-    """Have `registry` tell the backlog for as long as the block runs, read every 15 s."""
+async def backlog_told(queues: QueueSettings, registry: CollectorRegistry, every_s: float) -> AsyncIterator[None]:
+    """Have `registry` tell the backlog for as long as the block runs, read every `every_s` seconds."""
     metrics = BacklogMetrics(queues.kafka.topic, registry)
-    reading = asyncio.create_task(_read_on(Places(queues), metrics))
+    reading = asyncio.create_task(_read_on(Places(queues), metrics, every_s))
     try:
         yield
     finally:
@@ -62,7 +60,7 @@ async def backlog_told(queues: QueueSettings, registry: CollectorRegistry) -> As
             await reading
 
 
-async def _read_on(places: Places, metrics: BacklogMetrics) -> None:
+async def _read_on(places: Places, metrics: BacklogMetrics, every_s: float) -> None:
     async with BacklogReader.open(places) as reader:
         while True:
             try:
@@ -70,4 +68,4 @@ async def _read_on(places: Places, metrics: BacklogMetrics) -> None:
             except Exception:  # noqa: BLE001 - a defect: better unknown, which is an alert, than as it was
                 metrics.show(_NOTHING)
                 _log.exception("the backlog could not be read")
-            await asyncio.sleep(_EVERY_S)  # a clock's tick: it waits for nothing
+            await asyncio.sleep(every_s)  # a clock's tick: it waits for nothing
