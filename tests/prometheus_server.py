@@ -26,22 +26,15 @@ _DURATION = r"(\d+)([smhd])"
 
 @dataclass(frozen=True)
 class PrometheusServer:
-    """One that answers at `url`."""
+    """One that answers `client`."""
 
-    url: str
+    client: httpx.Client
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The samples of an expression now. Raises AssertionError with Prometheus' words where it is none."""
-        answer = httpx.post(f"{self.url}/api/v1/query", data={"query": expression}, timeout=10, trust_env=False).json()
+        answer = self.client.post("/api/v1/query", data={"query": expression}).json()
         assert answer["status"] == "success", f"{expression}: {answer}"
         return list(answer["data"]["result"])
-
-    def exemplars(self, expression: str) -> list[dict[str, Any]]:
-        """The exemplars of the last minutes."""
-        now = time.time()
-        parameters: dict[str, Any] = {"query": expression, "start": now - 600, "end": now + 60}
-        answer = httpx.get(f"{self.url}/api/v1/query_exemplars", params=parameters, timeout=10, trust_env=False)
-        return list(answer.json()["data"])
 
     def firing(self) -> set[tuple[str, ...]]:
         """The alerts that fire: the name, and what of `job`, `store` and `via` it has."""
@@ -80,17 +73,18 @@ def serving(folder: Path, config: dict[str, Any]) -> Iterator[PrometheusServer]:
         subprocess.Popen(prometheus.command(file, folder / "data", address), stdout=log, stderr=log) as process,
     ):
         try:
-            _wait_until_ready(f"http://{address}", process, folder / "log")
-            yield PrometheusServer(f"http://{address}")
+            with httpx.Client(base_url=f"http://{address}", timeout=10, trust_env=False) as client:
+                _wait_until_ready(client, process, folder / "log")
+                yield PrometheusServer(client)
         finally:
             process.terminate()
 
 
-def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def _wait_until_ready(client: httpx.Client, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"{url}/-/ready", trust_env=False).is_success:
+            if client.get("/-/ready").is_success:
                 return
             process.wait(0.1)
             break  # it has ended
