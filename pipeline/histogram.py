@@ -15,6 +15,8 @@ from prometheus_client.registry import Collector
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """The bounds that OpenTelemetry's semantic conventions give durations."""
 _INFINITY = float("inf")
+_TRACE_ID = slice(3, 35)
+"""Where a traceparent has it (W3C Trace Context, section 3.2)."""
 
 
 class Series:
@@ -33,9 +35,9 @@ class Series:
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
-    def show(self, value: float, trace_id: str) -> None:
-        """Have the bucket of `value`, which was observed, lead to a trace."""
-        exemplar = Exemplar({"trace_id": trace_id}, value, time.time())
+    def show(self, value: float, traceparent: str) -> None:
+        """Have the bucket of `value`, which was observed, lead to the trace of a traceparent."""
+        exemplar = Exemplar({"trace_id": traceparent[_TRACE_ID]}, value, time.time())
         self._exemplars[bisect_left(self._bounds, value)] = exemplar
 
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:

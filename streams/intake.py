@@ -156,7 +156,11 @@ class Intake:
         self._metrics.stored[via, "duplicate"].inc(len(stored.repeated))
         moment, latency = time.time(), self._metrics.latency[via]
         for delivery in stored.new:
-            latency.observe(max(0.0, moment - datetime.fromisoformat(delivery.received_at).timestamp()))
+            seconds = max(0.0, moment - datetime.fromisoformat(delivery.received_at).timestamp())
+            latency.observe(seconds)
+            traceparent = delivery.arrival.traceparent
+            if traceparent and trace_context.is_sampled(traceparent):
+                latency.show(seconds, traceparent)
         for arrival, why, event in refused:
             self._metrics.dead_letters[via, why.reason].inc()
             named = {"source": event.source, "id": event.id} if event else {}

@@ -1,6 +1,8 @@
 """What A, B, C and web tell of themselves moves with what they do."""
 
 import asyncio
+import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -106,6 +108,21 @@ async def test_web_tells_what_waits_whoever_is_dead(aws: dict[str, str]) -> None
     assert partitions == {"0", "1", "2", "3"}
     queues = {dict(labels)["queue"] for name, labels in found if name == "sqs_messages"}
     assert queues == {"events-b", "events-c", "events-b-dead-letters", "events-c-dead-letters"}
+
+
+async def test_a_sampled_event_leads_from_its_latency_to_its_trace(aws: dict[str, str], source: str) -> None:
+    trace_id = uuid.uuid4().hex
+    traceparent = {"DataType": "String", "StringValue": f"00-{trace_id}-b7ad6b7169203331-03"}
+    event = {"specversion": "1.0", "id": "1", "source": source, "type": "test.metrics"}
+    async with client("sqs") as sqs, httpx.AsyncClient(trust_env=False) as http:
+        attributes = {"traceparent": traceparent}
+        await sqs.send_message(QueueUrl=aws["queue_b"], MessageBody=json.dumps(event), MessageAttributes=attributes)
+
+        async def is_told() -> bool:
+            answer = await http.get(f"{aws['service_b']}/metrics", headers={"accept": "application/openmetrics-text"})
+            return f'# {{trace_id="{trace_id}"}}' in answer.text
+
+        await until(is_told, within_s=20)
 
 
 async def _moved(endpoints: dict[str, str], before: Samples, by: float, name: str, **labels: str) -> Samples:

@@ -31,7 +31,7 @@ def test_a_bucket_leads_to_a_trace_where_the_scraper_can_read_it() -> None:
     registry = CollectorRegistry()
     series = Histogram(registry, "wait_seconds", "Wait.", ("store",), SECONDS).labels("postgres")
     series.observe(0.3)
-    series.show(0.3, TRACE)
+    series.show(0.3, f"00-{TRACE}-b7ad6b7169203331-01")
     told, content_type = exposition(registry, OPENMETRICS)
     line = next(line for line in told.decode().splitlines() if 'le="0.5"' in line)
     assert f'# {{trace_id="{TRACE}"}} 0.3' in line
