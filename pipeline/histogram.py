@@ -1,7 +1,7 @@
 """A histogram that counts in plain numbers and is made a metric at each scrape.
 
-An observation costs a third of one by prometheus_client's own (`python -m timeit`), which
-has a lock and an object for every bucket: one event loop needs neither.
+An observation costs a third of one by prometheus_client's own (decision 18), which has a
+lock and an object for every bucket: one event loop needs neither.
 """
 
 import time
