@@ -14,14 +14,6 @@ _TRACEPARENT = re.compile(
 )
 """A later version may have more behind the flags; version 00 has not."""
 
-_SAMPLED_ENDS = frozenset("13579bdf")
-_FLAGS_END = 54
-
-
-def is_sampled(traceparent: str | None) -> bool:
-    """Whether a traceparent says that it is; a look at one character, for every event that comes in."""
-    return traceparent is not None and traceparent[_FLAGS_END:] in _SAMPLED_ENDS
-
 
 class TraceContext(NamedTuple):
     """A place in a trace: both ids in hexadecimal."""
