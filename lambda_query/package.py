@@ -38,6 +38,7 @@ _PIPELINE = (
     "signature",
     "table",
     "trace_context",
+    "variables",
 )
 _LEFT_OUT = ("*.dist-info/[!M]*", "bin", ".lock")
 """Of what the installer writes. METADATA stays: pg8000 and scramp read their versions there."""

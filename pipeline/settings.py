@@ -1,29 +1,22 @@
 """All settings, and the only place that reads the environment.
 
-A setting is a field of a dataclass, made by `setting`; `read` fills the dataclass
+A setting is a field of a dataclass (pipeline/variables.py); `read` fills the dataclass
 from environment variables. `python -m pipeline.settings` prints docs/settings.md.
 
 Only the standard library is imported here: the Lambda's archive holds this module.
 """
 
 import os
-import typing
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
-from types import NoneType
 from typing import Any, Literal, TypeVar
 
-from pipeline.errors import SettingsError
+from pipeline import variables
+from pipeline.variables import setting
 
-PREFIX = "MENSAGERIA_"
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE")
 T = TypeVar("T")
-
-
-def setting(name: str, doc: str, *, default: Any = MISSING, secret: bool = False, prefix: str = PREFIX) -> Any:
-    """A dataclass field that `read` fills from the variable `MENSAGERIA_<name>`."""
-    return field(default=default, repr=not secret, metadata={"name": prefix + name, "doc": doc})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -415,86 +408,17 @@ def read(kind: type[T], environ: Mapping[str, str] = os.environ, *, before: Mapp
 
     Raises SettingsError, which names every variable that is missing or wrong.
     """
-    faults: list[str] = []
-    settings = _read(kind, {**environ, **(before or {})}, faults)
-    if faults:
-        raise SettingsError("; ".join(faults))
-    return settings
+    return variables.filled(kind, {**environ, **(before or {})})
 
 
 def given(kind: type[Any], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables of the settings class `kind` that are set, for a process that will read them."""
-    names = (item.metadata["name"] for item, _ in _leaves(kind))
-    return {name: environ[name] for name in names if name in environ}
-
-
-def required(kind: type[Any]) -> tuple[str, ...]:
-    """The variables that the settings class `kind` can't do without."""
-    return tuple(item.metadata["name"] for item, _ in _leaves(kind) if item.default is MISSING)
+    return {name: environ[name] for name in variables.names(kind) if name in environ}
 
 
 def inherited(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables that any process on this machine needs; nothing of the project's and no secret."""
     return {name: environ[name] for name in _INHERITED if name in environ}
-
-
-def _read(kind: type[T], environ: Mapping[str, str], faults: list[str]) -> T:
-    values: dict[str, Any] = {}
-    for item, wanted in _typed_fields(kind):
-        if part := _part(wanted):
-            asked = part.is_required or any(environ.get(name) for name in required(part.kind))
-            values[item.name] = _read(part.kind, environ, faults) if asked else None
-        elif text := environ.get(name := item.metadata["name"]):
-            try:
-                values[item.name] = _parse(wanted, text)
-            except ValueError as error:
-                shown = repr(text) if item.repr else "(a secret)"
-                faults.append(f"{name} is {shown}: {error}")
-        elif item.default is MISSING:
-            faults.append(f"{name} is not set: {item.metadata['doc']}")
-    return kind(**values) if not faults else typing.cast(T, None)
-
-
-def _typed_fields(kind: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
-    wanted = typing.get_type_hints(kind)
-    return ((item, wanted[item.name]) for item in fields(kind))
-
-
-def _leaves(kind: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
-    for item, wanted in _typed_fields(kind):
-        if part := _part(wanted):
-            yield from _leaves(part.kind)
-        else:
-            yield item, wanted
-
-
-class _Part(typing.NamedTuple):
-    """A settings class within another one; one that is not required is read where a variable of its own is set."""
-
-    kind: type[Any]
-    is_required: bool
-
-
-def _part(wanted: Any) -> _Part | None:
-    if is_dataclass(wanted):
-        return _Part(typing.cast(type, wanted), is_required=True)
-    kinds = typing.get_args(wanted)
-    if NoneType in kinds and is_dataclass(kinds[0]):
-        return _Part(typing.cast(type, kinds[0]), is_required=False)
-    return None
-
-
-def _parse(wanted: Any, text: str) -> Any:
-    if typing.get_origin(wanted) is Literal:
-        choices = typing.get_args(wanted)
-        if text not in choices:
-            raise ValueError(f"choose one of {', '.join(choices)}")
-        return text
-    try:
-        return wanted(text)
-    except ValueError:
-        kinds = {int: "a whole number", float: "a number"}
-        raise ValueError(f"give {kinds.get(wanted, 'another value')}") from None
 
 
 def markdown() -> str:
@@ -507,11 +431,7 @@ def markdown() -> str:
         "`AWS_ENDPOINT_URL_DYNAMODB` and the credentials.",
     ]
     for kind in _settings_classes():
-        lines += ["", f"## {kind.__doc__}", "", "| variable | default | meaning |", "|---|---|---|"]
-        for item, wanted in _typed_fields(kind):
-            if not _part(wanted):
-                default = "required" if item.default is MISSING else f"`{item.default}`"
-                lines.append(f"| `{item.metadata['name']}` | {default} | {item.metadata['doc']} |")
+        lines += ["", f"## {kind.__doc__}", "", *variables.table(kind)]
     return "\n".join(lines) + "\n"
 
 

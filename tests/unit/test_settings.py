@@ -7,7 +7,8 @@ from typing import Literal
 import pytest
 
 from pipeline.errors import SettingsError
-from pipeline.settings import markdown, read, required, setting
+from pipeline.settings import markdown, read
+from pipeline.variables import required, setting
 
 
 @dataclass(frozen=True, kw_only=True)
