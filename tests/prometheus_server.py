@@ -24,6 +24,10 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = r"(\d+)([smhd])"
 
 
+class QueryFailed(Exception):
+    """Prometheus takes an expression for none, or can't evaluate it."""
+
+
 @dataclass(frozen=True)
 class PrometheusServer:
     """One that answers `client`."""
@@ -31,9 +35,10 @@ class PrometheusServer:
     client: httpx.Client
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The samples of an expression now. Raises AssertionError with Prometheus' words where it is none."""
+        """The samples of an expression now. Raises QueryFailed."""
         answer = self.client.post("/api/v1/query", data={"query": expression}).json()
-        assert answer["status"] == "success", f"{expression}: {answer}"
+        if answer["status"] != "success":
+            raise QueryFailed(answer["error"])
         return list(answer["data"]["result"])
 
     def firing(self) -> set[tuple[str, ...]]:

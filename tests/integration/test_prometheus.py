@@ -17,7 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from stack.prometheus import configuration
-from tests.prometheus_server import PrometheusServer, addresses, in_haste, serving
+from tests.prometheus_server import PrometheusServer, QueryFailed, addresses, in_haste, serving
 from tests.running_system import System
 from tests.waiting import until
 
@@ -87,7 +87,11 @@ def _faults_of(target: dict[str, Any], server: PrometheusServer) -> Iterator[str
     expression = target["expr"]
     if re.search(r"\[\d", expression):
         yield f"a fixed range in {expression}"
-    found = server.query(expression.replace("$__rate_interval", "1m").replace("$__range", "1m"))
+    try:
+        found = server.query(expression.replace("$__rate_interval", "1m").replace("$__range", "1m"))
+    except QueryFailed as error:
+        yield f"{error}: {expression}"
+        return
     if not found:
         yield f"no data: {expression}"
     elif all(math.isnan(float(sample["value"][1])) for sample in found):
