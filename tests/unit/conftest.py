@@ -14,6 +14,7 @@ from quart.typing import TestClientProtocol as Client
 
 import gateway.app
 from pipeline.settings import GatewaySettings, KafkaSettings, WebSettings
+from tests.clock import Clock
 from web.app import create_app
 
 
@@ -59,6 +60,11 @@ def _handler(edge: Edge) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

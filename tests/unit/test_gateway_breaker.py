@@ -3,19 +3,7 @@
 import pytest
 
 from gateway.breaker import MIN_FAILURES, PAUSE_S, PROBE_TIMEOUT_S, Breaker
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.clock import Clock
 
 
 @pytest.fixture

@@ -10,19 +10,7 @@ from gateway.token_bucket import TokenBucket
 from pipeline.errors import KeyRevoked, NoKey, RateLimited, SettingsError
 from pipeline.keys import new
 from pipeline.settings import GatewaySettings
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.clock import Clock
 
 
 @pytest.fixture

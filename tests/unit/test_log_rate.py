@@ -6,19 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.log_rate import BURST_LINES, LINES_PER_S, LogRate
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from tests.clock import Clock
 
 
 def line(name: str, message: Any = "lost %s", *arguments: Any) -> logging.LogRecord:
