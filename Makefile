@@ -134,9 +134,9 @@ $(ARCHIVE): requirements/lambda.lock $(APP) $(shell find lambda_query pipeline -
 	@.venv/bin/python -m lambda_query.package
 
 COMPILE := $(UV) pip compile -q --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command "make lock"
+	--no-emit-index-url --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
-lock: $(APP) $(STACK) ## resolve all requirements anew, with hashes
+lock: $(APP) $(STACK) ## resolve all requirements anew, with hashes; UPGRADE=1 takes newest versions
 	@$(COMPILE) requirements/bootstrap.in -o requirements/bootstrap.lock
 	@$(COMPILE) requirements/app.in -o requirements/app.lock
 	@$(COMPILE) -c requirements/app.lock requirements/dev.in -o requirements/dev.lock

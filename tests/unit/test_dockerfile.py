@@ -1,6 +1,7 @@
 """docker/Dockerfile, as far as it can be held without an engine; hadolint reads it in `make check`."""
 
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,11 @@ def test_every_base_can_be_given_as_a_digest() -> None:
     stages = dockerfile.stages()
     bases = {stage.base for stage in stages.values() if stage.base not in stages}
     assert bases == {"${PYTHON}", "${LAMBDA}", "${DBMATE}"}
+
+
+def test_images_have_the_version_of_the_project() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"VERSION={version}" in dockerfile.stages()["services"].values("ARG")
 
 
 def test_images_say_what_they_are() -> None:
