@@ -84,7 +84,7 @@ class Containers:
 
     async def _until(self, name: str, condition: Callable[[], Awaitable[bool]]) -> None:
         try:
-            await until(condition, within_s=READY_S)
+            await until(condition, within_s=READY_S, every_s=0.5)  # each is a process
         except TimeoutError:
             raise AssertionError(f"{name} is not healthy:\n{self.log(name).read_text()}") from None
 
