@@ -19,7 +19,7 @@ def days_of(question: Question) -> list[date]:
     """Every UTC day of `question`, in the list's order."""
     today = clock.now().date()
     first = _day(question.low) if question.low else min(FIRST_DAY, today - _DEFAULT_DAYS)
-    last = min(_day(question.high), today + timedelta(days=1))
+    last = min(_last_day(question.high), today + timedelta(days=1))
     days = [date.fromordinal(ordinal) for ordinal in range(first.toordinal(), last.toordinal() + 1)]
     return days[::-1] if question.descending else days
 
@@ -58,3 +58,9 @@ def _quiet_days(store: DynamoDB, days: list[date], budget: Budget) -> int:
 
 def _day(place: Place) -> date:
     return date.fromisoformat(place.received_at[:10])
+
+
+def _last_day(high: Place) -> date:
+    """The last day with something before `high`, the place where a day begins being of the one before."""
+    is_midnight = high == Place(f"{high.received_at[:10]}T00:00:00.000000Z")
+    return _day(high) - timedelta(days=is_midnight)

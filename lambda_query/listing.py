@@ -30,7 +30,7 @@ WALK_SHARE = 0.5
 def list_events(inquiry: Inquiry, question: Question, key: bytes) -> dict[str, Any]:
     """The page that `question` asks for. Raises StoreUnavailable where no store answered to the end."""
     merge = read(inquiry, question)
-    _learn(inquiry, merge)
+    _learn(inquiry, merge, with_stores="stores" in question.fields)
     events = merge.events()
     if question.with_events:
         events = _with_contents(inquiry, events)
@@ -53,14 +53,15 @@ def read(inquiry: Inquiry, question: Question) -> Merge:
     return Merge(question, parts.get(POSTGRES), parts.get(DYNAMODB))
 
 
-def _learn(inquiry: Inquiry, merge: Merge) -> None:
-    """Ask each store about the events that only the other one has shown."""
+def _learn(inquiry: Inquiry, merge: Merge, *, with_stores: bool) -> None:
+    """Ask each store about the events that only the other one has shown; `with_stores` as far as it shows alone."""
     stores = inquiry.stores
+    of_dynamodb = merge.unknown_to_postgres | (merge.rows_alone if with_stores else set())
     others: dict[str, Callable[[], Any]] = {}
     if POSTGRES in merge.answering and merge.unknown_to_postgres:
         others[POSTGRES] = partial(stores.postgres.rows, merge.unknown_to_postgres)
-    if DYNAMODB in merge.answering and merge.unknown_to_dynamodb:
-        others[DYNAMODB] = partial(stores.dynamodb.copies, merge.unknown_to_dynamodb)
+    if DYNAMODB in merge.answering and of_dynamodb:
+        others[DYNAMODB] = partial(stores.dynamodb.copies, of_dynamodb)
     answers = inquiry.ask(others)
     merge.learn(answers.get(POSTGRES, {}), answers.get(DYNAMODB, {}))
 

@@ -35,8 +35,7 @@ class Merge:
         in_postgres = {row.identity for row in page.copies}
         in_dynamodb = {item.identity for item in walked.copies}
         self.unknown_to_postgres = {item.identity for item in self.items} - in_postgres
-        rows_alone = {row.identity for row in self.rows} - in_dynamodb
-        self.unknown_to_dynamodb = self.unknown_to_postgres | rows_alone
+        self.rows_alone = {row.identity for row in self.rows} - in_dynamodb
         self._later_rows: Mapping[Identity, Listed] = {}
         self._copies: Mapping[Identity, list[Listed]] = {}
 
@@ -66,7 +65,7 @@ class Merge:
         return [Merged(shown, stores, (same or copies)[0])]
 
     def _stores_of(self, row: Listed) -> list[str]:
-        is_in_dynamodb = row.identity not in self.unknown_to_dynamodb or row.identity in self._copies
+        is_in_dynamodb = row.identity not in self.rows_alone or row.identity in self._copies
         return [POSTGRES, DYNAMODB] if is_in_dynamodb and DYNAMODB in self._question.stores else [POSTGRES]
 
     def _is_asked_for(self, copy: Listed) -> bool:

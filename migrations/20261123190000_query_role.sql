@@ -13,6 +13,10 @@ $$;
 -- Here and not by each connection: RDS Proxy pins a connection that sets something.
 alter role mensageria_query set default_transaction_read_only = on;
 alter role mensageria_query set statement_timeout = '10s';
+-- Each of its questions is a range of an index, in the index's order. Other plans are cheaper now and
+-- then, but read more the more there is.
+alter role mensageria_query set enable_seqscan = off;
+alter role mensageria_query set enable_bitmapscan = off;
 
 grant usage on schema public to mensageria_query;
 grant select on events to mensageria_query;

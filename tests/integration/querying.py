@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from lambda_query.app import App
 from pipeline.clock import rfc3339
@@ -16,6 +16,7 @@ from pipeline.settings import AwsSettings, QuerySettings
 from pipeline.table import Way
 from streams.dynamodb import DynamoStore
 from streams.postgres import PostgresStore
+from tests.running_system import System
 
 PAST = datetime(2019, 5, 6, 23, 59, 58, tzinfo=UTC)
 RANGE = {"from": "2019-05-06T00:00:00Z", "to": "2019-06-30T00:00:00Z"}
@@ -73,6 +74,13 @@ def settings(endpoints: dict[str, str], **changes: Any) -> QuerySettings:
         "cursor_key": "k" * 32,
     }
     return QuerySettings(**values | {"access": "open", "aws": aws} | changes)
+
+
+def reading_url(system: System) -> str:
+    """The URL of the query's own role: the packaged function has it too."""
+    address = urlsplit(system.endpoints["postgres"])
+    password = (system.home / "secrets" / "postgres-query").read_text()
+    return f"postgresql://mensageria_query:{password}@{address.hostname}:{address.port}{address.path}"
 
 
 async def get(app: App, path: str, **parameters: Any) -> tuple[int, dict[str, Any]]:

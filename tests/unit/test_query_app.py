@@ -1,15 +1,10 @@
-"""The app at its edge, as far as no store is asked; and its archive."""
+"""The app at its edge, as far as no store is asked."""
 
 import json
-import subprocess
-import sys
-import zipfile
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lambda_query import package
 from lambda_query.answers import Verbatim, encode
 from lambda_query.app import App, create_app
 from pipeline.errors import SettingsError
@@ -136,22 +131,3 @@ def test_both_stores_down_is_503_and_says_when_to_come_again(app: App) -> None:
 def test_stored_json_is_not_read_and_written_anew() -> None:
     text = encode({"a": [Verbatim('{"n": 1.10}'), None, True], "é": "\n"})
     assert text == '{"a":[{"n": 1.10},null,true],"\\u00e9":"\\n"}'
-
-
-def test_the_archive_is_the_same_each_time_and_enough(tmp_path: Path) -> None:
-    first, second = package.build(tmp_path / "1.zip"), package.build(tmp_path / "2.zip")
-    assert first.read_bytes() == second.read_bytes()
-    assert first.stat().st_size < 10_000_000
-    content = tmp_path / "content"
-    with zipfile.ZipFile(first) as archive:
-        archive.extractall(content)
-    # The runtime's own packages last, as in Lambda; nothing of this checkout.
-    sites = [path for path in sys.path if path.endswith("site-packages")]
-    loaded = "[name for name in ('msgspec', 'boto3', 'aiobotocore', 'structlog') if name in sys.modules]"
-    program = (
-        f"import sys; sys.path[:0] = [{str(content)!r}]; sys.path += {sites!r}\n"
-        "import lambda_query.handler, pipeline, pg8000\n"
-        f"print(pipeline.__file__, pg8000.__file__, {loaded})"
-    )
-    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == [f"{content}/pipeline/__init__.py", f"{content}/pg8000/__init__.py", "[]"]

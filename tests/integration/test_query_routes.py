@@ -1,0 +1,231 @@
+"""`/stats`, `/differences`, and what stands around them: the role, CORS, the document, stores that are down."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as hypothesis_settings
+from schemathesis.core.result import Ok
+
+from lambda_query.app import App, create_app
+from lambda_query.differences import PAGE_DIFFERENCES
+from pipeline.clock import now, rfc3339
+from tests.integration.querying import Seed, Writers, get, reading_url, seed, settings
+from tests.integration.test_gateway_openapi import CHECKS
+from tests.running_system import System
+
+NOON = datetime(2018, 7, 7, 12, tzinfo=UTC)
+NOWHERE = {
+    "postgres": {"postgres_url": "postgresql://nobody:x@127.0.0.1:1/none"},
+    "dynamodb": {"dynamodb": "http://127.0.0.1:1"},
+}
+
+
+def around(moment: datetime) -> dict[str, str]:
+    """A range of a minute, that no other test has events in."""
+    return {"from_": rfc3339(moment), "to": rfc3339(moment + timedelta(minutes=1))}
+
+
+def both_ways(*args: Any, **attributes: Any) -> list[Seed]:
+    return [seed(*args, "sqs", **attributes), seed(*args, "kafka", **attributes)]
+
+
+async def test_stats_count_each_event_once_in_each_store(app: App, writers: Writers, source: str) -> None:
+    minutes = [NOON + timedelta(minutes=n) for n in range(3)]
+    for n, moment in enumerate(minutes):
+        for m in range(n + 1):
+            ways = both_ways(source, f"{n}-{m}", moment + timedelta(seconds=m), type=f"type-{m}")
+            await writers.store(ways[:1] if n else [], ways)
+    status, stats = await get(app, "/stats", from_=rfc3339(NOON), to=rfc3339(NOON + timedelta(minutes=3)))
+    assert status == 200
+    assert (stats["from"], stats["partial"], stats["unavailable"]) == (rfc3339(NOON), False, [])
+    by_minute = {f"2018-07-07T12:0{n}:00Z": n + 1 for n in range(3)}
+    assert stats["dynamodb"] == {
+        "total": 6,
+        "by_type": {"type-0": 3, "type-1": 2, "type-2": 1},
+        "by_minute": by_minute,
+    }
+    assert stats["postgres"]["total"] == 5
+    assert Counter(stats["postgres"]["by_minute"]) == Counter(by_minute) - Counter({"2018-07-07T12:00:00Z": 1})
+
+
+async def test_stats_are_of_the_last_hour_and_refuse_what_is_too_much(app: App) -> None:
+    _, stats = await get(app, "/stats")
+    span = datetime.fromisoformat(stats["to"]) - datetime.fromisoformat(stats["from"])
+    assert (span, now() - datetime.fromisoformat(stats["to"]) < timedelta(minutes=1)) == (timedelta(hours=1), True)
+
+
+async def test_stats_over_more_than_can_be_counted_are_refused(
+    aws: dict[str, str], writers: Writers, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await writers.store([], both_ways(source, "1", NOON + timedelta(hours=1)))
+    monkeypatch.setattr("lambda_query.stats._WALK_CALLS", 1)
+    app = create_app(settings(aws))
+    status, problem = await get(app, "/stats", from_="2018-07-06T00:00:00Z", to="2018-07-09T00:00:00Z")
+    assert (status, [error["parameter"] for error in problem["errors"]]) == (400, ["from"])
+    app.close()
+
+
+async def test_differences_tell_what_is_lacking_where(app: App, writers: Writers, source: str) -> None:
+    moment = NOON + timedelta(hours=2)
+    sqs, kafka = both_ways(source, "whole", moment)
+    await writers.store([sqs], [sqs, kafka])
+    sqs, kafka = both_ways(source, "no row", moment)
+    await writers.store([], [sqs, kafka])
+    sqs, kafka = both_ways(source, "one way", moment)
+    await writers.store([sqs], [kafka])
+    await writers.store([seed(source, "row alone", moment)], [])
+    sent_again = both_ways(source, "sent again", moment), both_ways(source, "sent again", moment + timedelta(seconds=9))
+    await writers.store([sent_again[0][0]], [sent_again[0][0], sent_again[1][1]])
+    status, page = await get(app, "/differences", **around(moment))
+    assert (status, page["next"], page["partial"]) == (200, None, False)
+    assert {found["id"]: found["missing"] for found in page["differences"]} == {
+        "no row": ["postgres"],
+        "one way": ["dynamodb.sqs"],
+        "row alone": ["dynamodb.sqs", "dynamodb.kafka"],
+    }
+    assert not any(found["conflict"] for found in page["differences"])
+
+
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(seconds=5)])
+async def test_a_conflict_is_a_difference_once_whenever_it_came(
+    app: App, writers: Writers, source: str, later: timedelta
+) -> None:
+    moment = NOON + timedelta(hours=3, seconds=later.seconds * 60)
+    first, second = both_ways(source, "1", moment, data=1), both_ways(source, "1", moment + later, data=2)
+    await writers.store(first[:1], first + second)
+    _, page = await get(app, "/differences", **around(moment))
+    assert [(found["id"], found["missing"], found["conflict"]) for found in page["differences"]] == [("1", [], True)]
+
+
+async def test_differences_come_in_pages_and_only_what_is_settled(app: App, writers: Writers, source: str) -> None:
+    moment = NOON + timedelta(hours=4)
+    lacking = [seed(source, f"{n:03}", moment + timedelta(milliseconds=n)) for n in range(PAGE_DIFFERENCES + 70)]
+    await writers.store(lacking, [])
+    found: list[str] = []
+    cursor, pages = None, 0
+    while pages == 0 or cursor:
+        _, page = await get(app, "/differences", cursor=cursor, **around(moment))
+        found += [each["id"] for each in page["differences"]]
+        cursor, pages = page["next"], pages + 1
+    assert found == [each.delivery.event.id for each in lacking]
+    assert pages > 1
+    await writers.store([seed(source, "young", now())], [])
+    _, page = await get(app, "/differences", from_=rfc3339(now() - timedelta(seconds=20)))
+    assert page["differences"] == []
+
+
+@pytest.mark.parametrize("down", ["postgres", "dynamodb"])
+async def test_each_store_down_in_turn_leaves_the_other_ones_answer(
+    aws: dict[str, str], writers: Writers, source: str, down: str
+) -> None:
+    moment = NOON + timedelta(hours=5, minutes=len(down))
+    whole, lacking = both_ways(source, "whole", moment), both_ways(source, "lacking", moment)
+    await writers.store([whole[0], lacking[0]], [*whole, lacking[0]])
+    app = create_app(settings(aws, store_timeout_s=10.0, **NOWHERE[down]))
+    for path in ("/events", "/stats", "/differences"):
+        status, page = await get(app, path, **around(moment))
+        assert (status, page["partial"], page["unavailable"]) == (200, True, [down]), path
+        if path == "/events":
+            assert {event["id"] for event in page["events"]} == {"whole", "lacking"}
+        if path == "/stats":
+            assert page[down] is None
+            assert page["dynamodb" if down == "postgres" else "postgres"]["total"] == 2
+        if path == "/differences":
+            known = [("lacking", ["dynamodb.kafka"])] if down == "postgres" else []
+            assert [(found["id"], found["missing"]) for found in page["differences"]] == known
+    app.close()
+
+
+async def test_a_store_that_is_silent_costs_no_more_than_the_deadline(aws: dict[str, str], source: str) -> None:
+    async def never(*_: Any) -> None:
+        await silence.wait()
+
+    silence = asyncio.Event()
+    server = await asyncio.start_server(never, "127.0.0.1", 0)
+    address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    silent = {"postgres_url": f"postgresql://u:p@{address}/d?sslmode=disable"}, {"dynamodb": f"http://{address}"}
+    for changes, down in zip(silent, ("postgres", "dynamodb"), strict=True):
+        app = create_app(settings(aws, store_timeout_s=1.0, **changes))
+        begun = now()
+        status, page = await get(app, "/events", source=source, **around(NOON))
+        assert (status, page["unavailable"]) == (200, [down])
+        assert now() - begun < timedelta(seconds=2.5)
+        app.close()
+    silence.set()
+    server.close()
+
+
+def test_the_querys_role_can_read_events_and_nothing_else(system: System) -> None:
+    connection = psycopg2.connect(reading_url(system))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from events")
+        cursor.execute("set default_transaction_read_only = off")
+        for statement in ("delete from events", "select * from erasures", "create table mine ()", "truncate events"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute(statement)
+    connection.close()
+
+
+async def test_the_function_uses_that_role_and_answers_the_webs_origin_alone(
+    system: System, aws: dict[str, str], source: str
+) -> None:
+    preflight = {"access-control-request-method": "GET", "access-control-request-headers": "authorization"}
+    async with httpx.AsyncClient(base_url=aws["query"], timeout=30) as client:
+        assert (await client.get("/events", params={"source": source})).json()["partial"] is False
+        for origin, allowed in ((aws["web"], aws["web"]), ("http://elsewhere.example", None)):
+            answer = await client.options("/events", headers={"origin": origin, **preflight})
+            assert answer.headers.get("access-control-allow-origin") == allowed
+        document = (await client.get("/openapi.json")).json()
+        assert document["openapi"].startswith("3.1")
+    with psycopg2.connect(aws["postgres"]) as connection, connection.cursor() as cursor:
+        cursor.execute("select distinct usename from pg_stat_activity where application_name = 'mensageria-query'")
+        assert ("mensageria_query",) in cursor.fetchall()
+
+
+def _wsgi(app: App) -> Any:
+    """The handler as a WSGI app, so that schemathesis can call it without a server."""
+
+    def call(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        names = {name: value for name, value in environ.items() if name.startswith("HTTP_")}
+        headers = {name.removeprefix("HTTP_").replace("_", "-").lower(): value for name, value in names.items()}
+        http = {"method": environ["REQUEST_METHOD"]}
+        response = app(
+            {
+                "rawPath": environ["PATH_INFO"],
+                "rawQueryString": environ["QUERY_STRING"],
+                "headers": headers,
+                "requestContext": {"http": http},
+            }
+        )
+        start_response(f"{response['statusCode']} _", list(response["headers"].items()))
+        return [response["body"].encode()]
+
+    return call
+
+
+def test_every_answer_is_a_documented_one(app: App, scale: float) -> None:
+    api = schemathesis.openapi.from_wsgi("/openapi.json", _wsgi(app))
+    operations = [found.ok() for found in api.get_all_operations() if isinstance(found, Ok)]
+    assert len(operations) == 5
+    for operation in operations:
+
+        @hypothesis_settings(
+            max_examples=max(10, int(300 * scale)),
+            deadline=None,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            database=None,
+        )
+        @given(case=operation.as_strategy())
+        def answers_as_documented(case: Any) -> None:
+            case.call_and_validate(checks=CHECKS)
+
+        answers_as_documented()
