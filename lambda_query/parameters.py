@@ -41,7 +41,7 @@ def parse_list(raw: str, key: bytes) -> Question:
     question = Question(
         stores=stores,
         low=Place(since) if since else None,
-        high=Place(until or clock.rfc3339(clock.now() + _CLOCK_SKEW)),
+        high=Place(until or _now_at_least(since, ahead=_CLOCK_SKEW)),
         descending=descending,
         scope=json.dumps([stores, descending, since, until, filters]),
         limit=checked.get("limit", 50),
@@ -54,16 +54,16 @@ def parse_list(raw: str, key: bytes) -> Question:
 def parse_stats(raw: str) -> Question:
     """What `GET /stats?{raw}` asks: every event of the range. Raises InvalidParameters."""
     checked = _checked(_parse_query(raw, _STATS_CHECKS), _STATS_CHECKS)
-    now = clock.rfc3339(clock.now())
-    since, until = _ordered(checked.get("from"), checked.get("to") or max(now, checked.get("from", now)))
-    return _whole_range(since or _before(until, _STATS_SPAN), until, limit=_EVERY_EVENT)
+    since, until = _ordered(checked.get("from"), checked.get("to"))
+    until = until or _now_at_least(since)
+    return _whole_range(since or _before(until, _STATS_SPAN), until, _EVERY_EVENT)
 
 
 def parse_differences(raw: str, key: bytes) -> Question:
     """What `GET /differences?{raw}` asks: a range's events, oldest first, what is settled. Raises InvalidParameters."""
     checked = _checked(_parse_query(raw, _DIFFERENCES_CHECKS), _DIFFERENCES_CHECKS)
     since, until = _ordered(checked.get("from"), checked.get("to"))
-    settled = settled_until(until)
+    settled = max(settled_until(until), since or "")
     scope = json.dumps(["differences", since, until])
     question = _whole_range(since or _before(settled, _DIFFERENCES_SPAN), settled, _COMPARED_ROWS, scope)
     return question.after(_place(checked["cursor"], scope, key)) if "cursor" in checked else question
@@ -83,10 +83,15 @@ def check_nothing(raw: str) -> None:
     _parse_query(raw, {})
 
 
-def _ordered(since: str | None, until: T) -> tuple[str | None, T]:
-    if since and until and since > str(until):
+def _ordered(since: str | None, until: str | None) -> tuple[str | None, str | None]:
+    if since and until and since > until:
         raise InvalidParameters({"from": "is after `to`: exchange them"})
     return since, until
+
+
+def _now_at_least(since: str | None, ahead: timedelta = timedelta(0)) -> str:
+    """The end of a range without one; a range that begins later is empty."""
+    return max(clock.rfc3339(clock.now() + ahead), since or "")
 
 
 def _before(moment: str, span: timedelta) -> str:

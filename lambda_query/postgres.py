@@ -24,26 +24,26 @@ _STORED = ("received_at", "stored_at", "origin", "traceparent", "content_hash", 
 """The columns of one_event.sql."""
 
 
-class _Statement:
+class Statement:
     """A statement of a file in sql/, its `:names` found once: pg8000 looks for them at each run."""
 
     def __init__(self, text: str) -> None:
-        self.text, self._values = to_statement(text)
+        self.text, self.parameters = to_statement(text)
 
     def run(self, connection: Connection, values: dict[str, Any]) -> list[Any]:
         """The rows. No prepared statement: a generic plan could not choose the index by the filter."""
-        return list(connection.execute_unnamed(self.text, self._values(values), oids=()).rows or ())
+        return list(connection.execute_unnamed(self.text, self.parameters(values), oids=()).rows or ())
 
 
 def _text(name: str) -> str:
     return (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
 
 
-_NEWEST_FIRST = _Statement(_text("page"))
-_OLDEST_FIRST = _Statement(_text("page").replace(" desc", ""))
-_ROWS = _Statement(_text("rows"))
-_ONE_EVENT = _Statement(_text("one_event"))
-_COUNTS = _Statement(_text("counts"))
+NEWEST_FIRST = Statement(_text("page"))
+OLDEST_FIRST = Statement(_text("page").replace(" desc", ""))
+_ROWS = Statement(_text("rows"))
+_ONE_EVENT = Statement(_text("one_event"))
+_COUNTS = Statement(_text("counts"))
 
 
 class Postgres:
@@ -61,7 +61,7 @@ class Postgres:
         Fewer where several filters are given and MOST_ROWS did not have them, or where their
         contents come to more than MAX_BYTES.
         """
-        found = self._read(_NEWEST_FIRST if question.descending else _OLDEST_FIRST, **_values(question))
+        found = self._read(NEWEST_FIRST if question.descending else OLDEST_FIRST, **page_values(question))
         rows = [_listed(row[3:10], event=row[10]) for row in found if row[3]]
         if question.with_events:
             rows = [row for row in rows if row.event is not None]
@@ -90,7 +90,7 @@ class Postgres:
         with self._exclusive():
             self._drop()
 
-    def _read(self, statement: _Statement, **values: Any) -> list[Any]:
+    def _read(self, statement: Statement, **values: Any) -> list[Any]:
         with self._exclusive():
             if self._connection:
                 try:
@@ -100,7 +100,7 @@ class Postgres:
             self._connection = connect(self._url, self._timeout_s)
             return self._run(self._connection, statement, values)
 
-    def _run(self, connection: Connection, statement: _Statement, values: dict[str, Any]) -> list[Any]:
+    def _run(self, connection: Connection, statement: Statement, values: dict[str, Any]) -> list[Any]:
         try:
             return statement.run(connection, values)
         except (DatabaseError, InterfaceError, OSError) as error:
@@ -127,8 +127,8 @@ class Postgres:
             self._in_use.release()
 
 
-def _values(question: Question) -> dict[str, Any]:
-    """The parameters of page.sql."""
+def page_values(question: Question) -> dict[str, Any]:
+    """The parameters of page.sql, by their names."""
     bounds = {f"low_{name}": value for name, value in (question.low or _BEGINNING)._asdict().items()}
     bounds |= {f"high_{name}": value for name, value in question.high._asdict().items()}
     filters = {"source": question.source, "type": question.type, "subject": question.subject}

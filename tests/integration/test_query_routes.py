@@ -1,9 +1,11 @@
 """`/stats`, `/differences`, and what stands around them: the role, CORS, the document, stores that are down."""
 
-import asyncio
+import json
+import socket
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import httpx
 import psycopg2
@@ -13,22 +15,32 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from schemathesis.core.result import Ok
 
+from lambda_query import secret
 from lambda_query.app import App, create_app
+from lambda_query.aws_calls import AwsCalls
 from lambda_query.differences import PAGE_DIFFERENCES
 from pipeline.clock import now, rfc3339
+from pipeline.errors import SettingsError
+from pipeline.settings import AwsSettings, QuerySettings, read
 from tests.integration.querying import Seed, Writers, get, reading_url, seed, settings
 from tests.integration.test_gateway_openapi import CHECKS
 from tests.running_system import System
 
-NOON = datetime(2018, 7, 7, 12, tzinfo=UTC)
+YEAR = datetime(2018, 1, 1, tzinfo=UTC)
 NOWHERE = {
     "postgres": {"postgres_url": "postgresql://nobody:x@127.0.0.1:1/none"},
     "dynamodb": {"dynamodb": "http://127.0.0.1:1"},
 }
 
 
+@pytest.fixture
+def moment(source: str) -> datetime:
+    """The beginning of ten minutes that are the test's own, all of one day."""
+    return YEAR + timedelta(minutes=10 * (crc32(source.encode()) % (6 * 24 * 365)))
+
+
 def around(moment: datetime) -> dict[str, str]:
-    """A range of a minute, that no other test has events in."""
+    """A minute."""
     return {"from_": rfc3339(moment), "to": rfc3339(moment + timedelta(minutes=1))}
 
 
@@ -36,23 +48,25 @@ def both_ways(*args: Any, **attributes: Any) -> list[Seed]:
     return [seed(*args, "sqs", **attributes), seed(*args, "kafka", **attributes)]
 
 
-async def test_stats_count_each_event_once_in_each_store(app: App, writers: Writers, source: str) -> None:
-    minutes = [NOON + timedelta(minutes=n) for n in range(3)]
-    for n, moment in enumerate(minutes):
+async def test_stats_count_each_event_once_in_each_store(
+    app: App, writers: Writers, source: str, moment: datetime
+) -> None:
+    minutes = [moment + timedelta(minutes=n) for n in range(3)]
+    for n, minute in enumerate(minutes):
         for m in range(n + 1):
-            ways = both_ways(source, f"{n}-{m}", moment + timedelta(seconds=m), type=f"type-{m}")
+            ways = both_ways(source, f"{n}-{m}", minute + timedelta(seconds=m), type=f"type-{m}")
             await writers.store(ways[:1] if n else [], ways)
-    status, stats = await get(app, "/stats", from_=rfc3339(NOON), to=rfc3339(NOON + timedelta(minutes=3)))
+    status, stats = await get(app, "/stats", from_=rfc3339(moment), to=rfc3339(moment + timedelta(minutes=3)))
     assert status == 200
-    assert (stats["from"], stats["partial"], stats["unavailable"]) == (rfc3339(NOON), False, [])
-    by_minute = {f"2018-07-07T12:0{n}:00Z": n + 1 for n in range(3)}
+    assert (stats["from"], stats["partial"], stats["unavailable"]) == (rfc3339(moment), False, [])
+    by_minute = {f"{minute:%Y-%m-%dT%H:%M}:00Z": n + 1 for n, minute in enumerate(minutes)}
     assert stats["dynamodb"] == {
         "total": 6,
         "by_type": {"type-0": 3, "type-1": 2, "type-2": 1},
         "by_minute": by_minute,
     }
     assert stats["postgres"]["total"] == 5
-    assert Counter(stats["postgres"]["by_minute"]) == Counter(by_minute) - Counter({"2018-07-07T12:00:00Z": 1})
+    assert Counter(stats["postgres"]["by_minute"]) == Counter(by_minute) - Counter({f"{moment:%Y-%m-%dT%H:%M}:00Z": 1})
 
 
 async def test_stats_are_of_the_last_hour_and_refuse_what_is_too_much(app: App) -> None:
@@ -62,18 +76,19 @@ async def test_stats_are_of_the_last_hour_and_refuse_what_is_too_much(app: App) 
 
 
 async def test_stats_over_more_than_can_be_counted_are_refused(
-    aws: dict[str, str], writers: Writers, source: str, monkeypatch: pytest.MonkeyPatch
+    aws: dict[str, str], writers: Writers, source: str, moment: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await writers.store([], both_ways(source, "1", NOON + timedelta(hours=1)))
+    await writers.store([], both_ways(source, "1", moment))
     monkeypatch.setattr("lambda_query.stats._WALK_CALLS", 1)
     app = create_app(settings(aws))
-    status, problem = await get(app, "/stats", from_="2018-07-06T00:00:00Z", to="2018-07-09T00:00:00Z")
+    status, problem = await get(app, "/stats", from_=rfc3339(moment), to=rfc3339(moment + timedelta(days=9)))
     assert (status, [error["parameter"] for error in problem["errors"]]) == (400, ["from"])
     app.close()
 
 
-async def test_differences_tell_what_is_lacking_where(app: App, writers: Writers, source: str) -> None:
-    moment = NOON + timedelta(hours=2)
+async def test_differences_tell_what_is_lacking_where(
+    app: App, writers: Writers, source: str, moment: datetime
+) -> None:
     sqs, kafka = both_ways(source, "whole", moment)
     await writers.store([sqs], [sqs, kafka])
     sqs, kafka = both_ways(source, "no row", moment)
@@ -95,17 +110,17 @@ async def test_differences_tell_what_is_lacking_where(app: App, writers: Writers
 
 @pytest.mark.parametrize("later", [timedelta(0), timedelta(seconds=5)])
 async def test_a_conflict_is_a_difference_once_whenever_it_came(
-    app: App, writers: Writers, source: str, later: timedelta
+    app: App, writers: Writers, source: str, moment: datetime, later: timedelta
 ) -> None:
-    moment = NOON + timedelta(hours=3, seconds=later.seconds * 60)
     first, second = both_ways(source, "1", moment, data=1), both_ways(source, "1", moment + later, data=2)
     await writers.store(first[:1], first + second)
     _, page = await get(app, "/differences", **around(moment))
     assert [(found["id"], found["missing"], found["conflict"]) for found in page["differences"]] == [("1", [], True)]
 
 
-async def test_differences_come_in_pages_and_only_what_is_settled(app: App, writers: Writers, source: str) -> None:
-    moment = NOON + timedelta(hours=4)
+async def test_differences_come_in_pages_and_only_what_is_settled(
+    app: App, writers: Writers, source: str, moment: datetime
+) -> None:
     lacking = [seed(source, f"{n:03}", moment + timedelta(milliseconds=n)) for n in range(PAGE_DIFFERENCES + 70)]
     await writers.store(lacking, [])
     found: list[str] = []
@@ -123,9 +138,8 @@ async def test_differences_come_in_pages_and_only_what_is_settled(app: App, writ
 
 @pytest.mark.parametrize("down", ["postgres", "dynamodb"])
 async def test_each_store_down_in_turn_leaves_the_other_ones_answer(
-    aws: dict[str, str], writers: Writers, source: str, down: str
+    aws: dict[str, str], writers: Writers, source: str, moment: datetime, down: str
 ) -> None:
-    moment = NOON + timedelta(hours=5, minutes=len(down))
     whole, lacking = both_ways(source, "whole", moment), both_ways(source, "lacking", moment)
     await writers.store([whole[0], lacking[0]], [*whole, lacking[0]])
     app = create_app(settings(aws, store_timeout_s=10.0, **NOWHERE[down]))
@@ -143,23 +157,20 @@ async def test_each_store_down_in_turn_leaves_the_other_ones_answer(
     app.close()
 
 
-async def test_a_store_that_is_silent_costs_no_more_than_the_deadline(aws: dict[str, str], source: str) -> None:
-    async def never(*_: Any) -> None:
-        await silence.wait()
-
-    silence = asyncio.Event()
-    server = await asyncio.start_server(never, "127.0.0.1", 0)
-    address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    silent = {"postgres_url": f"postgresql://u:p@{address}/d?sslmode=disable"}, {"dynamodb": f"http://{address}"}
-    for changes, down in zip(silent, ("postgres", "dynamodb"), strict=True):
-        app = create_app(settings(aws, store_timeout_s=1.0, **changes))
+@pytest.mark.parametrize("down", ["postgres", "dynamodb"])
+async def test_a_store_that_is_silent_costs_no_more_than_the_deadline(
+    aws: dict[str, str], source: str, moment: datetime, down: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, and says nothing
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        silent = {"postgres": {"postgres_url": f"postgresql://u:p@{address}/d?sslmode=disable"}}
+        silent["dynamodb"] = {"dynamodb": f"http://{address}"}
+        app = create_app(settings(aws, store_timeout_s=1.0, **silent[down]))
         begun = now()
-        status, page = await get(app, "/events", source=source, **around(NOON))
-        assert (status, page["unavailable"]) == (200, [down])
+        status, page = await get(app, "/events", source=source, **around(moment))
         assert now() - begun < timedelta(seconds=2.5)
+        assert (status, page["unavailable"]) == (200, [down])
         app.close()
-    silence.set()
-    server.close()
 
 
 def test_the_querys_role_can_read_events_and_nothing_else(system: System) -> None:
@@ -188,6 +199,23 @@ async def test_the_function_uses_that_role_and_answers_the_webs_origin_alone(
     with psycopg2.connect(aws["postgres"]) as connection, connection.cursor() as cursor:
         cursor.execute("select distinct usename from pg_stat_activity where application_name = 'mensageria-query'")
         assert ("mensageria_query",) in cursor.fetchall()
+
+
+def test_the_variables_of_a_secret_count_before_the_environments(aws: dict[str, str], source: str) -> None:
+    where = AwsSettings(
+        region=aws["region"], access_key=aws["access_key"], secret_key=aws["secret_key"], endpoint_url=aws["aws"]
+    )
+    calls = AwsCalls("secretsmanager", where, 10)
+    held = {"MENSAGERIA_QUERY_POSTGRES_URL": "postgresql://held", "MENSAGERIA_CURSOR_KEY": "h" * 32}
+    name = source.replace(":", "-")
+    arn = calls.call("CreateSecret", {"Name": name, "SecretString": json.dumps(held)})["ARN"]
+    calls.close()
+    own = {"AWS_REGION": "r", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
+    environ = own | {"MENSAGERIA_CURSOR_KEY": "e" * 32}
+    found = read(QuerySettings, environ, before=secret.fetch(arn, where))
+    assert (found.postgres_url, found.cursor_key) == ("postgresql://held", "h" * 32)
+    with pytest.raises(SettingsError, match="can't be read"):
+        secret.fetch(f"{arn}-none", where)
 
 
 def _wsgi(app: App) -> Any:

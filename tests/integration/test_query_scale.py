@@ -35,6 +35,7 @@ DAY = {"from": "2017-01-01T00:00:00Z", "to": "2017-01-02T00:00:00Z"}
 SOURCE = "urn:test:scale"
 ARRIVING_PER_S = 200
 LIMIT = 50
+pytestmark = pytest.mark.timeout(1500)  # with --long the first test waits for the seeding
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,10 @@ def test_a_page_is_a_range_read_of_postgresql(
 ) -> None:
     raw = "&".join(f"{name}={value}" for name, value in {**DAY, **filters, "order": order, "limit": LIMIT}.items())
     question = parse_list(raw, b"k" * 32)
-    statement = postgres._NEWEST_FIRST if question.descending else postgres._OLDEST_FIRST
+    statement = postgres.NEWEST_FIRST if question.descending else postgres.OLDEST_FIRST
     connection = connect(reading_url(system), 30)
     explained = f"explain (analyze, format json) {statement.text}"
-    values = statement._values(postgres._values(question))
+    values = statement.parameters(postgres.page_values(question))
     [[found]] = connection.execute_unnamed(explained, values, oids=()).rows
     connection.close()
     nodes = list(_nodes((json.loads(found) if isinstance(found, str) else found)[0]["Plan"]))
@@ -155,7 +156,6 @@ async def test_a_page_takes_a_bounded_number_of_calls_of_dynamodb(
             assert len(calls) <= SHARDS * 2 + look_ups + 2
 
 
-@pytest.mark.timeout(1500)
 async def test_pages_walk_through_everything_exactly_once_while_events_arrive(
     aws: dict[str, str], system: System, crowd: Crowd
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambda_query import cursor
-from lambda_query.parameters import parse_identity, parse_list
+from lambda_query.parameters import parse_differences, parse_identity, parse_list, parse_stats
 from lambda_query.question import DYNAMODB, FIELDS, POSTGRES, Place
 from pipeline.errors import InvalidParameters
 
@@ -134,3 +134,23 @@ def test_an_identity_needs_both_parts(raw: str, names: set[str]) -> None:
 
 def test_an_identity_may_have_anything_that_an_event_may() -> None:
     assert parse_identity("source=a%2Fb%25&id=%F0%9F%99%82+x") == ("a/b%", "🙂 x")
+
+
+def test_a_range_that_begins_in_the_future_is_empty() -> None:
+    for question in (
+        parse_list("from=2999-01-01T00:00:00Z", KEY),
+        parse_stats("from=2999-01-01T00:00:00Z"),
+        parse_differences("from=2999-01-01T00:00:00Z", KEY),
+    ):
+        assert question.low == question.high
+
+
+def test_a_cursor_of_the_differences_holds_while_the_default_range_moves() -> None:
+    place = Place("2026-11-23T00:00:00.000000Z", "s", "i")
+    text = cursor.encode(place, parse_differences("", KEY).scope, KEY)
+    assert parse_differences(f"cursor={text}", KEY).low == place
+    for other in (f"to=2026-11-24T00:00:00Z&cursor={text}", f"cursor={text[:-1]}"):
+        with pytest.raises(InvalidParameters, match="cursor"):
+            parse_differences(other, KEY)
+    with pytest.raises(InvalidParameters, match="cursor"):
+        parse_list(f"cursor={text}", KEY)
