@@ -24,6 +24,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATS_SPAN = timedelta(hours=1)
+_STATS_LONGEST = timedelta(days=31)
 _DIFFERENCES_SPAN = timedelta(days=1)
 _COMPARED_ROWS = 1000
 """Of each store, at a time."""
@@ -56,6 +57,8 @@ def parse_stats(raw: str) -> Question:
     checked = _checked(_parse_query(raw, _STATS_CHECKS), _STATS_CHECKS)
     since, until = _ordered(checked.get("from"), checked.get("to"))
     until = until or _now_at_least(since)
+    if since and since < _before(until, _STATS_LONGEST):
+        raise InvalidParameters({"from": f"is more than {_STATS_LONGEST.days} days before `to`: ask for less"})
     return _whole_range(since or _before(until, _STATS_SPAN), until, _EVERY_EVENT)
 
 

@@ -53,7 +53,11 @@ class Crowd:
         return BEGIN + SPAN * (number / self.events)
 
     def event(self, number: int) -> Seed:
-        kind = {"type": f"type-{number % 7}", "subject": f"subject-{number % 5000}", "data": {"text": "x" * 200}}
+        kind: dict[str, Any] = {
+            "type": f"type-{number % 7}",
+            "subject": f"subject-{number % 5000}",
+            "data": {"text": "x" * 200},
+        }
         return seed(f"{SOURCE}:{number % 3}", f"{number:07}", self.moment(number), **kind)
 
 

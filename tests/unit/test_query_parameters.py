@@ -145,6 +145,12 @@ def test_a_range_that_begins_in_the_future_is_empty() -> None:
         assert question.low == question.high
 
 
+def test_counts_are_of_a_month_at_most() -> None:
+    assert parse_stats("from=2026-10-01T00:00:00Z&to=2026-11-01T00:00:00Z").low
+    with pytest.raises(InvalidParameters, match="from is more than 31 days before `to`"):
+        parse_stats("from=2026-09-30T00:00:00Z&to=2026-11-01T00:00:00Z")
+
+
 def test_a_cursor_of_the_differences_holds_while_the_default_range_moves() -> None:
     place = Place("2026-11-23T00:00:00.000000Z", "s", "i")
     text = cursor.encode(place, parse_differences("", KEY).scope, KEY)
