@@ -6,7 +6,6 @@ The consumers could tell the same of themselves, but not once they are dead.
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
-from itertools import chain
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -35,16 +34,23 @@ class BacklogMetrics(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The gauges."""
+        yield self._messages()
+        yield self._lag()
+
+    def _messages(self) -> GaugeMetricFamily:
         messages = GaugeMetricFamily("sqs_messages", "Messages of a queue.", labels=("queue", "state"))
         for queue in self._backlog.queues:
             messages.add_metric((queue.name, "waiting"), queue.depth.waiting)
             messages.add_metric((queue.name, "in_flight"), queue.depth.in_flight)
+        return messages
+
+    def _lag(self) -> GaugeMetricFamily:
         lag = GaugeMetricFamily(
             "kafka_consumer_lag_events", "Events of a partition that are not committed.", labels=("topic", "partition")
         )
         for partition, events in self._backlog.lag.items():
             lag.add_metric((self._topic, str(partition)), events)
-        return chain((messages, lag))
+        return lag
 
 
 @asynccontextmanager
