@@ -15,7 +15,7 @@ from pipeline.settings import (
     WebSettings,
     read,
 )
-from stack import aws, dynamodb, kafka, postgres, services
+from stack import aws, dynamodb, kafka, postgres, prometheus, services
 from stack.home import Home
 from stack.part import Part
 from stack.ports import Ports
@@ -41,7 +41,7 @@ OWN = {"gateway": GatewaySettings, "web": WebSettings, "service-b": ServiceBSett
 OF_CONTAINERS = {
     # Each listens on its container's address, so the gateway asks for a key and web trusts what stands before it.
     "gateway": {"MENSAGERIA_GATEWAY_HOST", "MENSAGERIA_GATEWAY_KEYS_FILE"},
-    "web": {"MENSAGERIA_WEB_HOST", "MENSAGERIA_WEB_GUARD", "MENSAGERIA_GATEWAY_KEY"},
+    "web": {"MENSAGERIA_WEB_HOST", "MENSAGERIA_WEB_GUARD", "MENSAGERIA_GATEWAY_KEY", "MENSAGERIA_TRACE_URL"},
     "service-b": {"MENSAGERIA_WORKER_WEB_HOST"},
     "service-c": {"MENSAGERIA_WORKER_WEB_HOST"},
 }
@@ -160,6 +160,21 @@ def test_the_emulator_is_run_as_by_make_run(file: dict[str, Any], parts: dict[st
     for name, value in service["environment"].items():
         assert name in theirs
         assert name in differing or value == theirs[name]
+
+
+def test_prometheus_is_run_as_by_make_run(file: dict[str, Any], tmp_path: Path) -> None:
+    here = {"--config.file", "--storage.tsdb.path", "--web.listen-address"}
+    theirs = prometheus.part(Home(tmp_path), _default_ports()).command[1:]
+    ours = file["services"]["prometheus"]["command"]
+    assert {word for word in ours if word.partition("=")[0] not in here} == {
+        word for word in theirs if word.partition("=")[0] not in here
+    }
+
+
+def test_service_c_can_be_scaled(file: dict[str, Any]) -> None:
+    service = file["services"]["service-c"]
+    assert not service.keys() & {"ports", "container_name", "hostname"}
+    assert "MENSAGERIA_WORKER_INSTANCE" not in service["environment"]
 
 
 def test_images_have_the_versions_that_make_run_has(file: dict[str, Any]) -> None:
