@@ -19,7 +19,7 @@ from tests import compose, dockerfile, images
 from tests.this_machine import ThisMachine
 from tests.waiting import until
 
-READY_S = 60
+READY_S = 120
 STOP_S = 15
 _FOREIGN = {"kafka": images.kafka, "postgres": images.postgresql, "dynamodb": images.dynamodb, "aws": images.emulator}
 _MADE = {"/app/.venv": BIN.parent, "/app/.build/lambda_query.zip": ROOT / ".build" / "lambda_query.zip"}

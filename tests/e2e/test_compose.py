@@ -31,7 +31,7 @@ PORTS = {
 STOPPED = (0, 143)
 """By itself, or by the signal: what Java ends with."""
 SOURCE = "urn:test:compose"
-pytestmark = [pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest.fixture(scope="module")
