@@ -10,6 +10,9 @@ from lambda_query.records import Listed
 from pipeline import clock
 from pipeline.table import BUCKET, IDENTITY, POSITION, SHARDS, identity_key, position_key
 
+MOST_ENTRIES = 1000
+"""Of one call: more would be up to 1 MB, in which no deadline could be kept."""
+
 
 class DayReading:
     """One UTC day: a page of each shard a round, merged as far as all the shards have come."""
@@ -81,9 +84,9 @@ def _request(question: Question, bucket: str) -> dict[str, Any]:
         "ScanIndexForward": not question.descending,
     }
     if filters:
-        return request | {"FilterExpression": " AND ".join(filters)}
+        return request | {"FilterExpression": " AND ".join(filters), "Limit": MOST_ENTRIES}
     # Two items an event, spread over the shards, and some more for those that got fewer.
-    return request | {"Limit": (question.limit + 1) * 3 // SHARDS + 10}
+    return request | {"Limit": min((question.limit + 1) * 3 // SHARDS + 10, MOST_ENTRIES)}
 
 
 def _filters(question: Question) -> tuple[list[str], dict[str, str]]:
