@@ -75,8 +75,11 @@ class Intake:
     async def settle(self, arrivals: Sequence[Arrival], interrupted: Callable[[], bool]) -> None:
         """Settle the batch, however long the store is away.
 
-        Raises Interrupted, and nothing else, when `interrupted()` says so after a failed try.
+        Raises Interrupted, and nothing else, when `interrupted()` says so after a failed try, and
+        at once where the worker has to end: the batches that wait behind the one that was cut are many.
         """
+        if self._has_given_up:
+            raise Interrupted
         with self._tracing.processing(arrivals) as processing:
             stored, refused = await self._until_settled(arrivals, interrupted)
             for each in refused:

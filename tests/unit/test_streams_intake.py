@@ -1,0 +1,53 @@
+"""How an intake ends while its store hangs."""
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from pipeline.delivery import Arrival
+from pipeline.metrics import WayMetrics
+from streams.intake import Intake, Interrupted
+from streams.store import Stored
+
+ARRIVAL = Arrival(
+    body=b'{"specversion": "1.0", "id": "1", "source": "urn:test", "type": "t"}',
+    via="sqs",
+    origin={},
+    first_seen="2026-11-23T15:00:00Z",
+)
+
+
+class HangingStore:
+    """A store that never answers."""
+
+    name = "postgres"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def store(self, deliveries: object) -> Stored:
+        self.asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def ping(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def test_a_worker_that_has_to_end_begins_no_other_batch() -> None:
+    """Each batch that waits behind the one that was cut would take a whole try's time, and a stop has 10 s."""
+    store = HangingStore()
+    metrics = WayMetrics(CollectorRegistry(), "postgres", ("sqs",))
+    intake = Intake("service-b", store, _no_letters, metrics, timeout_s=60)
+    asyncio.get_running_loop().call_later(0.05, intake.give_up)
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            with pytest.raises(Interrupted):
+                await intake.settle([ARRIVAL], lambda: True)
+    assert store.asked == 1
+
+
+async def _no_letters(envelopes: object) -> None:
+    raise AssertionError
