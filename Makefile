@@ -1,7 +1,7 @@
 # The front door: `make help` lists what it does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run up down deploy undeploy test test-long bench check audit logs reset install docs lock
+.PHONY: help run up down deploy undeploy test test-long chaos bench check audit logs reset install docs lock
 
 PYTHON ?= python3
 
@@ -43,6 +43,9 @@ test: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the tests, in under 10 minutes
 
 test-long: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the same tests with their full counts, sizes and durations
 	@exec .venv/bin/python -m pytest -q --long
+
+chaos: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the fault kit: MINUTES=30 of seeds, or the one run of SEED=… (KEEP=1 writes docs/chaos.md)
+	@exec .venv/bin/python -m tests.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
 
 bench: $(DEV) $(STACK) $(JARS) ## the benchmark against the reference pipelines (WORKLOADS="W1 W2" for some)
 	@exec .venv/bin/python -m bench $(WORKLOADS)

@@ -30,10 +30,11 @@ async def start(supervisor: Supervisor, settings: StackSettings, home: Home, por
         services.service_c(home, ports, outputs),
     )
     await supervisor.start(*observers)
-    return _endpoints(settings, home, ports, outputs)
+    return endpoints(settings, home, ports, outputs)
 
 
-def _endpoints(settings: StackSettings, home: Home, ports: Ports, outputs: dict[str, str]) -> dict[str, str]:
+def endpoints(settings: StackSettings, home: Home, ports: Ports, outputs: dict[str, str]) -> dict[str, str]:
+    """The addresses by the names of endpoints.json; `outputs` are the template's."""
     return {
         "gateway": services.url(ports.gateway),
         "web": services.url(ports.web),

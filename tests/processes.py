@@ -20,6 +20,22 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
+def family(pid: int) -> list[int]:
+    """`pid` and what descends from it, in the order of the generations."""
+    found = [pid]
+    for parent in found:
+        found += _children(parent)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        lists = [file.read_text() for file in (Path("/proc") / str(pid) / "task").glob("*/children")]
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        return []
+    return [int(child) for each in lists for child in each.split()]
+
+
 def _pids() -> list[int]:
     return [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]
 

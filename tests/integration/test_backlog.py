@@ -13,7 +13,7 @@ from pipeline.errors import QueueUnavailable
 from pipeline.places import Places
 from pipeline.settings import KafkaSettings, QueueSettings
 from pipeline.topic_lag import TopicLag
-from tests.proxy import KafkaProxy
+from tests.proxies.wire import KafkaProxy
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_lag_heals_with_kafka(aws: dict[str, str], topic: str) -> None:
         settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{proxy.port}", topic=topic)
         lag = TopicLag(settings, f"test-{uuid.uuid4()}")
         assert await lag.read() == {0: 3, 1: 1}
-        proxy.break_as("refused")
+        proxy.break_as("reset")
         with pytest.raises(QueueUnavailable, match="kafka"):
             await lag.read()
         proxy.break_as(None)

@@ -15,10 +15,10 @@ from infra import acls, topics
 from pipeline import kafka, kafka_access
 from pipeline.errors import AccessRefused
 from pipeline.settings import KafkaSettings
-from tests.chaos.workers import Worker, worker
 from tests.gateway_process import answers, gateway
 from tests.secured_kafka import SecuredKafka, secured_kafka
 from tests.waiting import until
+from tests.worker_process import Worker, worker
 
 EVENTS, DEAD_LETTERS = "events", "events-dead-letters"
 

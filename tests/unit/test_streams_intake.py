@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from pipeline.delivery import Arrival
 from pipeline.metrics import WayMetrics
+from pipeline.settings import TraceSettings
+from pipeline.tracing import Tracing
 from streams.intake import Intake, Interrupted
 from streams.store import Stored
 
@@ -40,7 +42,7 @@ async def test_a_worker_that_has_to_end_begins_no_other_batch() -> None:
     """Each batch that waits behind the one that was cut would take a whole try's time, and a stop has 10 s."""
     store = HangingStore()
     metrics = WayMetrics(CollectorRegistry(), "postgres", ("sqs",))
-    intake = Intake("service-b", store, _no_letters, metrics, timeout_s=60)
+    intake = Intake("service-b", store, _no_letters, metrics, Tracing("service-b", TraceSettings()), timeout_s=60)
     asyncio.get_running_loop().call_later(0.05, intake.give_up)
     async with asyncio.timeout(5):
         for _ in range(3):

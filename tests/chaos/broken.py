@@ -1,0 +1,81 @@
+"""Services B and C with one thing broken at a time: what the kit must catch."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.home import ROOT
+
+_PACKAGES = ("pipeline", "streams")
+
+
+@dataclass(frozen=True)
+class Break:
+    """A patch of one file: `before` stands in it once, and `after` goes in its place."""
+
+    name: str
+    service: str
+    file: str
+    before: str
+    after: str
+
+    def applied(self, source: str) -> str:
+        """`source` with the patch. Raises ValueError where it doesn't apply any more."""
+        if source.count(self.before) != 1:
+            raise ValueError(f"{self.name}: the patch of {self.file} no longer applies")
+        return source.replace(self.before, self.after)
+
+    def build(self, folder: Path) -> Path:
+        """A copy of the tree in `folder`, with the patch; its path."""
+        for package in _PACKAGES:
+            shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+        file = folder / self.file
+        file.write_text(self.applied(file.read_text()))
+        return folder
+
+
+BREAKS = (
+    Break(
+        name="acknowledges before the store has it",
+        service="service-c",
+        file="streams/topic_agent.py",
+        before="""\
+            try:
+                await intake.settle([_arrival(event.message) for event in batch], interrupted)
+""",
+        after="""\
+            try:
+                for event in batch:
+                    await stream.ack(event)
+                await intake.settle([_arrival(event.message) for event in batch], interrupted)
+""",
+    ),
+    Break(
+        name="inserts without ON CONFLICT",
+        service="service-b",
+        file="streams/sql/insert_events.sql",
+        before="on conflict (source, id) do nothing\n",
+        after="",
+    ),
+    Break(
+        name="deletes before it writes",
+        service="service-b",
+        file="streams/sqs_bridge.py",
+        before="            await self._channel.put(batch)\n",
+        after="            await self._queue.delete(messages)\n            await self._channel.put(batch)\n",
+    ),
+    Break(
+        name="commits past a failure",
+        service="service-c",
+        file="streams/topic_agent.py",
+        before="                    app.consumer.unacked.discard(event.message)\n",
+        after="                    await stream.ack(event)\n",
+    ),
+    Break(
+        name="drops what a batch write left undone",
+        service="service-c",
+        file="streams/dynamodb.py",
+        before="                    requests = await self._write(requests)\n                    if requests:\n",
+        after="                    requests = await self._write(requests)\n                    if requests is None:\n",
+    ),
+)

@@ -1,0 +1,50 @@
+"""A data folder on a file system of its own, which can be full: a tmpfs, and only root may mount one."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOM = "6g"
+"""More than a run of an hour writes; a tmpfs takes memory for what is in it alone."""
+
+
+@dataclass
+class Disk:
+    """The file system of `folder`; `can_fill` says whether it is one of its own."""
+
+    folder: Path
+    can_fill: bool
+
+    def fill(self) -> None:
+        """Leave no room: it ends where its files end."""
+        found = os.statvfs(self.folder)
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        self._resize(str(used))
+
+    def empty(self) -> None:
+        """Give the room back."""
+        self._resize(_ROOM)
+
+    def _resize(self, size: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,size={size}", self.folder], check=True)
+
+
+@contextmanager
+def disk(folder: Path) -> Iterator[Disk]:
+    """A disk of its own for the block where this is run by root, else the folder as it is."""
+    if not can_mount():
+        yield Disk(folder, can_fill=False)
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_ROOM}", "mensageria-chaos", folder], check=True)
+    try:
+        yield Disk(folder, can_fill=True)
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def can_mount() -> bool:
+    """Whether a file system can be mounted."""
+    return os.geteuid() == 0

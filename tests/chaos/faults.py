@@ -1,0 +1,186 @@
+"""What the faults of a schedule do to the system."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from stack import postgres
+from tests.chaos import clock
+from tests.chaos.rig import SERVICES, Rig
+from tests.chaos.schedule import Fault
+from tests.chaos.workers import beside
+from tests.processes import is_alive
+from tests.proxies.aws import AWS_FAULTS, AwsProxy
+from tests.waiting import until
+
+STOP_S = 10
+"""The contract's bound of a stop."""
+CLOCK_S = 300
+"""How far a clock jumps, forth and back."""
+_AWS_SHARE = 0.6
+_STOP_SIGNALS = {"postgres": signal.SIGINT}
+Do = Callable[[Rig, Fault], Awaitable[None]]
+
+
+async def strike(rig: Rig, faults: Sequence[Fault], begun: float) -> list[str]:
+    """Do each at its time; `begun` is the load's begin by the monotonic clock.
+
+    Returns when all have ended, with those after which a service did not stop or come back in time.
+    """
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_at_its_time(rig, fault, begun)) for fault in faults]
+    return [late for task in tasks if (late := task.result())]
+
+
+async def _at_its_time(rig: Rig, fault: Fault, begun: float) -> str | None:
+    await asyncio.sleep(max(0.0, begun + fault.at_s - time.monotonic()))
+    try:
+        await DO[fault.what](rig, fault)
+    except TimeoutError:
+        return str(fault)
+    return None
+
+
+async def _kill(rig: Rig, fault: Fault) -> None:
+    await _signalled(rig, fault.target, signal.SIGKILL)
+
+
+async def _kill_thrice(rig: Rig, fault: Fault) -> None:
+    for _ in range(3):
+        pid = await _signalled(rig, fault.target, signal.SIGKILL)
+        await until(lambda pid=pid: _has_another(rig, fault.target, pid), within_s=30)  # type: ignore[misc]
+        await asyncio.sleep(fault.for_s / 3)  # it starts, or works for a while
+
+
+async def _restart(rig: Rig, fault: Fault) -> None:
+    pid = await _signalled(rig, fault.target, _STOP_SIGNALS.get(fault.target, signal.SIGTERM))
+    if fault.target in SERVICES:
+        await until(lambda: _is_gone(pid), within_s=STOP_S)
+
+
+async def _signalled(rig: Rig, part: str, number: signal.Signals) -> int:
+    """Send a signal to the main process of `part` once there is one; its id."""
+    await until(lambda: _is_there(rig, part), within_s=30)
+    pid = rig.pid(part)
+    os.kill(pid, number)
+    return pid
+
+
+async def _pause(rig: Rig, fault: Fault) -> None:
+    await until(lambda: _is_there(rig, fault.target), within_s=30)
+    processes = rig.processes(fault.target)
+    _signal_all(processes, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(fault.for_s)
+    finally:
+        _signal_all(processes, signal.SIGCONT)
+
+
+async def _break_link(rig: Rig, fault: Fault) -> None:
+    link = rig.links[fault.target]
+    what: Any = fault.what
+    link.break_as(what, share=_AWS_SHARE) if isinstance(link, AwsProxy) else link.break_as(what)
+    try:
+        await asyncio.sleep(fault.for_s)
+    finally:
+        link.break_as(None)
+
+
+async def _storm(rig: Rig, fault: Fault) -> None:
+    """Other workers come and go: one is stopped in order, the next is killed."""
+    end = time.monotonic() + fault.for_s
+    number = 0
+    async with AsyncExitStack() as last:
+        while time.monotonic() < end:
+            name = f"{fault.target}-storm-{fault.at_s:.0f}-{number % 2}"
+            one = await last.enter_async_context(beside(rig, fault.target, name))
+            await asyncio.sleep(1)  # they share the work for a while
+            if number % 2 == 0 and await one.stop() > STOP_S:
+                raise TimeoutError
+            await last.aclose()
+            number += 1
+
+
+async def _fill(rig: Rig, fault: Fault) -> None:
+    disk = rig.disks[fault.target]
+    disk.fill()
+    try:
+        await asyncio.sleep(fault.for_s)
+    finally:
+        disk.empty()
+
+
+async def _lock_out(rig: Rig, fault: Fault) -> None:
+    """B's password is wrong for a while."""
+    right, wrong = rig.home.secret("postgres"), "another"
+    await asyncio.to_thread(_change_password, rig, right, wrong)
+    try:
+        await asyncio.sleep(fault.for_s)
+    finally:
+        await asyncio.to_thread(_change_password, rig, wrong, right)
+
+
+async def _jump(rig: Rig, fault: Fault) -> None:
+    """The clock jumps forth, then as far back behind the true one, then to that."""
+    for seconds in (CLOCK_S, -CLOCK_S):
+        clock.shift(rig.clock(fault.target), seconds)
+        await asyncio.sleep(fault.for_s / 2)
+    clock.shift(rig.clock(fault.target), 0)
+
+
+@contextmanager
+def _as_owner(rig: Rig, password: str) -> Iterator[Any]:
+    """A session of the database's owner, which commits each statement."""
+    right = rig.home.secret("postgres")
+    connection = psycopg2.connect(rig.endpoints["postgres"].replace(f":{right}@", f":{password}@"), connect_timeout=10)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        connection.close()
+
+
+def _change_password(rig: Rig, now: str, then: str) -> None:
+    """From `now` to `then`; B's sessions end."""
+    with _as_owner(rig, now) as cursor:
+        user, literal = sql.Identifier(postgres.USER), sql.Literal(then)
+        cursor.execute(sql.SQL("alter role {} password {}").format(user, literal))
+        cursor.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'service-b'")
+
+
+async def _has_another(rig: Rig, part: str, pid: int) -> bool:
+    return rig.pid(part) != pid
+
+
+async def _is_there(rig: Rig, part: str) -> bool:
+    return is_alive(rig.pid(part))
+
+
+async def _is_gone(pid: int) -> bool:
+    return not is_alive(pid)
+
+
+def _signal_all(processes: list[int], number: signal.Signals) -> None:
+    for pid in processes:
+        with suppress(ProcessLookupError):  # it ended meanwhile
+            os.kill(pid, number)
+
+
+DO: Mapping[str, Do] = {
+    "kill": _kill,
+    "kill thrice": _kill_thrice,
+    "pause": _pause,
+    "restart": _restart,
+    "storm": _storm,
+    "fill": _fill,
+    "password": _lock_out,
+    "clock": _jump,
+} | dict.fromkeys(AWS_FAULTS, _break_link)

@@ -1,0 +1,146 @@
+"""Faults under load: nothing is lost, doubled, made up or changed, and nothing stands still.
+
+And the kit is proven: a build with one thing broken is caught, by the load and the faults as they are.
+All tests that `make test` runs on the rig are in this file, so that one worker has one rig.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from stack.home import ROOT
+from tests.chaos.backlog import is_ready
+from tests.chaos.broken import BREAKS, Break
+from tests.chaos.publishers import Mix
+from tests.chaos.rig import Rig
+from tests.chaos.run import Run, drive
+from tests.chaos.schedule import Fault, possible
+from tests.waiting import until
+
+SEED = 20261123
+pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(900)]
+Record = Callable[[str, object], None]
+
+SHORT = [
+    Fault("kill", "service-b", 1),
+    Fault("part", "service-c-dynamodb", 1, 3),
+    Fault("kill", "service-c", 4),
+    Fault("error", "service-b-sqs", 5, 2),
+    Fault("throttle", "gateway-sns", 5, 2),
+    Fault("restart", "postgres", 7),
+    Fault("restart", "kafka", 8),
+    Fault("cut", "service-b-sqs", 10, 2),
+    Fault("storm", "service-c", 12, 4),
+    Fault("pause", "dynamodb", 13, 2),
+    Fault("kill", "gateway", 15),
+    Fault("stall", "service-b-postgres", 16, 6),
+    Fault("stall", "service-b-sqs", 17, 5),
+    Fault("restart", "service-b", 18),
+    Fault("reset", "gateway-kafka", 18, 2),
+    Fault("stall", "service-c-dynamodb", 19, 4),
+    Fault("restart", "service-c", 20),
+    Fault("fill", "postgres", 24, 2),
+]
+"""Each kind of fault; a stop is asked for while what it waits for hangs."""
+
+
+CATCHING: dict[str, list[Fault]] = {
+    "acknowledges before the store has it": [Fault("pause", "dynamodb", 2, 6), Fault("kill", "service-c", 6)],
+    "inserts without ON CONFLICT": [],
+    "deletes before it writes": [Fault("stall", "service-b-postgres", 2, 6), Fault("kill", "service-b", 5)],
+    # Longer than the stop waits for the batch under way.
+    "commits past a failure": [Fault("pause", "dynamodb", 2, 14), Fault("restart", "service-c", 4)],
+    "drops what a batch write left undone": [Fault("part", "service-c-dynamodb", 1, 5)],
+}
+IN_SHORT = ("deletes before it writes", "drops what a batch write left undone")
+
+
+async def test_every_kind_of_fault(rig: Rig, record_property: Record) -> None:
+    run = await drive(rig, possible(SHORT), seed=SEED, mix=Mix(repeats=0.1))
+    tell(run, record_property)
+    assert run.is_well, run.wrongs
+    assert run.counts.accepted > 100
+
+
+@pytest.mark.long
+async def test_poison_and_conflicts_are_dead_letters_once_each(rig: Rig, record_property: Record) -> None:
+    """10 % duplicates, 1 % conflicts, 1 % poison by each way."""
+    mix = Mix(repeats=0.1, conflicts=0.01, given_up=0, poison_per_s=1)
+    run = await drive(rig, [], seed=SEED, mix=mix, load_s=100)
+    tell(run, record_property)
+    assert run.is_well, run.wrongs
+    assert run.counts.letters == run.counts.poison + run.counts.conflicts
+    assert run.counts.letters_repeated == 0
+
+
+async def test_an_outage_is_waited_for(rig: Rig, scale: float, record_property: Record) -> None:
+    """B without PostgreSQL, C without Kafka: alive, not ready, and no message is seen twice for it."""
+    away_s = max(12, 60 * scale)  # longer than a message is hidden
+    outages = [Fault("reset", "service-b-postgres", 1, away_s), Fault("reset", "service-c-kafka", 1, away_s)]
+    repeated = await repeats_of_b(rig)
+    mix = Mix(repeats=0, conflicts=0, given_up=0)
+    driving = asyncio.create_task(drive(rig, outages, seed=SEED, mix=mix, load_s=away_s + 2))
+    for service, missing in (("service-b", ["postgres"]), ("service-c", ["kafka"])):
+        await until(lambda service=service, missing=missing: lacks(rig, service, missing), within_s=away_s)  # type: ignore[misc]
+        assert (await page(rig, service, "healthz")).status_code == 200
+    run = await driving
+    tell(run, record_property)
+    assert run.is_well, run.wrongs
+    assert await repeats_of_b(rig) == repeated
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [pytest.param(one, marks=() if one.name in IN_SHORT else pytest.mark.long, id=one.name) for one in BREAKS],
+)
+async def test_a_broken_build_is_caught(rig: Rig, broken: Break, tmp_path: Path) -> None:
+    await run_from(rig, broken.service, broken.build(tmp_path / "tree"))
+    try:
+        run = await drive(rig, CATCHING[broken.name], seed=SEED, mix=Mix(repeats=0.2, given_up=0), load_s=7)
+    finally:
+        await run_from(rig, broken.service, ROOT)
+    assert run.findings, "nothing was found"
+
+
+async def run_from(rig: Rig, service: str, tree: Path) -> None:
+    """Let `service` run from another tree."""
+    link, pid = rig.tree(service), rig.pid(service)
+    link.unlink()
+    link.symlink_to(tree)
+    os.kill(pid, signal.SIGKILL)
+
+    async def is_another() -> bool:
+        return rig.pid(service) != pid and await is_ready(rig, service)
+
+    await until(is_another, within_s=60)
+
+
+def tell(run: Run, record_property: Record) -> None:
+    """The figures, for who reads the report of the tests."""
+    record_property("faults", len(run.faults))
+    record_property("seconds", round(run.load_s + run.rest_s))
+    record_property("counts", run.counts)
+    record_property("wrongs", run.wrongs)
+
+
+async def lacks(rig: Rig, service: str, missing: list[str]) -> bool:
+    """Whether `service` says that it is not ready, and for what."""
+    answer = await page(rig, service, "readyz")
+    return (
+        answer.status_code == 503 and [why.partition(":")[0].split()[0] for why in answer.json()["missing"]] == missing
+    )
+
+
+async def page(rig: Rig, service: str, name: str) -> httpx.Response:
+    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+        return await client.get(f"{rig.url(service)}/{name}")
+
+
+async def repeats_of_b(rig: Rig) -> float:
+    metrics = (await page(rig, "service-b", "metrics")).text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in metrics if 'events_stored_total{outcome="duplicate"' in line)
