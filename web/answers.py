@@ -14,6 +14,18 @@ class Accepted(msgspec.Struct):
     received_at: datetime
 
 
+class Schema(msgspec.Struct):
+    """One entry of the gateway's list."""
+
+    type: str
+
+
+class Schemas(msgspec.Struct):
+    """`GET /schemas` of the gateway."""
+
+    schemas: list[Schema]
+
+
 class Fault(msgspec.Struct):
     """One entry of a problem's `errors`: `pointer` for an event, `parameter` for an address."""
 

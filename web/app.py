@@ -13,9 +13,10 @@ from pipeline.bearer import authorization
 from pipeline.event import MAX_EVENT_BYTES
 from pipeline.http_metrics import measure
 from pipeline.settings import WebSettings
-from web import event, events, failures, formats, health, language_switch, languages, protection, publish
+from web import event, events, failures, formats, health, language_switch, languages, many, protection, publish
 from web.edges import Edges
 from web.metrics import backlog_told
+from web.suggestions import Suggestions
 
 _MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
 """Both ways of writing an event stand in one form, and percent-encoding makes three bytes of one."""
@@ -30,7 +31,7 @@ def create_app(settings: WebSettings) -> Quart:
     publishing = authorization(settings.gateway_key, "GATEWAY_KEY")
     asking = authorization(settings.query_key, "QUERY_KEY")
     app = Quart(__name__)
-    app.extensions["closing"] = asyncio.Event()
+    app.extensions.update(closing=asyncio.Event(), settings=settings)
     app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
 
@@ -40,7 +41,7 @@ def create_app(settings: WebSettings) -> Quart:
     formats.install(app)
     protection.install(app, settings)
     failures.install(app)
-    for part in (publish, events, event, language_switch, health):
+    for part in (publish, many, events, event, language_switch, health):
         app.register_blueprint(part.blueprint)
 
     @app.while_serving
@@ -49,7 +50,8 @@ def create_app(settings: WebSettings) -> Quart:
         backlog = backlog_told(settings.queues, registry, every_s) if settings.queues else nullcontext()
         # No proxy of the environment stands between the pages and their own services.
         async with backlog, httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
-            app.extensions["edges"] = Edges(client, settings, publishing, asking)
+            app.extensions["edges"] = edges = Edges(client, settings, publishing, asking)
+            app.extensions["suggestions"] = Suggestions(edges.types)
             yield
 
     return app

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 import msgspec
@@ -12,10 +12,8 @@ from pipeline.errors import MensageriaError
 from web.form import UnreadableForm
 
 _WAYS_TO_WRITE = ("fields", "json")
-_EXAMPLE_TYPE = "com.example.order.created"
-_EXAMPLE_SOURCE = "urn:mensageria:web"
-_EXAMPLE_DATA = '{\n  "order": 1001,\n  "total": "49.90",\n  "currency": "BRL"\n}'
 _FIELD_OF = {"type": "type", "source": "source", "subject": "subject", "partitionkey": "key", "data": "data"}
+_BESIDE_FIELDS = {"specversion", "id", "time", "datacontenttype"}
 
 
 class NotJson(MensageriaError):
@@ -25,17 +23,6 @@ class NotJson(MensageriaError):
         super().__init__(f"not JSON at line {line}, column {column}")
         self.line = line
         self.column = column
-
-
-def _example_event() -> str:
-    example = {
-        "specversion": "1.0",
-        "id": str(uuid.uuid4()),
-        "source": _EXAMPLE_SOURCE,
-        "type": _EXAMPLE_TYPE,
-        "data": json.loads(_EXAMPLE_DATA),
-    }
-    return json.dumps(example, indent=2)
 
 
 @dataclass(frozen=True)
@@ -56,17 +43,25 @@ class Draft:
     form_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @classmethod
-    def example(cls) -> "Draft":
-        """A new draft to start from: the same event both ways."""
-        return cls(type=_EXAMPLE_TYPE, source=_EXAMPLE_SOURCE, data=_EXAMPLE_DATA, json=_example_event())
-
-    @classmethod
     def typed(cls, form: Mapping[str, str]) -> "Draft":
         """The draft that a posted form holds; a field that it lacks is empty. Raises UnreadableForm."""
         if form.get("written_as", "fields") not in _WAYS_TO_WRITE:
             raise UnreadableForm(f"written_as is none of {', '.join(_WAYS_TO_WRITE)}")
         names = ("written_as", "type", "source", "subject", "key", "data", "json", "form_id")
         return cls(**{name: form[name] for name in names if name in form})
+
+    @classmethod
+    def again(cls, event: bytes) -> "Draft":
+        """A new event like `event`, with another id and no time; as JSON where the fields cannot hold it."""
+        parts = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
+        fresh = {name: value for name, value in parts.items() if name != "time"}
+        fresh["id"] = msgspec.Raw(msgspec.json.encode(str(uuid.uuid4())))
+        typed = {name: parts[attribute] for attribute, name in _FIELD_OF.items() if attribute in parts}
+        texts = {name: str(msgspec.json.decode(value)) for name, value in typed.items() if bytes(value) != b"null"}
+        is_simple = parts.keys() <= _FIELD_OF.keys() | _BESIDE_FIELDS and _is_json(parts.get("datacontenttype"))
+        written = {"json": _pretty(msgspec.json.encode(fresh)), "written_as": "fields" if is_simple else "json"}
+        data = {"data": _pretty(parts["data"])} if "data" in parts else {}
+        return cls(**texts | data | written)
 
     def body(self) -> bytes:
         """The event in structured JSON, unchecked but for the data's JSON.
@@ -77,11 +72,33 @@ class Draft:
             return self.json.encode()
         return msgspec.json.encode({"specversion": "1.0", "id": self._id(), **self._attributes()})
 
+    def tidied(self) -> "Draft":
+        """The same with its JSON indented; what is no JSON stays as it is."""
+        name = "json" if self.written_as == "json" else "data"
+        text = getattr(self, name)
+        try:
+            _check_json(text)
+        except NotJson:
+            return self
+        return replace(self, **{name: _pretty(text.encode())})
+
+    def call(self) -> str:
+        """The body as it is read best: indented, where it is JSON. Raises NotJson."""
+        return self.tidied().json if self.written_as == "json" else _pretty(self.body())
+
     def field_of(self, pointer: str) -> str:
         """The name of the field that a fault at the JSON pointer `pointer` belongs to; "" is none."""
         if self.written_as == "json":
             return "json"
-        return _FIELD_OF.get(pointer.removeprefix("#").removeprefix("/").split("/")[0], "")
+        return _FIELD_OF.get(pointer.removeprefix("/").split("/")[0], "")
+
+    def place_of(self, pointer: str) -> tuple[str, str]:
+        """The JSON text that a fault at `pointer` is in, and the pointer within it; both "" where it is in none."""
+        if self.written_as == "json":
+            return self.json, pointer
+        if pointer.startswith("/data/"):
+            return self.data, pointer.removeprefix("/data")
+        return "", ""
 
     def _attributes(self) -> dict[str, Any]:
         typed = {"source": self.source, "type": self.type, "subject": self.subject, "partitionkey": self.key}
@@ -96,6 +113,15 @@ class Draft:
         # try after an error stores it once; what was changed in between is another event.
         content = "\n".join((self.form_id, self.type, self.source, self.subject, self.key, self.data))
         return str(uuid.uuid5(uuid.NAMESPACE_OID, content))
+
+
+def _is_json(media_type: bytes | None) -> bool:
+    return media_type is None or msgspec.json.decode(media_type) == "application/json"
+
+
+def _pretty(text: bytes) -> str:
+    # Not through Python's numbers: each digit stays as it was written.
+    return msgspec.json.format(text, indent=2).decode()
 
 
 def _check_json(text: str) -> None:

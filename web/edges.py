@@ -9,7 +9,7 @@ from quart import current_app
 from pipeline.errors import MensageriaError
 from pipeline.event import STRUCTURED
 from pipeline.settings import WebSettings
-from web.answers import Accepted, Page, Problem, Record
+from web.answers import Accepted, Page, Problem, Record, Schemas
 
 T = TypeVar("T")
 
@@ -51,6 +51,12 @@ class Edges:
             "POST", f"{self._gateway_url}/events", content=body, headers=self._publishing
         )
         return _decode("gateway", await self._send("gateway", request), Accepted)
+
+    async def types(self) -> list[str]:
+        """The types that the gateway has schemas for."""
+        request = self._client.build_request("GET", f"{self._gateway_url}/schemas", headers=self._publishing)
+        listed = _decode("gateway", await self._send("gateway", request), Schemas)
+        return [schema.type for schema in listed.schemas]
 
     async def events(self, parameters: dict[str, str]) -> Page:
         """One page of the list, newest first."""

@@ -1,19 +1,29 @@
-"""The gateway's faults, at the fields they belong to and in the reader's language."""
+"""What is wrong with a draft, at the fields it belongs to and in the reader's language."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from pipeline.errors import InvalidEvent, MalformedEvent
+from pipeline.event import parse
 from web.answers import Problem
 from web.draft import Draft, NotJson
-from web.languages import gettext
+from web.json_lines import line_of
+from web.languages import gettext, marked
 from web.phrases import phrase
+
+_NOT_JSON = marked("is not JSON: look at line %(line)s, column %(column)s")
+_PLACE = re.compile(r"line (\d+) column (\d+)")
 
 
 @dataclass(frozen=True)
 class FieldFault:
-    """A fault to show; `pointer` where the field alone does not say what is meant, else ""."""
+    """A fault to show; `pointer` where the field alone does not say what is meant, else ""; `line` 0 is none."""
 
     detail: str
     pointer: str = ""
+    line: int = 0
+    column: int = 1
     is_translated: bool = True
 
 
@@ -23,20 +33,46 @@ Faults = dict[str, list[FieldFault]]
 
 def of_problem(problem: Problem, draft: Draft) -> Faults:
     """Each fault that the gateway found in `draft`, at its field."""
-    faults: Faults = {}
-    for fault in problem.errors:
-        field = draft.field_of(fault.pointer)
-        shown = "" if field not in ("", "json", "data") else fault.pointer
-        faults.setdefault(field, []).append(_shown(fault.detail, shown))
-    return faults or {"json" if draft.written_as == "json" else "": [_shown(problem.detail)]}
+    if problem.errors:
+        return _at_fields(((fault.pointer, fault.detail) for fault in problem.errors), draft)
+    return {"json" if draft.written_as == "json" else "": [_of_the_whole(problem.detail)]}
+
+
+def of_draft(draft: Draft) -> Faults:
+    """What can be seen to be wrong with `draft` without the gateway, which also knows the schemas."""
+    try:
+        parse(draft.body())
+    except NotJson as error:
+        return of_data(error)
+    except MalformedEvent as error:
+        return {"json" if draft.written_as == "json" else "data": [_of_the_whole(str(error))]}
+    except InvalidEvent as error:
+        return _at_fields(((fault.pointer, fault.detail) for fault in error.faults), draft)
+    return {}
 
 
 def of_data(error: NotJson) -> Faults:
     """The fault of data that is not JSON."""
-    text = gettext("is not JSON: look at line %(line)s, column %(column)s")
-    return {"data": [FieldFault(text % {"line": error.line, "column": error.column})]}
+    text = gettext(_NOT_JSON) % {"line": error.line, "column": error.column}
+    return {"data": [FieldFault(text, line=error.line, column=error.column)]}
 
 
-def _shown(detail: str, pointer: str = "") -> FieldFault:
+def _at_fields(found: Iterable[tuple[str, str]], draft: Draft) -> Faults:
+    faults: Faults = {}
+    for pointer, detail in found:
+        path = pointer.removeprefix("#")
+        field = draft.field_of(path)
+        text, inside = draft.place_of(path)
+        shown = "" if field not in ("", "json", "data") else path
+        faults.setdefault(field, []).append(_shown(detail, shown, line_of(text, inside) if text else 0))
+    return faults
+
+
+def _of_the_whole(detail: str) -> FieldFault:
+    place = _PLACE.search(detail)
+    return _shown(detail, line=int(place[1]), column=int(place[2])) if place else _shown(detail)
+
+
+def _shown(detail: str, pointer: str = "", line: int = 0, column: int = 1) -> FieldFault:
     told = phrase(detail)
-    return FieldFault(told.text, pointer, told.is_translated)
+    return FieldFault(told.text, pointer, line, column, told.is_translated)

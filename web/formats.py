@@ -19,7 +19,7 @@ _STORES = {"postgres": "PostgreSQL", "dynamodb": "DynamoDB"}
 
 def install(app: Quart) -> None:
     """Give the templates these formats as filters."""
-    for filter_ in (moment, clock_time, local_time, duration, pretty, store_name, rfc3339):
+    for filter_ in (moment, clock_time, local_time, duration, number, pretty, store_name, rfc3339):
         app.add_template_filter(filter_, filter_.__name__)
 
 
@@ -55,6 +55,11 @@ def duration(length: timedelta) -> str:
         return f"{seconds * 1000:.0f} ms"
     number, unit = (seconds, "s") if seconds < _MINUTE_S else (seconds / _MINUTE_S, "min")
     return f"{format_decimal(number, '#,##0.##', locale=languages.current().locale)} {unit}"
+
+
+def number(count: int) -> str:
+    """A whole number with its thousands apart."""
+    return format_decimal(count, locale=languages.current().locale)
 
 
 def pretty(value: Any) -> str:

@@ -15,7 +15,7 @@ def stream(parts: AsyncGenerator[str, None]) -> Any:
     """`parts` as they come; 503 where too many are followed already.
 
     Each is HTML whose elements have the ids of those on the page that they renew;
-    static/live.js shows them in any element with `data-live="ADDRESS"`. The browser
+    static/live.js follows the address in any element's `data-live`. The browser
     comes back when a stream breaks; after the last part it does not, unless the process stops.
     """
     streams = current_app.extensions.setdefault("streams", set())

@@ -21,7 +21,6 @@ from pipeline.event import parse
 from tests.unit.conftest import Edge
 from tests.unit.test_web_event import record
 from tests.unit.test_web_events import ROW, listing
-from web.answers import Fault, Problem
 from web.draft import Draft
 from web.phrases import Phrase, phrase
 
@@ -29,6 +28,8 @@ ROOT = Path(web.__file__).parent
 _VOID = ("meta", "link", "input", "img")
 NAMES = {"EN", "English", "PT", "Português"} | {
     "Mensageria",
+    "curl",
+    "Python",
     "PostgreSQL",
     "DynamoDB",
     "UTC",
@@ -113,7 +114,7 @@ class _Texts(HTMLParser):
 
 
 @pytest.mark.parametrize(
-    "address", ["/", "/events", "/events?type=none", "/event?source=/s&id=1", "/nothing", "/event"]
+    "address", ["/", "/many", "/events", "/events?type=none", "/event?source=/s&id=1", "/nothing", "/event"]
 )
 async def test_no_text_of_a_page_bypasses_the_catalogue(
     pages: Client, edge: Edge, monkeypatch: pytest.MonkeyPatch, address: str
@@ -185,8 +186,7 @@ async def test_the_faults_of_a_search_are_known_to_the_catalogue(query: str) -> 
 
 
 def test_a_fault_belongs_to_the_field_that_its_pointer_names() -> None:
-    problem = Problem(422, errors=[Fault("x", "/partitionkey"), Fault("x", "#/data/a"), Fault("x", "/other")])
-    assert [Draft().field_of(fault.pointer) for fault in problem.errors] == ["key", "data", ""]
+    assert [Draft().field_of(pointer) for pointer in ("/partitionkey", "/data/a", "/other")] == ["key", "data", ""]
     assert Draft(written_as="json").field_of("/type") == "json"
 
 

@@ -1,19 +1,26 @@
 """`/`: what is typed becomes an event, and nothing typed is lost."""
 
+import asyncio
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
-from html import escape
+from html import escape, unescape
 
 import pytest
 from quart.typing import TestClientProtocol as Client
 
 from pipeline.errors import InvalidEvent, MalformedEvent, SettingsError
 from pipeline.event import parse
-from pipeline.settings import WebSettings
+from pipeline.settings import WebSettings, inherited
 from tests.unit.conftest import Edge
+from tests.unit.test_web_event import record
+from web import examples
 from web.app import create_app
 from web.draft import Draft, NotJson
+from web.json_lines import line_of
+from web.suggestions import Suggestions
 
 FORM = {
     "form_id": "f",
@@ -161,8 +168,9 @@ def test_one_form_with_one_content_is_one_event_and_a_change_makes_another() -> 
     assert parse(Draft.typed(FORM | {"form_id": "g"}).body()).id != first.id
 
 
-def test_a_fresh_form_is_a_valid_event_either_way() -> None:
-    fresh = Draft.example()
+@pytest.mark.parametrize("name", [*examples.LABELS, "no-such-example"])
+def test_every_example_is_a_valid_event_either_way(name: str) -> None:
+    fresh = examples.draft(name)
     assert parse(fresh.body()).type == parse(replace(fresh, written_as="json").body()).type
     assert "data" not in json.loads(replace(fresh, data=" ").body())
 
@@ -177,3 +185,80 @@ async def test_a_form_over_the_limit_is_told_so(pages: Client) -> None:
     answer = await pages.post("/", form=FORM | {"data": "x" * 3_000_000})
     assert answer.status_code == 413
     assert "too large" in await answer.get_data(as_text=True)
+
+
+async def test_a_fault_names_the_line_it_is_on(pages: Client, edge: Edge) -> None:
+    edge.answer("/events", (422, {"status": 422, "errors": [{"pointer": "/data/b", "detail": "odd"}]}))
+    answer = await pages.post("/", form=FORM | {"data": '{\n "a": 1,\n "b": 2\n}'})
+    assert 'data-line="3"' in await answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "line"),
+    [("", 1), ("/a", 2), ("/a/0", 2), ("/a/1", 3), ("/a/1/b~1c", 3), ("/a/1/e", 4), ("/x", 5), ("/y", 5), ("/z", 0)],
+)
+def test_a_pointer_has_its_line(pointer: str, line: int) -> None:
+    assert line_of('{\n "a": [1,\n {"b/c": "}{,\\"",\n "e": {}}],\n"x":{}, "y":\n 2}', pointer) == line
+
+
+async def test_a_check_shows_faults_and_publishes_nothing(pages: Client, edge: Edge) -> None:
+    answer = await pages.post("/check", form=FORM | {"written_as": "json", "json": '{"id": "1",\n "type": 2}'})
+    text = await answer.get_data(as_text=True)
+    assert (answer.status_code, edge.bodies) == (200, [])
+    assert "must be a string" in text
+    assert 'data-line="2"' in text
+
+
+async def test_json_is_indented_with_each_digit_as_it_was(pages: Client) -> None:
+    answer = await pages.post("/tidy", form=FORM | {"data": '{"n":12345678901234567890123,"b":[1.10]}'})
+    tidied = '{\n  "n": 12345678901234567890123,\n  "b": [\n    1.10\n  ]\n}'
+    assert escape(tidied).replace("&quot;", "&#34;") in await answer.get_data(as_text=True)
+    assert Draft(data='{"a"').tidied().data == '{"a"'
+
+
+async def test_types_with_a_schema_are_suggested_and_a_gateway_that_is_down_keeps_no_page_waiting(edge: Edge) -> None:
+    edge.answer("/schemas", (200, {"schemas": [{"type": "order<b>", "href": "/schemas/order"}]}), (503, {}))
+    app = create_app(WebSettings(gateway_url=edge.url, query_url=edge.url))
+    async with app.test_app() as running:
+        text = await (await running.test_client().get("/")).get_data(as_text=True)
+        assert '<option value="order&lt;b&gt;"></option>' in text
+        app.extensions["suggestions"] = Suggestions(app.extensions["edges"].types)
+        text = await (await running.test_client().get("/")).get_data(as_text=True)
+        assert "datalist" not in text
+
+
+async def test_an_event_is_published_again_as_a_new_one(pages: Client, edge: Edge) -> None:
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "time": "2026-11-23T15:24:00Z", "data": [1]}
+    edge.answer("/stage/event", record(event))
+    text = await (await pages.get("/?source=/s&id=1")).get_data(as_text=True)
+    assert all(part in text for part in ('value="t"', 'value="/s"', "[\n  1\n]", 'value="fields" checked'))
+    edge.answer("/stage/event", (404, {"status": 404}))
+    assert "was not found" in await (await pages.get("/?source=/s&id=1")).get_data(as_text=True)
+
+
+def test_a_new_event_like_another_differs_in_its_id_alone() -> None:
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t", "subject": None, "ext": "x", "data": 1}
+    draft = Draft.again(json.dumps(event).encode())
+    again = json.loads(draft.body())
+    assert (draft.written_as, draft.subject) == ("json", "")
+    assert again.pop("id") != event.pop("id")
+    assert again == event
+
+
+@pytest.mark.parametrize("data", ["{\"a\": \"it's $HOME `id` \\\\ ''' é🙂\"}", "", '"x\\u0041"'])
+@pytest.mark.parametrize("key", ["", "mens_secret"])
+async def test_the_calls_publish_what_is_on_the_screen(edge: Edge, data: str, key: str) -> None:
+    edge.answer("/events", (202, ACCEPTED))
+    draft = Draft.typed(FORM | {"data": data})
+    settings = WebSettings(gateway_url=edge.url, query_url=edge.url, gateway_key=key)
+    async with create_app(settings).test_app() as running:
+        page = await (await running.test_client().post("/check", form=FORM | {"data": data})).get_data(as_text=True)
+    shell, script = [unescape(found) for found in re.findall(r'id="call-\d">(.*?)</code>', page, re.DOTALL)]
+    for command in (["bash", "-c", shell], [sys.executable, "-c", script]):
+        done = await asyncio.to_thread(
+            subprocess.run, command, env=inherited() | {"GATEWAY_KEY": key}, capture_output=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert [parse(body).content for body in edge.bodies] == [parse(draft.body()).content] * 2
+    assert edge.keys == [f"Bearer {key}" if key else None] * 2
+    assert "mens_secret" not in page

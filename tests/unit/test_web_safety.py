@@ -76,9 +76,10 @@ async def test_a_foreign_name_is_refused(pages: Client, name: str, status: int) 
 @pytest.mark.parametrize(("name", "status"), [("EVENTS.example:443", 200), ("b.example", 200), *LOOPBACK_NAMES])
 async def test_behind_a_guard_it_is_asked_by_the_names_that_it_was_told(edge: Edge, name: str, status: int) -> None:
     settings = WebSettings(host="0.0.0.0", guard="proxy", host_names="events.example, b.example", query_url=edge.url)
-    client = create_app(settings).test_client()
-    assert (await client.get("/", headers={"host": name})).status_code == status
-    assert (await client.get("/readyz", headers={"host": name})).status_code == 200
+    async with create_app(settings).test_app() as running:
+        client = running.test_client()
+        assert (await client.get("/", headers={"host": name})).status_code == status
+        assert (await client.get("/readyz", headers={"host": name})).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "events.example"])

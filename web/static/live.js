@@ -1,13 +1,13 @@
-// Keeps an element live: the server sends its parts anew whenever they change.
+// Keeps a page live: the server sends its parts anew whenever they change.
 import { parse, renew } from "./parts.js";
 
 const RETRY_MS = 5000;
 const lost = document.getElementById("lost");
 
-/** Follow the parts that the address in `data-live` of `element` tells of, until their end. */
-export function follow(element) {
-  const address = element.dataset.live;
-  let stream = null;
+/** Follow the parts that `address` tells of until their end; the answer leaves them before. */
+export function follow(address) {
+  let stream;
+  let again;
 
   function open() {
     stream = new EventSource(address);
@@ -20,29 +20,29 @@ export function follow(element) {
     // A stream that broke connects again by itself; one that was refused does not.
     stream.addEventListener("error", () => {
       lost.hidden = false;
-      if (stream.readyState === EventSource.CLOSED) setTimeout(resume, RETRY_MS);
+      if (stream.readyState === EventSource.CLOSED) again = setTimeout(open, RETRY_MS);
     });
-  }
-
-  function resume() {
-    const isOver = element.dataset.live !== address;
-    if (!isOver && !document.hidden && stream?.readyState !== EventSource.OPEN) open();
-  }
-
-  function leave() {
-    stream.close();
-    delete element.dataset.live;
-    document.removeEventListener("visibilitychange", turn);
   }
 
   // A page that nobody sees, or that is in the back-forward cache, holds no connection.
   function turn() {
-    if (document.hidden) stream.close();
-    else resume();
+    close();
+    if (!document.hidden) open();
+  }
+
+  function close() {
+    clearTimeout(again);
+    stream?.close();
+  }
+
+  function leave() {
+    close();
+    document.removeEventListener("visibilitychange", turn);
   }
 
   document.addEventListener("visibilitychange", turn);
-  open();
+  turn();
+  return leave;
 }
 
-for (const element of document.querySelectorAll("[data-live]")) follow(element);
+for (const element of document.querySelectorAll("[data-live]")) follow(element.dataset.live);
