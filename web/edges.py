@@ -1,4 +1,4 @@
-"""The gateway and the query, as the pages use them over HTTP."""
+"""The gateway, the query and the services' health, as the pages use them over HTTP."""
 
 from typing import ClassVar, TypeVar
 
@@ -12,6 +12,7 @@ from pipeline.settings import WebSettings
 from web.answers import Accepted, Page, Problem, Record, Schemas
 
 T = TypeVar("T")
+_READY_S = 1.0
 
 
 class EdgeUnavailable(MensageriaError):
@@ -44,6 +45,7 @@ class Edges:
         self._query_url = settings.query_url.rstrip("/")
         self._publishing = {"content-type": STRUCTURED} | publishing
         self._asking = asking
+        self._services = {"service_b": settings.health.service_b_url, "service_c": settings.health.service_c_url}
 
     async def publish(self, body: bytes) -> Accepted:
         """Publish one event in structured JSON; returns once the gateway holds it safe."""
@@ -71,6 +73,14 @@ class Edges:
                 return None
             raise
         return _decode("query", answer, Record)
+
+    async def is_ready(self, service: str) -> bool:
+        """Whether `service_b` or `service_c` says within a second that it can work."""
+        try:
+            answer = await self._client.get(f"{self._services[service]}/readyz", timeout=_READY_S)
+        except httpx.TransportError:
+            return False
+        return answer.is_success
 
     async def _ask(self, path: str, parameters: dict[str, str]) -> httpx.Response:
         url = f"{self._query_url}{path}"

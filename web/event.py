@@ -1,16 +1,17 @@
 """`/event`: one event, where it is, and its journey while it is under way."""
 
-import json
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
-from quart import Blueprint, abort, current_app, render_template, request
+from quart import Blueprint, Response, abort, current_app, render_template, request
 
 from pipeline import clock
 from web import edges, follow, live
+from web.contents import Contents
 from web.edges import EdgeUnavailable
-from web.follow import Sighting
+from web.follow import Sighting, Sought
 from web.journey import Journey
 from web.picture import TALL, WIDE
 
@@ -23,39 +24,43 @@ _FRESH = timedelta(minutes=10)
 @blueprint.get("/event")
 async def show() -> Any:
     """One event with its receipt; on its way where it was only just accepted; else a 404 that helps."""
-    source, id_ = _identity()
-    accepted_at = _accepted_at()
-    try:
-        record, reachable = await edges.current().event(source, id_), True
-    except EdgeUnavailable:
-        if not accepted_at:
-            raise
-        record, reachable = None, False
-    if not record and not accepted_at:
-        return await render_template("event_unknown.html", source=source, id=id_), 404
-    return await render_template("event.html", **_view(Sighting(record, reachable)))
+    sought = _sought()
+    sighting = await follow.look(edges.current(), sought)
+    if not sighting.record and not sought.accepted_at:
+        if not sighting.reachable:
+            raise EdgeUnavailable("query", "no answer about an event")
+        return await render_template("event_unknown.html", source=sought.source, id=sought.id), 404
+    return await render_template("event.html", **_view(sought, sighting))
 
 
 @blueprint.get("/event/journey")
 async def journey() -> Any:
     """The changing parts of the page as they change, until every store has the event."""
-    source, id_ = _identity()
-    closing = current_app.extensions["closing"]
+    sought, closing = _sought(), current_app.extensions["closing"]
 
     async def parts() -> AsyncGenerator[str, None]:
-        async for sighting in follow.sightings(edges.current(), source, id_, closing):
-            yield await render_template("event_parts.html", **_view(sighting))
-        if not closing.is_set() and not sighting.is_over:
-            yield await render_template("event_parts.html", **_view(sighting, is_followed=False))
+        async for sighting in follow.sightings(edges.current(), sought, closing):
+            yield await render_template("event_parts.html", **_view(sought, sighting))
 
     return live.stream(parts())
 
 
-def _identity() -> tuple[str, str]:
+@blueprint.get("/event/json")
+async def download() -> Any:
+    """The event itself, as a file."""
+    sought = _sought()
+    record = await edges.current().event(sought.source, sought.id)
+    if record is None:
+        abort(404)
+    attachment = {"Content-Disposition": 'attachment; filename="event.json"'}
+    return Response(bytes(record.event), content_type="application/cloudevents+json", headers=attachment)
+
+
+def _sought() -> Sought:
     source, id_ = request.args.get("source", ""), request.args.get("id", "")
     if not source or not id_:
         abort(404)
-    return source, id_
+    return Sought(source, id_, _accepted_at())
 
 
 def _accepted_at() -> datetime | None:
@@ -69,16 +74,23 @@ def _accepted_at() -> datetime | None:
     return moment
 
 
-def _view(sighting: Sighting, *, is_followed: bool = True) -> dict[str, Any]:
-    source, id_ = _identity()
-    record, accepted_at = sighting.record, _accepted_at()
-    here = {"source": source, "id": id_}
+def _view(sought: Sought, sighting: Sighting) -> dict[str, Any]:
+    record = sighting.record
+    here = {"source": sought.source, "id": sought.id}
+    way = Journey.of(record, sought.accepted_at)
+    unavailable = frozenset(record.unavailable) if record else frozenset()
     return here | {
-        "here": here | ({"received_at": clock.rfc3339(accepted_at)} if accepted_at else {}),
+        "here": here,
+        "followed": here | ({"received_at": clock.rfc3339(sought.accepted_at)} if sought.accepted_at else {}),
         "record": record,
-        "event": json.loads(bytes(record.event)) if record else {},
-        "reachable": sighting.reachable,
-        "is_followed": is_followed,
-        "journey": Journey.of(record, accepted_at),
+        "contents": Contents.of(bytes(record.event)) if record else None,
+        "sighting": sighting,
+        "journey": way.delayed(sighting.silent | unavailable) if sighting.is_late or unavailable else way,
         "drawings": {"wide": WIDE, "tall": TALL},
+        "trace": _trace(sought),
     }
+
+
+def _trace(sought: Sought) -> str:
+    address: str = current_app.extensions["settings"].trace_url
+    return address.replace("{source}", quote(sought.source, safe="")).replace("{id}", quote(sought.id, safe=""))

@@ -1,6 +1,6 @@
 """An event's journey: the three ways that it goes, and how far it is on each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from web.answers import Copies, Copy, Record
@@ -17,11 +17,17 @@ _LEGS = frozenset((("gateway", "sns"), ("gateway", "kafka")))
 
 @dataclass(frozen=True)
 class Journey:
-    """How far an event is: `copies` by the names of WAYS, `passed` the links that it has gone."""
+    """How far an event is.
+
+    `copies` by the names of WAYS; `passed` the links that it has gone; `late` the hops that
+    should have passed it on; `down` the services and stores among them that do not answer.
+    """
 
     received_at: datetime | None
     copies: dict[str, Copy]
     passed: frozenset[tuple[str, str]]
+    late: frozenset[str] = frozenset()
+    down: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, record: Record | None, accepted_at: datetime | None) -> "Journey":
@@ -31,6 +37,11 @@ class Journey:
         if accepted_at:
             passed |= _LEGS
         return cls(record.receipt.received_at if record else accepted_at, copies, frozenset(passed))
+
+    def delayed(self, down: frozenset[str]) -> "Journey":
+        """The same where what is missing is late; `down` are the services and stores that do not answer."""
+        late = {hop for way in WAYS if way not in self.copies for hop in WAYS[way][-2:]}
+        return replace(self, late=frozenset(late), down=down & late)
 
     @property
     def hops(self) -> frozenset[str]:
@@ -49,7 +60,11 @@ class Journey:
         return self.copies[way].stored_at - self.received_at
 
     def state(self, hop: str) -> str:
-        """`passed`, `waiting`, or `partly`: reached by one of the two ways that end there."""
+        """`passed`, `waiting`, `late`, `down`, or `partly`: reached by one of the two ways that end there."""
+        if hop in self.down:
+            return "down"
+        if hop in self.late:
+            return "late"
         if hop not in self.hops:
             return "waiting"
         arriving = [way for way, hops in WAYS.items() if hops[-1] == hop]
@@ -59,6 +74,11 @@ class Journey:
 def links(way: str) -> tuple[tuple[str, str], ...]:
     """The pairs of neighbours on a way."""
     return tuple(zip(WAYS[way], WAYS[way][1:], strict=False))
+
+
+def missing(record: Record | None) -> set[str]:
+    """The names of the ways by which an event is in no store yet."""
+    return WAYS.keys() - (_copies(record) if record else {}).keys()
 
 
 def _copies(record: Record) -> dict[str, Copy]:

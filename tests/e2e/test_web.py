@@ -1,46 +1,20 @@
 """The pages in a real Chromium, over the whole system."""
 
 import json
-import shutil
+import os
+import signal
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
+import httpx
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
+from tests.e2e.browsing import opened
 from tests.running_system import System
+from tests.waiting import until
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARRIVAL_MS = 20_000
-WIDTHS = (320, 768, 1440)
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.fail(f"the browser tests need a browser: install one of {', '.join(BROWSERS)}")
-    async with async_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
-        browser = await playwright.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        await browser.close()
-
-
-@asynccontextmanager
-async def opened(browser: Browser, system: System, **options: Any) -> AsyncIterator[Page]:
-    """A page on which no script may fail, no dialog open and no policy be broken."""
-    faults: list[str] = []
-    context = await browser.new_context(base_url=system.endpoints["web"], **options)
-    page = await context.new_page()
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("dialog", lambda dialog: faults.append(f"dialog: {dialog.message}"))
-    yield page
-    await context.close()
-    assert faults == []
+ARRIVAL_MS = 30_000
+WIDTHS = (320, 768, 1440, 3840)
 
 
 async def see_it_arrive(page: Page) -> None:
@@ -50,28 +24,42 @@ async def see_it_arrive(page: Page) -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "publish", "arrived", "filter_", "type_"),
+    ("language", "publish", "arrived", "filter_", "type_", "open_"),
     [
-        ("en", "Publish", "Stored everywhere", "Filter", "Type"),
-        ("pt-BR", "Publicar", "Guardado em todos", "Filtrar", "Tipo"),
+        ("en", "Publish", "Stored everywhere", "Filter", "Type", "Open the event"),
+        ("pt-BR", "Publicar", "Guardado em todos", "Filtrar", "Tipo", "Abrir o evento"),
     ],
 )
 async def test_publish_follow_and_find(
-    system: System, browser: Browser, language: str, publish: str, arrived: str, filter_: str, type_: str
+    system: System,
+    browser: Browser,
+    language: str,
+    publish: str,
+    arrived: str,
+    filter_: str,
+    type_: str,
+    open_: str,
 ) -> None:
     event_type = f"com.example.{uuid.uuid4()}"
-    async with opened(browser, system, locale=language) as page:
+    async with opened(browser, system.endpoints["web"], locale=language, timezone_id="America/Sao_Paulo") as page:
         await page.goto("/")
         await expect(page.locator("html")).to_have_attribute("lang", language)
         await page.get_by_label(type_, exact=True).fill(event_type)
-        await page.get_by_role("button", name=publish).click()
+        await page.get_by_role("button", name=publish, exact=True).click()
         await see_it_arrive(page)
         await expect(page.get_by_text(arrived)).to_be_visible()
+        await expect(page.get_by_label(type_, exact=True)).to_have_value(event_type)
+        await page.get_by_role("link", name=open_).click()
+        await see_it_arrive(page)
         await expect(page.locator("h1")).to_have_text(event_type)
+        shown = page.locator(".receipt time.moment")
+        assert str(await shown.get_attribute("title")).endswith("UTC")
+        assert "UTC" not in str(await shown.text_content())
 
         await page.goto("/events")
         await page.get_by_label(type_, exact=True).fill(event_type)
         await page.get_by_role("button", name=filter_).click()
+        await expect(page).to_have_url(f"{system.endpoints['web']}/events?type={event_type}")
         await page.get_by_role("link", name=event_type).click()
         await expect(page.locator("h1")).to_have_text(event_type)
         await expect(page.get_by_text('"order": 1001')).to_be_visible()
@@ -85,14 +73,15 @@ async def test_a_hostile_event_is_only_text(system: System, browser: Browser) ->
         "source": f"javascript:alert(3)//{hostile}",
         "type": hostile,
         "subject": "\u202egpj.exe",
-        "data": {hostile: [hostile, "</code></pre><script>alert(4)</script>", "x" * 100_000]},
+        "data": {hostile: [hostile, "</code></pre><script>alert(4)</script>", "x" * 200_000]},
     }
-    async with opened(browser, system, viewport={"width": 320, "height": 700}) as page:
+    async with opened(browser, system.endpoints["web"], viewport={"width": 320, "height": 700}) as page:
         await page.goto("/")
         await page.get_by_text("CloudEvents JSON").click()
         await page.get_by_role("textbox", name="Event").fill(json.dumps(event, ensure_ascii=False))
-        await page.get_by_role("button", name="Publish").click()
+        await page.get_by_role("button", name="Publish", exact=True).click()
         await see_it_arrive(page)
+        await page.get_by_role("link", name="Open the event").click()
         await expect(page.locator("h1")).to_have_text(hostile)
         await expect(page.locator("pre code")).to_contain_text("</code></pre><script>alert(4)</script>")
         for width in WIDTHS:
@@ -101,30 +90,105 @@ async def test_a_hostile_event_is_only_text(system: System, browser: Browser) ->
         await page.goto("/events")
         await page.get_by_role("link", name=hostile).first.click()
         await expect(page.locator("#about h1")).to_have_text(hostile)
+        await page.get_by_role("link", name="Publish again as new").click()
+        again = json.loads(await page.get_by_role("textbox", name="Data").input_value())
+        assert again == event["data"]
 
 
-async def test_a_fault_stands_at_its_field_and_what_was_typed_stays(system: System, browser: Browser) -> None:
-    context = await browser.new_context(base_url=system.endpoints["web"])
-    page = await context.new_page()
-    await page.goto("/")
-    await page.get_by_label("Type").fill("")
-    await page.get_by_label("Subject").fill("order/77")
-    answer = await _publish(page)
-    assert answer == 422
-    await expect(page.get_by_label("Type")).to_have_attribute("aria-invalid", "true")
-    await expect(page.locator("#type-hint")).to_contain_text("is required")
-    await expect(page.get_by_label("Subject")).to_have_value("order/77")
-    await context.close()
-
-
-async def test_without_javascript_the_journey_still_ends(system: System, browser: Browser) -> None:
-    async with opened(browser, system, java_script_enabled=False) as page:
+async def test_faults_stand_at_their_fields_and_what_was_typed_outlives_a_reload(
+    system: System, browser: Browser
+) -> None:
+    async with opened(browser, system.endpoints["web"], refusals=True) as page:
         await page.goto("/")
-        await page.get_by_role("button", name="Publish").click()
+        await page.get_by_label("Type", exact=True).fill("")
+        await page.get_by_label("Subject").fill("order/77")
+        await page.get_by_label("Data").fill('{\n  "a": 1,\n  b\n}')
+        await expect(page.locator("#data-hint")).to_contain_text("line 3")
+        await expect(page.locator(".as-fields .gutter mark")).to_have_text("3\n")
+        await page.get_by_label("Data").fill('{\n  "a": 1\n}')
+        await page.get_by_role("button", name="Publish", exact=True).click()
+        await expect(page.get_by_role("alert")).to_contain_text("was not published")
+        await expect(page.get_by_label("Type", exact=True)).to_have_attribute("aria-invalid", "true")
+        await expect(page.get_by_label("Type", exact=True)).to_be_focused()
+        await expect(page.locator("#type-hint")).to_contain_text("is required")
+        for _ in range(2):
+            await expect(page.get_by_label("Subject")).to_have_value("order/77")
+            await expect(page.get_by_label("Data")).to_have_value('{\n  "a": 1\n}')
+            await expect(page.locator("#call-1")).to_contain_text("order/77")
+            await page.reload()
+
+
+async def test_a_killed_service_b_is_said_and_the_page_heals(system: System, browser: Browser) -> None:
+    async with opened(browser, system.endpoints["web"]) as page:
+        await page.goto("/")
+        pid = system.pid("service-b")
+        os.kill(pid, signal.SIGSTOP)  # as good as dead, and nobody starts it again
+        try:
+            await page.get_by_role("button", name="Publish", exact=True).click()
+            late = page.locator("[data-late=service_b]")
+            await expect(late).to_contain_text("Service B does not work now", timeout=ARRIVAL_MS)
+            await expect(page.locator(".hop[data-hop=service_b]:visible")).to_have_attribute("data-state", "down")
+        finally:
+            os.kill(pid, signal.SIGKILL)
         await see_it_arrive(page)
+        await expect(late).to_have_count(0)
 
 
-async def _publish(page: Page) -> int:
-    async with page.expect_response(lambda response: response.request.method == "POST") as answer:
-        await page.get_by_role("button", name="Publish").click()
-    return (await answer.value).status
+async def test_the_list_goes_on_by_itself_and_tells_of_new_events(system: System, browser: Browser) -> None:
+    event_type = f"com.example.{uuid.uuid4()}"
+    await publish_events(system, event_type, 120)
+    async with opened(browser, system.endpoints["web"]) as page:
+        await page.goto(f"/events?type={event_type}")
+        rows = page.locator("#rows tr")
+        await expect(rows).to_have_count(50)
+        for count in (100, 120):
+            await page.mouse.wheel(0, 1_000_000)
+            await expect(rows).to_have_count(count)
+        ids = await page.locator("#rows code").all_text_contents()
+        assert len(ids) == len(set(ids))
+        await publish_events(system, event_type, 1)
+        await page.get_by_role("link", name="1 new event").click(timeout=ARRIVAL_MS)
+        await expect(rows).to_have_count(50)
+
+
+async def publish_events(system: System, event_type: str, count: int) -> None:
+    """Publish so many events at once, and wait until PostgreSQL has them."""
+    batch = [{"specversion": "1.0", "id": f"{uuid.uuid4()}", "source": "/l", "type": event_type} for _ in range(count)]
+    headers = {"content-type": "application/cloudevents-batch+json"}
+    search = f"{system.endpoints['query']}/events?type={event_type}&store=postgres&limit=200"
+    async with httpx.AsyncClient() as client:
+        address = f"{system.endpoints['gateway']}/events"
+        answer = await client.post(address, content=json.dumps(batch), headers=headers)
+        assert answer.status_code == 202, answer.text
+        sent = {event["id"] for event in batch}
+
+        async def are_there() -> bool:
+            return sent <= {event["id"] for event in (await client.get(search)).json()["events"]}
+
+        await until(are_there, within_s=ARRIVAL_MS / 1000)
+
+
+@pytest.mark.long
+async def test_a_file_of_lines_is_published_with_a_result_a_line(system: System, browser: Browser) -> None:
+    lines = [json.dumps({"type": "com.example.line", "data": number}) for number in range(130)]
+    lines[4] = "not an event"
+    file = {"name": "events.jsonl", "mimeType": "application/jsonl", "buffer": "\n".join(lines).encode()}
+    async with opened(browser, system.endpoints["web"], locale="pt-BR") as page:
+        await page.goto("/many")
+        await page.get_by_label("Ou um arquivo").set_input_files([file])  # type: ignore[list-item]
+        await page.get_by_role("button", name="Publicar o arquivo").click()
+        await expect(page.locator("#tally")).to_have_text("129 de 130 aceitos", timeout=ARRIVAL_MS)
+        await expect(page.locator("#results tr[data-state=refused] td").first).to_have_text("5")
+        await expect(page.get_by_label("Linhas", exact=True)).to_have_value("\n\n\n\nnot an event")
+
+
+async def test_without_javascript_an_event_is_published_and_its_journey_ends(system: System, browser: Browser) -> None:
+    async with opened(browser, system.endpoints["web"], java_script_enabled=False) as page:
+        await page.goto("/")
+        await page.get_by_role("button", name="Português").click()
+        await page.get_by_role("button", name="Publicar", exact=True).click()
+        await see_it_arrive(page)
+        await expect(page.locator("html")).to_have_attribute("lang", "pt-BR")
+        await page.goto("/many")
+        await page.get_by_role("button", name="Publicar as linhas").click()
+        await expect(page.locator("#tally")).to_have_text("3 de 3 aceitos")

@@ -23,7 +23,7 @@ class Edge:
     """What it answers by path, and what it was asked; of a list, each answer is given once, the last one on and on."""
 
     url: str = ""
-    answers: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
+    answers: dict[str, list[tuple[int, Any]]] = field(default_factory=lambda: {"/schemas": [(200, {"schemas": []})]})
     queries: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
@@ -40,7 +40,8 @@ def _handler(edge: Edge) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             address = urlsplit(self.path)
-            edge.queries.append(dict(parse_qsl(address.query)))
+            if address.path.startswith("/stage/"):
+                edge.queries.append(dict(parse_qsl(address.query)))
             self._answer(address.path)
 
         def do_POST(self) -> None:

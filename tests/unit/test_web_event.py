@@ -1,14 +1,17 @@
 """`/event`: one event, its receipt, and its journey while it is under way."""
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from quart.typing import TestClientProtocol as Client
 
 from pipeline.clock import now, rfc3339
-from pipeline.settings import WebSettings
+from pipeline.settings import HealthSettings, WebSettings
 from tests.unit.conftest import Edge
 from web.app import create_app
+from web.follow import Sighting, Sought, look
 
 TAKEN = "2026-11-23T15:24:00.000000Z"
 ADDRESS = "/event?source=/s&id=1"
@@ -67,8 +70,8 @@ async def test_all_that_is_the_events_own_is_escaped(pages: Client, edge: Edge) 
 
 async def test_text_bytes_and_nothing_are_shown_as_what_they_are(pages: Client, edge: Edge) -> None:
     edge.answer("/stage/event", record({"data": "plain <text>"}), record({"data_base64": "AAEC"}), record())
-    assert "<code>plain &lt;text&gt;</code>" in await text_of(pages, ADDRESS)
-    assert "<code>AAEC</code>" in await text_of(pages, ADDRESS)
+    assert '<code id="data">plain &lt;text&gt;</code>' in await text_of(pages, ADDRESS)
+    assert '<code id="data">AAEC</code>' in await text_of(pages, ADDRESS)
     assert "This event has no data." in await text_of(pages, ADDRESS)
 
 
@@ -142,3 +145,45 @@ async def test_only_so_many_journeys_are_followed_at_once(edge: Edge) -> None:
         answer = await running.test_client().get("/event/journey?source=/s&id=1")
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
+
+
+async def test_what_is_late_is_said_with_whether_its_service_works(edge: Edge) -> None:
+    edge.answer("/stage/event", record(complete=False))
+    edge.answer("/c/readyz", (200, {}))
+    edge.answer("/b/readyz", (503, {}))
+    health = HealthSettings(service_b_url=f"{edge.url}/b", service_c_url=f"{edge.url}/c")
+    app = create_app(WebSettings(gateway_url=edge.url, query_url=f"{edge.url}/stage", health=health))
+    async with app.test_app() as running:
+        text = await text_of(running.test_client(), ADDRESS)
+        edge.answer("/stage/event", UNKNOWN)
+        fresh = Sought("/s", "1", now())
+        assert await look(app.extensions["edges"], fresh) == Sighting(None, reachable=True)
+        late = await look(app.extensions["edges"], replace(fresh, accepted_at=now() - timedelta(seconds=4)))
+    assert "Service C works, but it is late with this event" in text
+    assert 'data-late="service_b"' not in text
+    assert late == Sighting(None, reachable=True, is_late=True, silent=frozenset({"service_b"}))
+
+
+async def test_a_store_that_is_down_is_drawn_so(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/event", record(complete=False, partial=True, unavailable=["dynamodb"]))
+    text = await text_of(pages, ADDRESS)
+    assert 'data-hop="dynamodb" data-state="down"' in text
+
+
+async def test_a_heavy_event_is_shown_in_part_and_can_be_downloaded_whole(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/event", record({"data": {"x": "<b>" * 60_000, "n": 1.10}}))
+    text = await text_of(pages, ADDRESS)
+    assert len(text.encode()) < 150_000 + 4 * 40_000
+    assert "Only the beginning is shown" in text
+    answer = await pages.get("/event/json?source=/s&id=1")
+    assert json.loads(await answer.get_data())["data"]["x"] == "<b>" * 60_000
+    assert answer.headers["content-disposition"] == 'attachment; filename="event.json"'
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_trace_is_linked_where_there_is_one(edge: Edge) -> None:
+    edge.answer("/stage/event", record())
+    settings = WebSettings(query_url=f"{edge.url}/stage", trace_url="http://traces/search?q={source}%20{id}")
+    async with create_app(settings).test_app() as running:
+        text = await text_of(running.test_client(), "/event?source=/s%26&id=a+b")
+    assert 'href="http://traces/search?q=%2Fs%26%20a%20b"' in text

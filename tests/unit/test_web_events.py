@@ -1,6 +1,7 @@
 """`/events`: filters that live in the address, and honest lists."""
 
 import time
+from asyncio import timeout
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -10,7 +11,9 @@ from quart.typing import TestClientProtocol as Client
 
 from lambda_query.parameters import parse_list
 from pipeline.errors import InvalidParameters
+from pipeline.settings import WebSettings
 from tests.unit.conftest import Edge
+from web.app import create_app
 
 ROW = {
     "source": "/s?a&b",
@@ -121,3 +124,25 @@ async def test_a_time_of_another_zone_stands_in_utc(pages: Client, edge: Edge) -
 async def test_a_query_that_is_down_is_a_page_that_says_so(pages: Client, edge: Edge, answer: tuple[int, Any]) -> None:
     edge.answer("/stage/events", answer)
     assert "The query does not answer" in await text_of(pages, "/events", status=503)
+
+
+async def test_new_events_of_the_list_are_counted(edge: Edge) -> None:
+    later = ROW | {"received_at": "2026-11-23T15:24:01Z"}
+    edge.answer("/stage/events", listing(), listing(later, ROW))
+    app = create_app(WebSettings(gateway_url=edge.url, query_url=f"{edge.url}/stage"))
+    async with app.test_app() as running:
+        client = running.test_client()
+        assert 'data-live="/events/news?since=20' in await text_of(client, "/events?type=t")
+        async with client.request("/events/news?since=2026-11-23T15:24:00Z&type=t") as connection, timeout(10):
+            await connection.send_complete()
+            found = await connection.receive()
+            await connection.disconnect()
+    assert found.startswith(b"event: parts")
+    assert b"1 new event: show it" in found
+    assert edge.queries[-1] == {"type": "t", "from": "2026-11-23T15:24:00.000000Z", "limit": "100"}
+
+
+@pytest.mark.parametrize("address", ["/events?to=2026-11-23T15:24", "/events?cursor=c"])
+async def test_a_list_with_an_end_hears_of_nothing_new(pages: Client, edge: Edge, address: str) -> None:
+    edge.answer("/stage/events", listing(ROW))
+    assert "data-live" not in await text_of(pages, address)

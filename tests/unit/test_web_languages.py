@@ -38,7 +38,7 @@ NAMES = {"EN", "English", "PT", "Português"} | {
     "ms",
     "s",
 }
-EVENTS_OWN = {"t"}
+EVENTS_OWN = {"t", "id", "type", "source", "specversion"}
 
 
 def catalogue() -> Catalog:

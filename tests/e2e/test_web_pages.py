@@ -1,0 +1,96 @@
+"""Every page: fit for all readers, light, quick, and of use by the keyboard alone."""
+
+import uuid
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, Response, expect
+
+from tests.e2e.browsing import opened
+from tests.e2e.test_web import see_it_arrive
+from tests.running_system import System
+
+MOST_BYTES = 150_000
+MOST_PAINT_MS = 1000
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+PAGES = (
+    "/",
+    "/?example=text",
+    "/many",
+    "/events",
+    "/events?type=none",
+    "/events?from=x",
+    "/event?source=/s&id=none",
+    "/nothing",
+)
+FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+
+
+async def assert_fit(page: Page) -> None:
+    found = await Axe().run(page, options=WCAG)
+    assert [(fault["id"], fault["nodes"][0]["html"]) for fault in found.response["violations"]] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
+async def test_axe_finds_nothing_on_any_page(system: System, browser: Browser, scheme: str) -> None:
+    size = {"width": 1280, "height": 800} if scheme == "light" else {"width": 320, "height": 640}
+    async with opened(
+        browser, system.endpoints["web"], refusals=True, color_scheme=scheme, viewport=size, reduced_motion="reduce"
+    ) as page:
+        for address in PAGES:
+            await page.goto(address)
+            await assert_fit(page)
+            assert await page.evaluate("document.documentElement.scrollWidth") <= size["width"], address
+        await page.goto("/")
+        await page.get_by_label("Type", exact=True).fill("")
+        await page.get_by_role("button", name="Publish", exact=True).click()
+        await expect(page.get_by_role("alert")).to_be_visible()
+        await assert_fit(page)
+        await page.get_by_label("Type", exact=True).fill("com.example.axe")
+        await page.get_by_role("button", name="Publish", exact=True).click()
+        await see_it_arrive(page)
+        await assert_fit(page)
+        await page.get_by_role("link", name="Open the event").click()
+        await assert_fit(page)
+        await page.goto("/events?type=com.example.axe")
+        await assert_fit(page)
+
+
+async def test_every_page_is_light_and_quick(system: System, browser: Browser) -> None:
+    async with opened(browser, system.endpoints["web"], refusals=True) as page:
+        bodies: list[Response] = []
+        page.on("response", lambda response: bodies.append(response))
+        for address in PAGES:
+            bodies.clear()
+            await page.goto(address)
+            sizes = {one.url: len(await one.body()) for one in bodies if "news" not in one.url and one.status != 304}
+            assert sum(sizes.values()) < MOST_BYTES, sizes
+            assert await page.evaluate(FIRST_PAINT) < MOST_PAINT_MS, address
+
+
+@pytest.mark.long
+async def test_an_event_is_published_and_found_by_the_keyboard_alone(system: System, browser: Browser) -> None:
+    event_type = f"com.example.{uuid.uuid4()}"
+    async with opened(browser, system.endpoints["web"]) as page:
+        await page.goto("/")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#main")).to_be_focused()
+        await reach(page, "#type")
+        await page.keyboard.press("ControlOrMeta+a")
+        await page.keyboard.type(event_type)
+        await page.keyboard.press("Enter")
+        await see_it_arrive(page)
+        await reach(page, "#sent-link a")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("h1")).to_have_text(event_type)
+
+
+async def reach(page: Page, selector: str) -> None:
+    """Press Tab until the element has the focus, which can be seen at each step."""
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+        if await page.evaluate("(selector) => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab never reaches {selector}")
