@@ -1,7 +1,7 @@
 # The front door: `make help` lists what it does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run up down deploy undeploy test test-long chaos bench check audit logs reset install docs lock
+.PHONY: help run up down deploy undeploy test test-long screenshots chaos bench check audit logs reset install docs lock
 
 PYTHON ?= python3
 
@@ -23,7 +23,7 @@ INSTALL := $(UV) pip install -q --require-hashes
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(APP) $(STACK) $(JARS) $(ARCHIVE) ## the whole system on this machine, until Ctrl-C (OBSERVE=1: with Prometheus)
 	@$(if $(OBSERVE),MENSAGERIA_OBSERVE=$(OBSERVE)) exec .venv/bin/python -m stack run
@@ -46,6 +46,9 @@ test-long: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the same tests with their full 
 
 chaos: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the fault kit: MINUTES=30 of seeds, or the one run of SEED=… (KEEP=1 writes docs/chaos.md)
 	@exec .venv/bin/python -m tests.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
+
+screenshots: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## write every page into docs/screenshots
+	@exec .venv/bin/python -m tests.screenshots
 
 bench: $(DEV) $(STACK) $(JARS) ## the benchmark against the reference pipelines (WORKLOADS="W1 W2" for some)
 	@exec .venv/bin/python -m bench $(WORKLOADS)

@@ -7,7 +7,7 @@ import uuid
 
 import httpx
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, FilePayload, Page, expect
 
 from tests.e2e.browsing import opened
 from tests.running_system import System
@@ -172,10 +172,14 @@ async def publish_events(system: System, event_type: str, count: int) -> None:
 async def test_a_file_of_lines_is_published_with_a_result_a_line(system: System, browser: Browser) -> None:
     lines = [json.dumps({"type": "com.example.line", "data": number}) for number in range(130)]
     lines[4] = "not an event"
-    file = {"name": "events.jsonl", "mimeType": "application/jsonl", "buffer": "\n".join(lines).encode()}
+    file: FilePayload = {
+        "name": "events.jsonl",
+        "mimeType": "application/jsonl",
+        "buffer": "\n".join(lines).encode(),
+    }
     async with opened(browser, system.endpoints["web"], locale="pt-BR") as page:
         await page.goto("/many")
-        await page.get_by_label("Ou um arquivo").set_input_files([file])  # type: ignore[list-item]
+        await page.get_by_label("Ou um arquivo").set_input_files(file)
         await page.get_by_role("button", name="Publicar o arquivo").click()
         await expect(page.locator("#tally")).to_have_text("129 de 130 aceitos", timeout=ARRIVAL_MS)
         await expect(page.locator("#results tr[data-state=refused] td").first).to_have_text("5")
