@@ -330,11 +330,6 @@ class WebSettings:
         default="",
     )
     timeout_s: float = setting("WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0)
-    trace_url: str = setting(
-        "WEB_TRACE_URL",
-        "Address that shows the trace of an event, with `{source}` and `{id}` where those belong; empty shows no link.",
-        default="",
-    )
     watch_every_s: float = setting(
         "WEB_WATCH_EVERY_S", "How often the state of the pipeline is taken while somebody looks at it.", default=3.0
     )

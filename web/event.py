@@ -1,14 +1,14 @@
 """`/event`: one event, where it is, and its journey while it is under way."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 from quart import Blueprint, Response, abort, current_app, render_template, request
 
-from pipeline import clock
+from pipeline import clock, trace_context
 from web import edges, follow, live
+from web.answers import Copy
 from web.contents import Contents
 from web.edges import EdgeUnavailable
 from web.follow import Sighting, Sought
@@ -87,10 +87,15 @@ def _view(sought: Sought, sighting: Sighting) -> dict[str, Any]:
         "sighting": sighting,
         "journey": way.delayed(sighting.silent | unavailable) if sighting.is_late or unavailable else way,
         "drawings": {"wide": WIDE, "tall": TALL},
-        "trace": _trace(sought),
+        "trace": _trace(way.copies.values()),
     }
 
 
-def _trace(sought: Sought) -> str:
+def _trace(copies: Iterable[Copy]) -> str:
+    """The address of the event's trace; "" where none was recorded, or nothing shows traces here."""
     address: str = current_app.extensions["settings"].trace_url
-    return address.replace("{source}", quote(sought.source, safe="")).replace("{id}", quote(sought.id, safe=""))
+    for copy in copies:
+        context = trace_context.parse(str(copy.origin.get("traceparent", "")))
+        if context and context.is_sampled:
+            return address.replace("{trace_id}", context.trace_id)
+    return ""

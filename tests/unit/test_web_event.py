@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from quart.typing import TestClientProtocol as Client
 
 from pipeline.clock import now, rfc3339
@@ -181,9 +182,12 @@ async def test_a_heavy_event_is_shown_in_part_and_can_be_downloaded_whole(pages:
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_the_trace_is_linked_where_there_is_one(edge: Edge) -> None:
-    edge.answer("/stage/event", record())
-    settings = WebSettings(query_url=f"{edge.url}/stage", trace_url="http://traces/search?q={source}%20{id}")
+@pytest.mark.parametrize(("flags", "is_linked"), [("01", True), ("00", False)])
+async def test_a_trace_that_was_recorded_is_linked(edge: Edge, flags: str, is_linked: bool) -> None:
+    status, found = record()
+    found["receipt"]["postgres"]["origin"]["traceparent"] = f"00-{'a' * 32}-{'b' * 16}-{flags}"
+    edge.answer("/stage/event", (status, found))
+    settings = WebSettings(query_url=f"{edge.url}/stage", trace_url="http://traces/trace/{trace_id}")
     async with create_app(settings).test_app() as running:
-        text = await text_of(running.test_client(), "/event?source=/s%26&id=a+b")
-    assert 'href="http://traces/search?q=%2Fs%26%20a%20b"' in text
+        text = await text_of(running.test_client(), ADDRESS)
+    assert (f'href="http://traces/trace/{"a" * 32}"' in text) is is_linked
