@@ -120,6 +120,10 @@ class QueueUnavailable(MensageriaError):
     retriable = True
 
 
+class ReceiptExpired(QueueUnavailable):
+    """Messages were received too long ago to be dealt with by their receipts: they come again."""
+
+
 class AccessRefused(MensageriaError):
     """A cluster is there and refuses this process, or a right that it needs: the text says which."""
 

@@ -10,7 +10,7 @@ import stamina
 from pipeline.aws_json import CallFailed, JsonApi
 from pipeline.clock import from_epoch_ms, rfc3339
 from pipeline.delivery import Arrival
-from pipeline.errors import MessageRefused, QueueUnavailable
+from pipeline.errors import MessageRefused, QueueUnavailable, ReceiptExpired
 
 T = TypeVar("T")
 
@@ -153,13 +153,13 @@ class Queue:
                 if left:
                     raise QueueUnavailable(f"{self.name}: {operation} failed for {len(left)} messages")
         if refused:
-            raise QueueUnavailable(f"{self.name}: {operation} refused {len(refused)} messages: {refused[0].code}")
+            raise ReceiptExpired(f"{self.name}: {operation} refused {len(refused)} messages: {refused[0].code}")
 
     async def _all_of(self, calls: Sequence[Coroutine[Any, Any, None]]) -> None:
-        """Wait for the end of all calls, then raise the first failure: none goes on behind its caller."""
-        for outcome in await asyncio.gather(*[self._in_turn(call) for call in calls], return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        """Wait for the end of all calls, then raise the gravest failure: none goes on behind its caller."""
+        outcomes = await asyncio.gather(*[self._in_turn(call) for call in calls], return_exceptions=True)
+        if failures := [outcome for outcome in outcomes if isinstance(outcome, BaseException)]:
+            raise min(failures, key=lambda failure: isinstance(failure, ReceiptExpired))
 
     async def _in_turn(self, call: Coroutine[Any, Any, None]) -> None:
         async with self._calls:

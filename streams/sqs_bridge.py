@@ -8,12 +8,13 @@ import asyncio
 import time
 import typing
 from collections.abc import Callable
+from contextlib import suppress
 
 import mode
 import stamina
 import structlog
 
-from pipeline.errors import QueueUnavailable
+from pipeline.errors import QueueUnavailable, ReceiptExpired
 from pipeline.settings import WorkerSettings
 from pipeline.sqs import CALL_MESSAGES, Message, Queue
 from streams.batch_channel import Batch, BatchChannel
@@ -171,7 +172,8 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
                 continue
             until = time.monotonic() + timeout_s
             try:
-                await self._queue.change_visibility(due, timeout_s)
+                with suppress(ReceiptExpired):  # another worker has those; the rest is hidden
+                    await self._queue.change_visibility(due, timeout_s)
                 self.in_flight.hidden(due, until)
             except Exception as error:  # noqa: BLE001 - whatever it is: the next tick tries again
                 log.warning("visibility not extended", queue=self.name, messages=len(due), error=repr(error))

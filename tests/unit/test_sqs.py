@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from pipeline.aws_json import JsonApi
-from pipeline.errors import QueueUnavailable
+from pipeline.errors import ReceiptExpired
 from pipeline.sqs import Message, Queue
 
 MESSAGES = [Message(message_id=str(n), receipt_handle=f"r{n}", body="", attributes={}) for n in range(12)]
@@ -41,6 +41,6 @@ async def test_what_is_refused_is_not_tried_again_and_told() -> None:
     sqs = Sqs(
         [{"Id": "0", "SenderFault": True, "Code": "ReceiptHandleIsInvalid"}, {"Id": "2", "Code": "InternalError"}]
     )
-    with pytest.raises(QueueUnavailable, match="refused 1 messages: ReceiptHandleIsInvalid"):
+    with pytest.raises(ReceiptExpired, match="refused 1 messages: ReceiptHandleIsInvalid"):
         await Queue("http://127.0.0.1/q", sqs).change_visibility(MESSAGES[:3], 0)
     assert sqs.calls == [["r0", "r1", "r2"], ["r2"]]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.aws_json import JsonApi
-from pipeline.errors import QueueUnavailable
+from pipeline.errors import QueueUnavailable, ReceiptExpired
 from pipeline.settings import WorkerSettings
 from pipeline.sqs import Message, Queue
 from streams.in_flight import InFlight
@@ -30,7 +30,7 @@ class InMemory(Queue):
         self.receiving = self.most_receiving = 0
         self.deleted: list[Message] = []
         self.hidden: list[tuple[str, int]] = []
-        self.fails = False
+        self.fails = self.has_expired = False
         self.polls_end = asyncio.Event()
         self.polls_end.set()
 
@@ -53,6 +53,8 @@ class InMemory(Queue):
 
     async def change_visibility(self, messages: Sequence[Message], timeout_s: int) -> None:
         self.hidden += [(each.message_id, timeout_s) for each in messages]
+        if self.has_expired:
+            raise ReceiptExpired("one of them")
 
 
 class Running:
@@ -133,6 +135,16 @@ async def test_what_is_in_flight_is_bounded_and_stays_hidden(running: Running) -
     await until(all_extended, within_s=5)
     assert 50 <= len(running.bridge.in_flight) <= 50 + 40
     assert running.queue.waiting
+
+
+async def test_a_receipt_that_expired_does_not_keep_the_others_due(running: Running) -> None:
+    running.queue.has_expired = True
+    running.queue.waiting = [message(number) for number in range(5)]
+
+    async def extended_and_not_due() -> bool:
+        return bool(running.queue.hidden) and not running.bridge.in_flight.due(2 / 3)
+
+    await until(extended_and_not_due, within_s=5, every_s=0.01)
 
 
 async def test_what_is_not_settled_is_given_back(running: Running) -> None:
