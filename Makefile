@@ -1,7 +1,7 @@
 # The front door: `make help` lists what it does.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run up down deploy undeploy test test-long screenshots chaos bench check audit logs reset install docs lock
+.PHONY: help run up down deploy undeploy test test-long screenshots chaos bench soak check audit logs reset install docs lock
 
 PYTHON ?= python3
 
@@ -18,6 +18,8 @@ PACKAGES := pipeline gateway streams lambda_query cli web infra stack bench dash
 COMPOSE_TRIAL := MENSAGERIA_GATEWAY_KEY=k MENSAGERIA_POSTGRES_PASSWORD=p MENSAGERIA_CURSOR_KEY=c GRAFANA_ADMIN_PASSWORD=g
 # An argument as the shell is to take it, whatever is in it.
 quoted = '$(subst ','\'',$(1))'
+REFERENCES := naive plain faststream powertools
+BENCH := $(REFERENCES:%=.venv-bench-%/.installed)
 INSTALL := $(UV) pip install -q --require-hashes
 # Two workers with a system each; the files with the longest tests come first.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
@@ -50,8 +52,11 @@ chaos: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the fault kit: MINUTES=30 of seeds,
 screenshots: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## write every page into docs/screenshots
 	@exec .venv/bin/python -m tests.screenshots
 
-bench: $(DEV) $(STACK) $(JARS) ## the benchmark against the reference pipelines (WORKLOADS="W1 W2" for some)
-	@exec .venv/bin/python -m bench $(WORKLOADS)
+bench: $(DEV) $(STACK) $(JARS) $(ARCHIVE) $(BENCH) ## the benchmark against the reference pipelines (WORKLOADS="W1 W2": some; CHECK=1: short, against what is kept)
+	@exec .venv/bin/python -m bench $(if $(CHECK),--check) $(if $(PROFILE),--profile) $(WORKLOADS)
+
+soak: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## half load for 30 minutes: no process may grow (MINUTES=8: shorter)
+	@exec .venv/bin/python -m bench.soak $(MINUTES)
 
 check: $(DEV) ## format, lint, types, imports, security, templates, containers, Prometheus' rules, the generated documents
 	@.venv/bin/ruff format --quiet --check . || { echo "not formatted: run .venv/bin/ruff format"; exit 1; }
@@ -127,6 +132,12 @@ $(STACK): requirements/stack.lock $(UV_STAMP)
 	@$(INSTALL) --python .venv-stack/bin/python -r $<
 	@touch $@
 
+.venv-bench-%/.installed: requirements/bench-%.lock $(UV_STAMP)
+	@echo "installing the reference $*"
+	@$(PYTHON) -m venv --without-pip .venv-bench-$*
+	@$(INSTALL) --python .venv-bench-$*/bin/python -r $<
+	@touch $@
+
 .jars/%.installed: requirements/%.jars.toml $(STACK)
 	@.venv-stack/bin/python -m stack.jars install $< .jars/$*
 	@touch $@
@@ -148,5 +159,7 @@ lock: $(APP) $(STACK) ## resolve all requirements anew, with hashes; UPGRADE=1 t
 	@$(COMPILE) -c requirements/app.lock requirements/dev.in -o requirements/dev.lock
 	@$(COMPILE) -c requirements/dev.lock requirements/lambda.in -o requirements/lambda.lock
 	@$(COMPILE) requirements/stack.in -o requirements/stack.lock
+	@for name in $(REFERENCES); do \
+		$(COMPILE) -c requirements/app.lock requirements/bench-$$name.in -o requirements/bench-$$name.lock || exit 1; done
 	@.venv-stack/bin/python -m stack.jars lock requirements/kafka.jars.toml .jars/kafka
 	@.venv-stack/bin/python -m stack.jars lock requirements/dynamodb.jars.toml .jars/dynamodb

@@ -5,52 +5,86 @@ import asyncio
 import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
-from bench import plot, report, rounds, workloads
+from bench import check, plot, profiler, report, rounds, workloads
 from bench.errors import BenchError
 from bench.workload import Durations, Record, Workload
 from pipeline.errors import MensageriaError
 from stack.home import ROOT
 
-_FULL = Durations(warm_up_s=3, measure_s=10)
+_FULL = Durations(warm_up_s=2, measure_s=4)
 _QUICK = Durations(warm_up_s=1, measure_s=2)
 _KEPT = ROOT / "docs" / "benchmarks"
 _TRIED = ROOT / ".local" / "benchmarks"
 
 
 def main() -> int:
-    """The exit code: 1 where a run did not count, 2 where the benchmark can't run, 130 where it was interrupted."""
+    """The exit code: 1 where a run did not count or a ratio is worse, 2 where it can't run, 130 if interrupted."""
     arguments = _arguments()
-    folder = arguments.out or (_TRIED if arguments.quick else _KEPT)
-    durations = _QUICK if arguments.quick else _FULL
     try:
         _require_linux()
-        chosen = workloads.chosen(arguments.workloads)
-        records = asyncio.run(_measure(chosen, arguments.runs, durations, folder))
+        if arguments.check:
+            return _check()
+        return _measure_all(arguments)
     except KeyboardInterrupt:
         sys.stderr.write("bench: interrupted; what was measured whole is kept\n")
         return 130
     except MensageriaError as error:
         sys.stderr.write(f"bench: {error}\n")
         return 2
+
+
+def _measure_all(arguments: argparse.Namespace) -> int:
+    folder = arguments.out or (_TRIED if arguments.quick else _KEPT)
+    chosen = workloads.chosen(arguments.workloads)
+    if arguments.profile:
+        return _profile(chosen, folder)
+    records = asyncio.run(_measure(chosen, arguments.runs, _QUICK if arguments.quick else _FULL, folder))
     for workload, record in zip(chosen, records, strict=True):
         _tell(workload, record)
-    all_kept = report.all_kept(folder, workloads.ALL)
-    plot.write(folder / report.PLOT, all_kept)
-    _say(f"written: {report.write(folder, all_kept)}")
     return int(any(run.fault for record in records for run in record.runs))
+
+
+def _check() -> int:
+    chosen = check.subset()
+    records = asyncio.run(_measure(chosen, check.RUNS, check.DURATIONS, _TRIED))
+    faults: list[str] = []
+    for workload, record in zip(chosen, records, strict=True):
+        _tell(workload, record)
+        kept = report.kept(_KEPT, workload.name)
+        faults += check.worse(workload, kept, record) if kept else [f"{workload.name}: nothing is kept"]
+    sys.stdout.write("\n" + "\n".join(faults or ["no ratio is worse than the kept one by more than its spread"]) + "\n")
+    return int(bool(faults))
+
+
+def _profile(chosen: list[Workload], folder: Path) -> int:
+    """One run of the first case of each workload: its flame graph is kept, and no figure, for sampling costs."""
+    for workload in chosen:
+        file = folder / f"{workload.name.lower()}.svg"
+        with profiler.writing(file):
+            asyncio.run(rounds.record(replace(workload, cases=workload.cases[:1]), 1, _FULL, command="", say=_say))
+        _say(f"written: {file}")
+    return 0
 
 
 async def _measure(chosen: list[Workload], runs: int, durations: Durations, folder: Path) -> list[Record]:
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
-    records: dict[str, Record] = {}
+    records: list[Record] = []
     for workload in chosen:
         _say(f"{workload.name}: {workload.title}")
-        record = await rounds.record(workload, runs, durations, earlier=records, command=command, say=_say)
-        records[workload.name] = record
+        record = await rounds.record(workload, runs, durations, command=command, say=_say)
+        records.append(record)
         report.keep(folder, record)
-    return list(records.values())
+        _write_page(folder)
+    return records
+
+
+def _write_page(folder: Path) -> None:
+    all_kept = report.all_kept(folder, workloads.ALL)
+    plot.write(folder / report.PLOT, all_kept)
+    _say(f"written: {report.write(folder, all_kept)}")
 
 
 def _tell(workload: Workload, record: Record) -> None:
@@ -64,6 +98,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(workloads.ALL)}; default: all")
     parser.add_argument("--runs", type=int, default=5, help="of each case, in turn (default: 5)")
     parser.add_argument("--quick", action="store_true", help="short runs, to see that it works; kept in .local/")
+    parser.add_argument("--check", action="store_true", help="a short subset, held against what is kept")
+    parser.add_argument("--profile", action="store_true", help="a flame graph of each workload, and no figures")
     parser.add_argument("--out", type=Path, help="folder of the results; the page is beside it")
     arguments = parser.parse_args()
     if arguments.runs < 1:

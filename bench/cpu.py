@@ -37,6 +37,12 @@ def split_cores() -> tuple[set[int], set[int]]:
     return {first}, set(others or [first])
 
 
+def descendants(pid: int) -> list[int]:
+    """The living children of the process `pid`, theirs, and so on."""
+    children = _children(pid)
+    return children + [each for child in children for each in descendants(child)]
+
+
 def _children(pid: int) -> list[int]:
     files = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for file in files for child in file.read_text().split()]

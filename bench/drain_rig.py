@@ -5,30 +5,27 @@ every event is in the store, and nothing is left in the queue.
 """
 
 import asyncio
-import os
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import psycopg2
 from aiokafka import AIOKafkaProducer
 
-from bench import cpu
+from bench import cpu, pinned, pipelines, profiler
 from bench.errors import DoesNotCount
+from bench.pinned import Place
 from bench.running import running
-from pipeline.settings import KafkaSettings, StackSettings, inherited, read
-from stack import kafka, ports, postgres, services
-from stack.home import BIN, Home
+from pipeline.settings import KafkaSettings, inherited, read
+from stack import kafka, postgres, services
+from stack.home import BIN
 from stack.part import Part
 from stack.ports import Ports
 from stack.probes import answers
 
-OURS, NAIVE = "mensageria", "naive"
 _LONGEST_S = 120.0
 _POLL_S = 0.05
 
@@ -45,29 +42,22 @@ class Drained:
 @asynccontextmanager
 async def started(*, with_kafka: bool) -> AsyncGenerator["DrainRig", None]:
     """A rig with PostgreSQL, or with Kafka, on free ports, which leaves nothing behind."""
-    all_cores = os.sched_getaffinity(0)
-    service_core, other_cores = cpu.split_cores()
-    os.sched_setaffinity(0, other_cores)  # inherited by all that is started from here
-    try:
-        with tempfile.TemporaryDirectory(prefix="mensageria-bench-") as folder:
-            home, free = Home(Path(folder)), ports.choose(StackSettings(ports="free"))
-            home.path.chmod(0o711)
-            server = kafka.part(home, free, read(KafkaSettings)) if with_kafka else postgres.part(home, free)
-            async with running(home, server):
-                yield DrainRig(home, free, service_core)
-    finally:
-        os.sched_setaffinity(0, all_cores)
+    with pinned.place() as place:
+        home, free = place.home, place.ports
+        server = kafka.part(home, free, read(KafkaSettings)) if with_kafka else postgres.part(home, free)
+        async with running(home, server):
+            yield DrainRig(place)
 
 
 class DrainRig:
     """Lets one service at a time drain; each run has a fresh service and fresh stubs."""
 
-    def __init__(self, home: Home, free: Ports, service_core: set[int]) -> None:
-        self._home = home
-        self._ports = free
-        self._core = service_core
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._home = place.home
+        self._ports = place.ports
 
-    async def queue_b(self, service: str, bodies: Sequence[bytes], expected: int) -> Drained:
+    async def queue_b(self, pipeline: str, bodies: Sequence[bytes], expected: int) -> Drained:
         """Drain queue b into PostgreSQL: `expected` rows. Raises DoesNotCount."""
         await self._execute("truncate events")
 
@@ -75,12 +65,10 @@ class DrainRig:
             return await self._execute("select count(*) from events")
 
         part = services.service_b(self._home, self._ports, _outputs(self._ports))
-        module = "streams.service_b" if service == OURS else "bench.naive.service_b"
-        return await self._drain(
-            _of_module(part, module), lambda: self._fill_queue(bodies), stored, expected, len(bodies)
-        )
+        part = pipelines.ALL[pipeline].of(part, "service_b", self._ports.service_b)
+        return await self._drain(part, lambda: self._fill_queue(bodies), stored, expected, len(bodies))
 
-    async def queue_c_and_topic(self, service: str, bodies: Sequence[bytes]) -> Drained:
+    async def queue_c_and_topic(self, pipeline: str, bodies: Sequence[bytes]) -> Drained:
         """Drain queue c and the Kafka topic into DynamoDB. Raises DoesNotCount."""
 
         async def fill() -> None:
@@ -92,8 +80,8 @@ class DrainRig:
             return items
 
         part = services.service_c(self._home, self._ports, _outputs(self._ports))
-        module = "streams.service_c" if service == OURS else "bench.naive.service_c"
-        return await self._drain(_of_module(part, module), fill, stored, 2 * len(bodies), len(bodies))
+        part = pipelines.ALL[pipeline].of(part, "service_c", self._ports.service_c)
+        return await self._drain(part, fill, stored, 2 * len(bodies), len(bodies))
 
     async def _drain(
         self,
@@ -107,7 +95,8 @@ class DrainRig:
             for port in (self._ports.aws, self._ports.dynamodb):
                 await parts.enter_async_context(running(self._home, _stub(port)))
             pid = await parts.enter_async_context(running(self._home, service))
-            cpu.pin(pid, self._core)
+            cpu.pin(pid, self._place.core)
+            profiler.watch(pid)
             before, begun = cpu.seconds(pid), time.perf_counter()
             await fill()
             await self._wait(stored, expected, messages)
@@ -153,15 +142,10 @@ class DrainRig:
         return await asyncio.to_thread(run)
 
 
-def _of_module(part: Part, module: str) -> Part:
-    command = tuple(module if each.startswith("streams.") else each for each in part.command)
-    return replace(part, command=command)
-
-
 def _stub(port: int) -> Part:
     return Part(
         name=f"aws-stub-{port}",
-        command=(str(BIN / "python"), "-m", "bench.aws_stub", str(port)),
+        command=(str(BIN / "python"), "-m", "bench.stubs.queue_and_table", str(port)),
         environment=inherited(),
         probe=answers(f"{services.url(port)}/counts"),
     )

@@ -28,23 +28,27 @@ _DATA = {
 }
 
 
-def bodies() -> Iterator[bytes]:
-    """Events without end, each of EVENT_BYTES and with an id that no other run has."""
+def bodies(repeat_every: int | None = None) -> Iterator[bytes]:
+    """Events without end, each of EVENT_BYTES and with an id that no other run has.
+
+    Every `repeat_every`th is the one before it once more.
+    """
     before, _, after = _template().partition(_ID.encode())
     run = uuid.uuid4().hex[:20]
     number = 0
     while True:
-        yield b"%b%b-%015d%b" % (before, run.encode(), number, after)
+        is_repeat = repeat_every and number % repeat_every == repeat_every - 1
+        yield b"%b%b-%015d%b" % (before, run.encode(), number - 1 if is_repeat else number, after)
         number += 1
 
 
-def requests(host: str, port: int) -> Iterator[bytes]:
+def requests(host: str, port: int, repeat_every: int | None = None) -> Iterator[bytes]:
     """The events as whole `POST /events` requests, ready to be written to a connection."""
     head = (
         f"POST /events HTTP/1.1\r\nhost: {host}:{port}\r\ncontent-type: {STRUCTURED}\r\n"
         f"content-length: {EVENT_BYTES}\r\n\r\n"
     ).encode()
-    return (head + body for body in bodies())
+    return (head + body for body in bodies(repeat_every))
 
 
 def _template() -> bytes:

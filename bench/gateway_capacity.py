@@ -1,12 +1,12 @@
 """W1: what an event costs the gateway, and how many it can take."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from bench import gateway_rig
-from bench.gateway_rig import NAIVE, OURS, Taken
+from bench import gateway_rig, pipelines
+from bench.gateway_rig import Taken
 from bench.load.plan import Outcome
-from bench.workload import Durations, Figure, MeasureCase, Record, Target, Workload
+from bench.workload import Durations, Figure, MeasureCase, Target, Workload
 
 CPU = Figure("gateway_us", "gateway, CPU µs/event")
 RATE = Figure("events_per_s", "events/s")
@@ -26,11 +26,11 @@ def figures(outcome: Outcome, taken: Taken) -> dict[str, float]:
 
 
 @asynccontextmanager
-async def _start(durations: Durations, _: Mapping[str, Record]) -> AsyncGenerator[MeasureCase, None]:
+async def _start(durations: Durations) -> AsyncGenerator[MeasureCase, None]:
     async with gateway_rig.started() as rig:
 
         async def measure(case: str) -> dict[str, float]:
-            return figures(*await rig.run(case, durations))
+            return figures(*await rig.saturated(case, durations))
 
         yield measure
 
@@ -42,10 +42,11 @@ WORKLOAD = Workload(
         "Every connection sends its next event as soon as the one before it is answered. Where the gateway neither ran"
         " nor waited for its core for more than 5 % of the time, Kafka, the stub or the load capped the rate: it is a"
         " lower bound of the capacity. Where it waited for its core for more than a few percent, something else ran on"
-        " the machine: measure again. `naive` is Quart on hypercorn with one `sns.publish` and one `send_and_wait` a"
-        " request."
+        " the machine: measure again. `plain clients` is aiohttp, aiobotocore in batches of ten and aiokafka with a"
+        " linger; `FastStream` is FastAPI with FastStream's broker; `naive` is Quart on hypercorn with one"
+        " `sns.publish` and one `send_and_wait` a request."
     ),
-    cases=(OURS, NAIVE),
+    cases=tuple(pipelines.ALL),
     figures=(
         *(CPU, RATE, BUSY, WAITED),
         Figure("events_per_call", "events/SNS call", 1),
@@ -54,7 +55,7 @@ WORKLOAD = Workload(
         Figure("load_us", "load, CPU µs/event"),
     ),
     plotted=CPU,
-    references={OURS: NAIVE},
-    targets=(Target(case=OURS, figure=CPU, at_most=0.14, stretch=0.07, reference=NAIVE),),
+    references=pipelines.AGAINST_NAIVE,
+    targets=(Target(case=pipelines.OURS.name, figure=CPU, at_most=0.14, stretch=0.07, reference=pipelines.NAIVE.name),),
     start=_start,
 )

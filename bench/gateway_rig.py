@@ -5,29 +5,25 @@ is read is the gateway's own. A run counts when every event was answered with 20
 the stub's count and in the topic.
 """
 
-import os
-import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import httpx
 
-from bench import cpu, load_process, topic
+from bench import cpu, load_process, pinned, pipelines, profiler, topic
 from bench.errors import DoesNotCount
 from bench.load.plan import Outcome, Plan
+from bench.pinned import Place
 from bench.running import running
 from bench.workload import Durations
-from pipeline.settings import KafkaSettings, StackSettings, inherited, read
-from stack import kafka, ports, services
-from stack.home import BIN, Home
+from pipeline.settings import KafkaSettings, inherited, read
+from stack import kafka, services
+from stack.home import BIN
 from stack.part import Part
-from stack.ports import HOST, Ports
+from stack.ports import HOST
 from stack.probes import answers
 
-OURS, NAIVE = "mensageria", "naive"
-_MODULES = {OURS: "gateway", NAIVE: "bench.naive.gateway"}
 _TOPIC_ARN = "arn:aws:sns:us-east-1:000000000000:events"
 _CONNECTIONS = 64
 _STUB = "sns-stub"
@@ -45,62 +41,63 @@ class Taken:
 @asynccontextmanager
 async def started() -> AsyncGenerator["GatewayRig", None]:
     """A rig with its own Kafka, on free ports, which leaves nothing behind."""
-    all_cores = os.sched_getaffinity(0)
-    gateway_core, other_cores = cpu.split_cores()
-    os.sched_setaffinity(0, other_cores)  # inherited by all that is started from here
-    try:
-        with tempfile.TemporaryDirectory(prefix="mensageria-bench-") as folder:
-            home, free = Home(Path(folder)), ports.choose(StackSettings(ports="free"))
-            settings = read(KafkaSettings)
-            async with running(home, kafka.part(home, free, settings)) as kafka_pid:
-                yield GatewayRig(home, free, settings, kafka_pid=kafka_pid, gateway_core=gateway_core)
-    finally:
-        os.sched_setaffinity(0, all_cores)
+    with pinned.place() as place:
+        settings = read(KafkaSettings)
+        async with running(place.home, kafka.part(place.home, place.ports, settings)) as kafka_pid:
+            yield GatewayRig(place, settings, kafka_pid)
 
 
 class GatewayRig:
     """Puts one gateway at a time under load; each run has a fresh gateway and a fresh stub."""
 
-    def __init__(
-        self, home: Home, free: Ports, settings: KafkaSettings, *, kafka_pid: int, gateway_core: set[int]
-    ) -> None:
-        self._home = home
-        self._ports = free
+    def __init__(self, place: Place, settings: KafkaSettings, kafka_pid: int) -> None:
+        self._place = place
+        self._ports = place.ports
         self._kafka_settings = settings
         self._kafka_pid = kafka_pid
-        self._gateway_core = gateway_core
 
-    async def run(self, gateway: str, durations: Durations, rate_per_s: float | None = None) -> tuple[Outcome, Taken]:
-        """One load on `gateway`: closed loop, or open loop at `rate_per_s`.
+    async def saturated(self, pipeline: str, durations: Durations) -> tuple[Outcome, Taken]:
+        """A closed loop on the pipeline's gateway. Raises DoesNotCount, and PartFailed where it doesn't start."""
+        async with self._gateway(pipeline) as load:
+            outcome = await load.carry_out(durations)
+            return outcome, await load.taken()
 
-        Raises DoesNotCount, and PartFailed where the gateway doesn't start.
+    async def at_share(self, pipeline: str, share: float, durations: Durations) -> tuple[Outcome, Taken]:
+        """An open loop at `share` of what the same gateway took in a closed loop the moment before.
+
+        So a machine that is slower than it was a minute ago moves both. Raises as `saturated` does.
         """
-        async with (
-            running(self._home, self._stub()) as stub_pid,
-            running(self._home, self._gateway(gateway)) as gateway_pid,
-        ):
-            cpu.pin(gateway_pid, self._gateway_core)
-            before = await self._events_in_topic()
-            watched = {"gateway": gateway_pid, "sns": stub_pid, "kafka": self._kafka_pid}
-            outcome = await load_process.carry_out(self._plan(watched, durations, rate_per_s))
-            counts = await self._stub_counts()
-            taken = Taken(counts["events"], counts["calls"], await self._events_in_topic() - before)
-        require_all(outcome, taken)
-        return outcome, taken
+        async with self._gateway(pipeline) as load:
+            full = await load.carry_out(durations.calibration())
+            outcome = await load.carry_out(durations, rate_per_s=share * full.events / full.seconds)
+            return outcome, await load.taken()
 
-    def _gateway(self, gateway: str) -> Part:
+    @asynccontextmanager
+    async def _gateway(self, pipeline: str) -> AsyncGenerator["_Load", None]:
         part = services.gateway(self._ports, {"TopicArn": _TOPIC_ARN})
-        return replace(part, command=(str(BIN / "python"), "-m", _MODULES[gateway]))
+        part = pipelines.ALL[pipeline].of(part, "gateway", self._ports.gateway)
+        async with (
+            running(self._place.home, self._stub()) as stub_pid,
+            running(self._place.home, part) as gateway_pid,
+        ):
+            cpu.pin(gateway_pid, self._place.core)
+            profiler.watch(gateway_pid)
+            watched = {"gateway": gateway_pid, "sns": stub_pid, "kafka": self._kafka_pid}
+            yield _Load(self, watched, await self.events_in_topic())
 
-    def _stub(self) -> Part:
-        return Part(
-            name=_STUB,
-            command=(str(BIN / "python"), "-m", "bench.sns_stub", str(self._ports.aws)),
-            environment=inherited(),
-            probe=answers(f"{services.url(self._ports.aws)}/counts"),
-        )
+    async def stub_counts(self) -> dict[str, int]:
+        """The stub's `events` and `calls`."""
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.get(f"{services.url(self._ports.aws)}/counts")
+        counts: dict[str, int] = answer.raise_for_status().json()
+        return counts
 
-    def _plan(self, watched: dict[str, int], durations: Durations, rate_per_s: float | None) -> Plan:
+    async def events_in_topic(self) -> int:
+        """How many events were ever written to the topic."""
+        return await topic.records(services.kafka_address(self._ports), self._kafka_settings.topic)
+
+    def plan(self, watched: dict[str, int], durations: Durations, rate_per_s: float | None) -> Plan:
+        """A load on the gateway."""
         return Plan(
             host=HOST,
             port=self._ports.gateway,
@@ -111,18 +108,42 @@ class GatewayRig:
             rate_per_s=rate_per_s,
         )
 
-    async def _stub_counts(self) -> dict[str, int]:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            answer = await client.get(f"{services.url(self._ports.aws)}/counts")
-        counts: dict[str, int] = answer.raise_for_status().json()
-        return counts
+    def _stub(self) -> Part:
+        return Part(
+            name=_STUB,
+            command=(str(BIN / "python"), "-m", "bench.stubs.sns", str(self._ports.aws)),
+            environment=inherited(),
+            probe=answers(f"{services.url(self._ports.aws)}/counts"),
+        )
 
-    async def _events_in_topic(self) -> int:
-        return await topic.events(services.kafka_address(self._ports), self._kafka_settings)
+
+class _Load:
+    """One gateway's loads: all that was accepted has to be where its 202 says that it is."""
+
+    def __init__(self, rig: GatewayRig, watched: dict[str, int], events_before: int) -> None:
+        self._rig = rig
+        self._watched = watched
+        self._events_before = events_before
+        self._accepted = 0
+
+    async def carry_out(self, durations: Durations, rate_per_s: float | None = None) -> Outcome:
+        """A load; raises DoesNotCount where one of its events was not accepted."""
+        outcome = await load_process.carry_out(self._rig.plan(self._watched, durations, rate_per_s))
+        require_accepted(outcome)
+        self._accepted += outcome.accepted
+        return outcome
+
+    async def taken(self) -> Taken:
+        """What came out; raises DoesNotCount where that isn't what was accepted."""
+        counts = await self._rig.stub_counts()
+        events = await self._rig.events_in_topic() - self._events_before
+        taken = Taken(counts["events"], counts["calls"], events)
+        require_taken(self._accepted, taken)
+        return taken
 
 
-def require_all(outcome: Outcome, taken: Taken) -> None:
-    """Raise DoesNotCount unless every event sent was accepted and taken, by both legs, once."""
+def require_accepted(outcome: Outcome) -> None:
+    """Raise DoesNotCount unless every event sent was accepted."""
     if outcome.accepted != outcome.sent:
         raise DoesNotCount(
             f"of {outcome.sent} events {sum(outcome.refused.values())} were refused {outcome.refused}"
@@ -130,6 +151,10 @@ def require_all(outcome: Outcome, taken: Taken) -> None:
         )
     if not outcome.events:
         raise DoesNotCount(f"no event was accepted in the {outcome.seconds:.1f} s that were measured")
+
+
+def require_taken(accepted: int, taken: Taken) -> None:
+    """Raise DoesNotCount unless each leg has every accepted event, once."""
     for leg, events in (("SNS", taken.sns_events), ("Kafka", taken.kafka_events)):
-        if events != outcome.accepted:
-            raise DoesNotCount(f"{outcome.accepted} events were accepted, and {leg} has {events}")
+        if events != accepted:
+            raise DoesNotCount(f"{accepted} events were accepted, and {leg} has {events}")

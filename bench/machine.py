@@ -4,17 +4,22 @@ import os
 import platform
 import subprocess
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import msgspec
 
+from stack import postgres
 from stack.home import ROOT
 
 _PACKAGES = (
     *("aioboto3", "aiobotocore", "aiokafka", "faust-streaming", "httptools", "hypercorn", "msgspec"),
     *("quart", "uvicorn", "uvloop"),
 )
+_REFERENCES = {
+    ".venv-bench-faststream": ("asyncpg", "fastapi", "faststream"),
+    ".venv-bench-powertools": ("aws-lambda-powertools",),
+}
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +32,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     python: str
     commit: str
     packages: dict[str, str]
-    kafka: str
+    servers: dict[str, str]
 
 
 def this() -> Machine:
@@ -39,8 +44,8 @@ def this() -> Machine:
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
         commit=_commit(),
-        packages={name: version(name) for name in _PACKAGES},
-        kafka=_kafka_version(),
+        packages=_package_versions(),
+        servers=_server_versions(),
     )
 
 
@@ -55,6 +60,24 @@ def _commit() -> str:
     return described.stdout.strip() or "not a git checkout"
 
 
-def _kafka_version() -> str:
-    locked = tomllib.loads((ROOT / "requirements" / "kafka.jars.toml").read_text())["dependencies"]
-    return str(next(jar["version"] for jar in locked if jar["artifactId"].startswith("kafka_")))
+def _package_versions() -> dict[str, str]:
+    versions = {name: version(name) for name in _PACKAGES}
+    for environment, names in _REFERENCES.items():
+        folders = [str(folder) for folder in (ROOT / environment).glob("lib/python3*/site-packages")]
+        installed = {each.name.lower().replace("_", "-"): each.version for each in distributions(path=folders)}
+        versions |= {name: installed[name] for name in names if name in installed}
+    return versions
+
+
+def _server_versions() -> dict[str, str]:
+    told = subprocess.run([postgres.binary("postgres"), "--version"], capture_output=True, text=True, check=True)
+    return {
+        "Apache Kafka": _jar_version("kafka", "kafka_"),
+        "DynamoDB Local": _jar_version("dynamodb", "DynamoDBLocal"),
+        "PostgreSQL": told.stdout.split()[2],
+    }
+
+
+def _jar_version(lock: str, artifact: str) -> str:
+    locked = tomllib.loads((ROOT / "requirements" / f"{lock}.jars.toml").read_text())["dependencies"]
+    return str(next(jar["version"] for jar in locked if jar["artifactId"].startswith(artifact)))

@@ -1,14 +1,13 @@
-"""W7: what duplicates and poison cost service B."""
+"""W7B: what duplicates and poison cost service B."""
 
 import random
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from itertools import islice
 
-from bench import drain_rig, events, queue_drain
-from bench.drain_rig import OURS
-from bench.queue_drain import CPU, RATE
-from bench.workload import Durations, Figure, MeasureCase, Record, Target, Workload
+from bench import drain_rig, drains
+from bench.drains import CPU, RATE
+from bench.pipelines import OURS
+from bench.workload import Durations, Figure, MeasureCase, Target, Workload
 
 CLEAN, MIXED = "all new", "10 % duplicates, 1 % poison"
 _US_PER_MESSAGE = Figure("message_us", "service, CPU µs/message")
@@ -16,14 +15,15 @@ _SEED = 20261123
 
 
 @asynccontextmanager
-async def _start(durations: Durations, _: Mapping[str, Record]) -> AsyncGenerator[MeasureCase, None]:
+async def _start(durations: Durations) -> AsyncGenerator[MeasureCase, None]:
     async with drain_rig.started(with_kafka=False) as rig:
 
         async def measure(case: str) -> dict[str, float]:
-            count = queue_drain.count(OURS, durations)
-            new = list(islice(events.bodies(), count if case == CLEAN else count * 89 // 100))
-            bodies = new if case == CLEAN else _mixed(new, count)
-            drained = await rig.queue_b(OURS, bodies, len(new))
+            new = drains.bodies(OURS.name, durations)
+            count = len(new)
+            if case == MIXED:
+                new = new[: count * 89 // 100]
+            drained = await rig.queue_b(OURS.name, _mixed(new, count), len(new))
             return {
                 _US_PER_MESSAGE.name: 1e6 * drained.cpu_s / count,
                 RATE.name: count / drained.seconds,
@@ -33,17 +33,17 @@ async def _start(durations: Durations, _: Mapping[str, Record]) -> AsyncGenerato
         yield measure
 
 
-def _mixed(new: list[bytes], count: int) -> list[bytes]:
+def _mixed(new: Sequence[bytes], count: int) -> list[bytes]:
     """`new` with as many duplicates and as much poison as make it `count` messages, in any order."""
     chance = random.Random(_SEED)  # noqa: S311 - a mixture, not a secret
-    poison = [b"{" + body[:100] for body in new[: count // 100]]
-    bodies = new + poison + chance.choices(new, k=count - len(new) - len(poison))
+    poison = [b"{" + body[:100] for body in new[: count // 100]] if len(new) < count else []
+    bodies = [*new, *poison, *chance.choices(new, k=count - len(new) - len(poison))]
     chance.shuffle(bodies)
     return bodies
 
 
 WORKLOAD = Workload(
-    name="W7",
+    name="W7B",
     title="Service B drains a queue with 10 % duplicates and 1 % poison: SQS stub, real PostgreSQL",
     explanation="As W3, with and without the mixture; poison ends in the dead-letter queue.",
     cases=(MIXED, CLEAN),

@@ -34,7 +34,10 @@ def _bars(axes: Axes, workload: Workload, record: Record) -> None:
         [each.median - each.least for each in spreads.values()],
         [each.greatest - each.median for each in spreads.values()],
     ]
-    colours = [_OTHERS if case.startswith("naive") else _OURS for case in spreads]
+    colours = [
+        _OTHERS if case.startswith(("naive", "plain", "FastStream")) or "Powertools" in case else _OURS
+        for case in spreads
+    ]
     axes.barh(list(spreads), medians, xerr=ranges, color=colours, height=0.6, error_kw={"capsize": 3, "lw": 1})
     for position, each in enumerate(spreads.values()):
         text = f"{each.median:,.{plotted.decimals}f}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import spread
+from bench import spread, targets
 from bench.spread import Spread
 from bench.workload import Figure, Record, Target, Workload
 
@@ -27,12 +27,15 @@ def keep(folder: Path, record: Record) -> None:
     _file(folder, record.workload).write_bytes(text + b"\n")
 
 
+def kept(folder: Path, workload: str) -> Record | None:
+    """The record of `workload` in `folder`."""
+    file = _file(folder, workload)
+    return msgspec.json.decode(file.read_bytes(), type=Record) if file.exists() else None
+
+
 def all_kept(folder: Path, workloads: dict[str, Workload]) -> Records:
     """The workloads that have a record in `folder`, each with it."""
-    files = [(workload, _file(folder, name)) for name, workload in workloads.items()]
-    return [
-        (workload, msgspec.json.decode(file.read_bytes(), type=Record)) for workload, file in files if file.exists()
-    ]
+    return [(workload, record) for name, workload in workloads.items() if (record := kept(folder, name))]
 
 
 def table(workload: Workload, record: Record) -> list[str]:
@@ -52,7 +55,7 @@ def verdict(target: Target, record: Record) -> str:
         asked += f" of {target.reference}'s"
     if target.stretch:
         asked += f" (stretch {target.stretch:g})"
-    found = _found(target, record)
+    found = targets.measured(target, record)
     if not found:
         return f"{asked}: **not measured**"
     met = "met" if found.median <= target.at_most else "missed"
@@ -89,11 +92,11 @@ def _section(workload: Workload, record: Record) -> Iterator[str]:
 
 def _circumstances(record: Record) -> Iterator[str]:
     machine = record.machine
-    packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
+    versions = ", ".join(f"{name} {version}" for name, version in (machine.servers | machine.packages).items())
     yield f"`{record.command}`, {record.began_at[:16].replace('T', ' ')} UTC, commit {machine.commit}; each run"
     yield f"{record.durations.warm_up_s:g} s of warm-up and {record.durations.measure_s:g} s measured."
     yield f"{machine.cores} cores of {machine.cpu}, {machine.memory_gib} GiB; {machine.system};"
-    yield f"Python {machine.python}; Apache Kafka {machine.kafka}; {packages}."
+    yield f"Python {machine.python}; {versions}."
 
 
 def _row(workload: Workload, record: Record, case: str) -> list[str]:
@@ -110,23 +113,8 @@ def _figure(record: Record, case: str, figure: Figure) -> str:
 
 
 def _against(record: Record, case: str, reference: str | None, figure: Figure) -> str:
-    ratio = _ratio(record, case, reference, figure) if reference else None
+    ratio = targets.ratio(record, case, reference, figure) if reference else None
     return _cell(ratio, 3) if ratio else "-"
-
-
-def _found(target: Target, record: Record) -> Spread | None:
-    if target.reference:
-        return _ratio(record, target.case, target.reference, target.figure)
-    figures = list(record.figures(target.case, target.figure.name).values())
-    return spread.of(figures) if figures else None
-
-
-def _ratio(record: Record, case: str, reference: str, figure: Figure) -> Spread | None:
-    ours, theirs = record.figures(case, figure.name), record.figures(reference, figure.name)
-    rounds = sorted(ours.keys() & theirs.keys())
-    if not rounds:
-        return None
-    return spread.of_ratios([ours[each] for each in rounds], [theirs[each] for each in rounds])
 
 
 def _cell(found: Spread, decimals: int) -> str:

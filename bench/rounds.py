@@ -1,6 +1,6 @@
 """Runs the cases of a workload in turn: A B A B, so that what changes on the machine meets all of them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from bench import machine
 from bench.errors import DoesNotCount
@@ -14,14 +14,13 @@ async def record(
     rounds: int,
     durations: Durations,
     *,
-    earlier: Mapping[str, Record],
     command: str,
     say: Callable[[str], None],
 ) -> Record:
     """`rounds` runs of every case of `workload`; a run that does not count is recorded with its fault."""
     began_at = clock.rfc3339(clock.now())
     runs: list[Run] = []
-    async with workload.start(durations, earlier) as measure:
+    async with workload.start(durations) as measure:
         for number in range(1, rounds + 1):
             for case in workload.cases:
                 run = await _run(measure, case, number)
@@ -47,4 +46,5 @@ async def _run(measure: MeasureCase, case: str, number: int) -> Run:
 def _summary(workload: Workload, run: Run) -> str:
     if run.fault:
         return f"does not count: {run.fault}"
-    return "  ".join(f"{run.figures[each.name]:.{each.decimals}f} {each.heading}" for each in workload.figures[:3])
+    told = [each for each in workload.figures if each.name in run.figures]
+    return "  ".join(f"{run.figures[each.name]:.{each.decimals}f} {each.heading}" for each in told[:3])

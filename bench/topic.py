@@ -2,11 +2,9 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from pipeline.settings import KafkaSettings
 
-
-async def events(bootstrap_servers: str, settings: KafkaSettings) -> int:
-    """The sum of the end offsets of the topic's partitions: each event that was ever written to it."""
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap_servers) as consumer:
-        partitions = [TopicPartition(settings.topic, number) for number in range(settings.partitions)]
+async def records(bootstrap_servers: str, topic: str) -> int:
+    """The sum of the end offsets of the topic's partitions: each record that was ever written to it."""
+    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap_servers) as consumer:
+        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic)]
         return sum((await consumer.end_offsets(partitions)).values())

@@ -16,6 +16,10 @@ class Durations:
     warm_up_s: float
     measure_s: float
 
+    def calibration(self) -> "Durations":
+        """Of the load that finds out what a gateway can take; it warms up for the one that follows."""
+        return Durations(self.warm_up_s, max(self.measure_s / 3, 1))
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -57,23 +61,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[Run]
 
     def figures(self, case: str, name: str) -> dict[int, float]:
-        """The figure `name` of `case` by round, of the runs that count."""
-        return {run.round: run.figures[name] for run in self.runs if run.case == case and not run.fault}
+        """The figure `name` of `case` by round, of the runs that count and have it."""
+        return {run.round: run.figures[name] for run in self.runs if run.case == case and name in run.figures}
 
 
 MeasureCase = Callable[[str], Awaitable[dict[str, float]]]
 """One run of a case: its figures by name. Raises DoesNotCount."""
 
-Start = Callable[[Durations, Mapping[str, Record]], AbstractAsyncContextManager[MeasureCase]]
-"""Starts the servers that a workload needs; it is given the records of this command so far."""
+Start = Callable[[Durations], AbstractAsyncContextManager[MeasureCase]]
+"""Starts the servers that a workload needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
     """A workload. `figures` are the columns of its table; `plotted` is one of them.
 
-    `references` names for a case the one that it is compared with; `needs` are workloads
-    that have to be measured before it by the same command.
+    `references` names for a case the one that it is compared with.
     """
 
     name: str
@@ -85,4 +88,3 @@ class Workload:
     targets: tuple[Target, ...]
     start: Start = field(repr=False)
     references: Mapping[str, str] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()

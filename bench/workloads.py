@@ -2,18 +2,29 @@
 
 from collections.abc import Iterable
 
-from bench import gateway_capacity, gateway_latency, mixed_drain, queue_drain, topic_drain
+from bench import drains, gateway_capacity, gateway_latency, kills, mixed_drain, postgres_writer, query, whole_system
 from bench.errors import BenchError
 from bench.workload import Workload
 
-_MODULES = (gateway_capacity, gateway_latency, queue_drain, topic_drain, mixed_drain)
-ALL = {module.WORKLOAD.name: module.WORKLOAD for module in _MODULES}
+_IN_ORDER = (
+    gateway_capacity.WORKLOAD,
+    gateway_latency.WORKLOAD,
+    drains.QUEUE_B,
+    drains.QUEUE_C_AND_TOPIC,
+    whole_system.IN_MEMORY,
+    whole_system.ON_DISK,
+    whole_system.MIXED,
+    mixed_drain.WORKLOAD,
+    query.WORKLOAD,
+    postgres_writer.WORKLOAD,
+    kills.WORKLOAD,
+)
+ALL = {workload.name: workload for workload in _IN_ORDER}
 
 
 def chosen(names: Iterable[str]) -> list[Workload]:
-    """The workloads of these names with those that they need, all where there is no name; raises BenchError."""
+    """The workloads of these names, all where there is no name; raises BenchError."""
     wanted = {name.upper() for name in names} or set(ALL)
     if unknown := wanted - set(ALL):
         raise BenchError(f"no workload is called {', '.join(sorted(unknown))}: there are {', '.join(ALL)}")
-    wanted |= {needed for name in wanted for needed in ALL[name].needs}
     return [workload for name, workload in ALL.items() if name in wanted]

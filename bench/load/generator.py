@@ -40,7 +40,7 @@ class Generator:
     """Carries out one plan."""
 
     def __init__(self, plan: Plan) -> None:
-        requests = events.requests(plan.host, plan.port)
+        requests = events.requests(plan.host, plan.port, plan.repeat_every)
         self._plan = plan
         self._pace = OpenLoop(requests, plan.rate_per_s) if plan.rate_per_s else ClosedLoop(requests)
         self._tally = Tally()
@@ -48,9 +48,11 @@ class Generator:
         self._connecting = asyncio.TaskGroup()
         self._unanswered = 0
         self._is_done = False
+        self._began_at = 0.0
 
     async def run(self) -> Outcome:
         """The load; raises OSError (in an exception group) where the server can't be reached."""
+        self._began_at = time.time()
         async with self._connecting:
             for _ in range(self._plan.connections):
                 connection = Connection(self._pace.ready, self._tally.answered, self._lost)
@@ -97,6 +99,7 @@ class Generator:
 
     def _outcome(self, measured: _Mark) -> Outcome:
         return Outcome(
+            began_at=self._began_at,
             sent=self._pace.sent,
             accepted=self._tally.accepted,
             refused=dict(self._tally.refused),

@@ -21,3 +21,9 @@ def test_a_request_tells_its_length() -> None:
     head, _, body = next(events.requests("127.0.0.1", 8000)).partition(b"\r\n\r\n")
     assert f"content-length: {len(body)}".encode() in head.split(b"\r\n")
     assert b"content-type: application/cloudevents+json" in head.split(b"\r\n")
+
+
+def test_every_tenth_event_may_be_the_one_before_it() -> None:
+    bodies = list(islice(events.bodies(repeat_every=10), 100))
+    assert len(set(bodies)) == 90
+    assert bodies[9] == bodies[8]

@@ -35,7 +35,7 @@ async def server(answer: Answer) -> AsyncGenerator[int, None]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                length = re.search(rb"content-length: (\d+)", head)
+                length = re.search(rb"(?i)content-length: (\d+)", head)
                 assert length
                 await answer(await reader.readexactly(int(length[1])), writer)
         except (asyncio.IncompleteReadError, ConnectionResetError):

@@ -1,4 +1,4 @@
-"""`python -m bench.aws_stub PORT`: one SQS queue and one DynamoDB table, as far as consumers use them, counted.
+"""`python -m bench.stubs.queue_and_table PORT`: one SQS queue and one DynamoDB table, as far as consumers use them.
 
 `POST /load` with a JSON array of bodies fills the queue; `GET /counts` tells what was done.
 A message that was received is not given again: a run in which one isn't deleted doesn't count.
@@ -9,13 +9,13 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
-import httptools
 import msgspec
-import uvloop
 
-HOST = "127.0.0.1"
+from bench.stubs.connection import Answer, Reply, Request, serve
+
+_MEDIA_TYPE = b"application/x-amz-json-1.0"
 _MOST_MESSAGES = 10
 _MOST_ITEMS = 25
 _LONG_POLL_S = 1.0
@@ -23,7 +23,7 @@ _ATTRIBUTES = {"SentTimestamp": "1764000000000", "ApproximateReceiveCount": "1"}
 _BESIDE = {"received_at": {"StringValue": "2026-11-23T15:24:00.123456Z", "DataType": "String"}}
 
 
-class State:
+class QueueAndTable:
     """The queue, the table's keys, and the calls of each operation."""
 
     def __init__(self) -> None:
@@ -32,7 +32,32 @@ class State:
         self.deleted: set[str] = set()
         self.items: set[tuple[str, str]] = set()
         self.dead_letters = 0
+        self.waiting_calls = 0
         self.calls: dict[str, int] = {}
+
+    def __call__(self, request: Request, reply: Reply) -> None:
+        """Answer a request; a call to receive waits for a while where there is nothing."""
+        if request.path == b"/counts":
+            return reply(_answer(200, self.counts()))
+        if request.path == b"/load":
+            self.load(msgspec.json.decode(request.body))
+            return reply(_answer(200, {}))
+        operation = request.target.decode().rpartition(".")[2]
+        if operation == "ReceiveMessage" and not self.waiting:
+            self.waiting_calls += 1
+            asyncio.get_running_loop().call_later(_LONG_POLL_S, self._reply_late, request.body, reply)
+            return None
+        return reply(self._called(operation, request.body))
+
+    def _reply_late(self, body: bytes, reply: Reply) -> None:
+        self.waiting_calls -= 1
+        reply(self._called("ReceiveMessage", body))
+
+    def _called(self, operation: str, body: bytes) -> Answer:
+        try:
+            return _answer(200, self.call(operation, msgspec.json.decode(body)))
+        except (ValueError, KeyError) as error:
+            return _answer(400, {"__type": "com.amazonaws#ValidationException", "message": repr(error)})
 
     def load(self, bodies: list[str]) -> None:
         """Put `bodies` into the queue."""
@@ -45,6 +70,7 @@ class State:
             "deleted": len(self.deleted),
             "items": len(self.items),
             "dead_letters": self.dead_letters,
+            "waiting_calls": self.waiting_calls,
             "calls": self.calls,
         }
 
@@ -116,72 +142,9 @@ class State:
             raise ValueError(complaint)
 
 
-class AwsStub(asyncio.Protocol):
-    """One connection."""
-
-    def __init__(self, state: State) -> None:
-        self._state = state
-        self._parser = httptools.HttpRequestParser(self)
-        self._body = b""
-        self._url = self._target = b""
-        self._transport: asyncio.WriteTransport
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A new connection."""
-        self._transport = cast(asyncio.WriteTransport, transport)
-
-    def data_received(self, data: bytes) -> None:
-        """A piece of a request."""
-        self._parser.feed_data(data)
-
-    def on_url(self, url: bytes) -> None:
-        """A request's first line."""
-        self._url = url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        if name.lower() == b"x-amz-target":
-            self._target = value
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of a body."""
-        self._body += body
-
-    def on_message_complete(self) -> None:
-        """A whole request."""
-        body, self._body = self._body, b""
-        if self._url == b"/counts":
-            return self._answer(200, self._state.counts())
-        if self._url == b"/load":
-            self._state.load(msgspec.json.decode(body))
-            return self._answer(200, {})
-        operation = self._target.decode().rpartition(".")[2]
-        if operation == "ReceiveMessage" and not self._state.waiting:
-            asyncio.get_running_loop().call_later(_LONG_POLL_S, self._carry_out, operation, body)
-            return None
-        return self._carry_out(operation, body)
-
-    def _carry_out(self, operation: str, body: bytes) -> None:
-        try:
-            self._answer(200, self._state.call(operation, msgspec.json.decode(body)))
-        except (ValueError, KeyError) as error:
-            self._answer(400, {"__type": "com.amazonaws#ValidationException", "message": repr(error)})
-
-    def _answer(self, status: int, content: dict[str, Any]) -> None:
-        if self._transport.is_closing():
-            return
-        encoded = msgspec.json.encode(content)
-        head = b"HTTP/1.1 %d -\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: %d\r\n\r\n"
-        self._transport.write(head % (status, len(encoded)) + encoded)
-
-
-async def serve(port: int) -> None:
-    """Serve until the process is told to end."""
-    state = State()
-    server = await asyncio.get_running_loop().create_server(lambda: AwsStub(state), HOST, port)
-    await server.serve_forever()
+def _answer(status: int, content: dict[str, Any]) -> Answer:
+    return Answer(status, _MEDIA_TYPE, msgspec.json.encode(content))
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(int(sys.argv[1])))
+    serve(QueueAndTable(), int(sys.argv[1]))

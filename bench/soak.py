@@ -1,0 +1,128 @@
+"""`python -m bench.soak [MINUTES]`: half load for long; no process may grow, and nothing lag.
+
+Writes docs/benchmarks/soak.json, and says how much memory and how many descriptors each process
+grew by.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from bench import machine, processes, slope, steady_sender, system_rig
+from bench.errors import DoesNotCount
+from bench.machine import Machine
+from bench.processes import Held
+from bench.workload import Durations
+from pipeline import clock
+from pipeline.errors import MensageriaError
+from stack.home import ROOT
+
+OURS = ("gateway", "service-b", "service-c", "web")
+_KEPT = ROOT / "docs" / "benchmarks" / "soak.json"
+_SATURATED = Durations(warm_up_s=5, measure_s=10)
+_SHARE = 0.5
+_EVERY_S = 2.0
+_SETTLING = 0.25
+"""Of the time, in which caches fill and pools grow: it does not count."""
+_MOST_GROWTH = 0.05
+"""Of what a process holds, over the time that counts."""
+_MOST_LAG_S = 2.0
+
+
+class Growth(msgspec.Struct, frozen=True):
+    """What a process held at first, and the growth that is certain (95 %) over the time that counts."""
+
+    memory_mib: float
+    memory_growth_mib: float
+    descriptors: float
+    descriptor_growth: float
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether neither grew by more than a little."""
+        return (
+            self.memory_growth_mib <= _MOST_GROWTH * self.memory_mib
+            and self.descriptor_growth <= _MOST_GROWTH * self.descriptors
+        )
+
+
+class Soak(msgspec.Struct, frozen=True):
+    """A soak, as it is kept."""
+
+    began_at: str
+    minutes: float
+    rate_per_s: float
+    events: int
+    most_behind: int
+    growth: dict[str, Growth]
+    machine: Machine
+
+    def faults(self) -> list[str]:
+        """What is wrong; nothing where all is flat and nothing lagged."""
+        found = [f"{name} grows: {self.growth[name]}" for name in OURS if not self.growth[name].is_flat]
+        if self.most_behind > _MOST_LAG_S * self.rate_per_s:
+            found.append(f"{self.most_behind} events were behind at one moment: over {_MOST_LAG_S:g} s of the load")
+        return found
+
+
+async def soak(minutes: float) -> Soak:
+    """Run it. Raises DoesNotCount where an event is lost or doubled."""
+    began_at = clock.rfc3339(clock.now())
+    async with system_rig.started("disk") as rig:
+        rate_per_s = _SHARE * (await rig.saturated(_SATURATED)).per_s
+        before = await rig.at_rest()
+        async with steady_sender.sending(rig.system.endpoints["gateway"], rate_per_s) as sender:
+            moments, held, behind = [], [], []
+            begun = time.monotonic()
+            while (moment := time.monotonic() - begun) < 60 * minutes:
+                stored = (await rig.counts.now()).since(before)
+                behind.append(sender.due - min(stored.rows, stored.items // 2))
+                held.append(processes.held(rig.system.pids()))
+                moments.append(moment)
+                await asyncio.sleep(_EVERY_S)
+        await rig.all_stored(before, sender.due)
+    first = int(len(moments) * _SETTLING)
+    growth = {name: _growth(moments[first:], [each[name] for each in held[first:]]) for name in held[0]}
+    return Soak(began_at, minutes, rate_per_s, sender.due, max(behind), growth, machine.this())
+
+
+def _growth(moments_s: list[float], held: list[Held]) -> Growth:
+    memory, descriptors = [each.memory_mib for each in held], [float(each.descriptors) for each in held]
+    seconds = moments_s[-1] - moments_s[0]
+    certain = [max(0.0, slope.of(moments_s, series).least_per_s * seconds) for series in (memory, descriptors)]
+    return Growth(memory[0], certain[0], descriptors[0], certain[1])
+
+
+def table(growth: Mapping[str, Growth]) -> list[str]:
+    """A line a process."""
+    return [
+        f"{name:<10} {each.memory_mib:7.1f} MiB, certain growth {each.memory_growth_mib:5.2f};"
+        f" {each.descriptors:4.0f} descriptors, {each.descriptor_growth:4.2f}"
+        for name, each in growth.items()
+    ]
+
+
+def main() -> int:
+    """The exit code: 1 where something grows or lagged, 2 where it can't be run."""
+    parser = argparse.ArgumentParser(prog="python -m bench.soak")
+    parser.add_argument("minutes", nargs="?", type=float, default=30.0)
+    parser.add_argument("--out", type=Path, default=_KEPT)
+    arguments = parser.parse_args()
+    try:
+        found = asyncio.run(soak(arguments.minutes))
+    except (DoesNotCount, MensageriaError) as error:
+        sys.stderr.write(f"soak: {error}\n")
+        return 2
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+    sys.stdout.write("\n".join([*table(found.growth), *found.faults()]) + "\n")
+    return int(bool(found.faults()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Publishes new events at an even rate, whatever happens to the gateway: each until it has its 202."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from bench import events
+from pipeline.event import STRUCTURED
+
+_CONNECTIONS = 64
+_PAUSE_S = 0.1
+_TICK_S = 0.01
+
+
+class SteadySender:
+    """`due` counts the events that were to be sent so far, `accepted` those that have their 202."""
+
+    def __init__(self, http: httpx.AsyncClient, rate_per_s: float) -> None:
+        self.due = 0
+        self.accepted = 0
+        self._http = http
+        self._rate_per_s = rate_per_s
+        self._bodies = events.bodies()
+        self._is_ended = False
+
+    async def run(self) -> None:
+        """Send until `end`, then until all that was due is accepted."""
+        begun = time.perf_counter()
+        async with asyncio.TaskGroup() as sending:
+            while not self._is_ended:
+                late = int((time.perf_counter() - begun) * self._rate_per_s) - self.due
+                for _ in range(late):
+                    self.due += 1
+                    sending.create_task(self._send(next(self._bodies)))
+                await asyncio.sleep(_TICK_S)
+
+    def end(self) -> None:
+        """No new events."""
+        self._is_ended = True
+
+    async def _send(self, body: bytes) -> None:
+        while not await self._is_accepted(body):  # noqa: ASYNC110 - what it waits for is in another process
+            await asyncio.sleep(_PAUSE_S)
+        self.accepted += 1
+
+    async def _is_accepted(self, body: bytes) -> bool:
+        try:
+            answer = await self._http.post("/events", content=body, headers={"content-type": STRUCTURED})
+        except httpx.TransportError:
+            return False
+        if answer.status_code in (202, 503):
+            return answer.status_code == 202
+        raise AssertionError(f"the gateway answered {answer.status_code}: {answer.text}")
+
+
+@asynccontextmanager
+async def sending(gateway: str, rate_per_s: float) -> AsyncGenerator[SteadySender, None]:
+    """A sender for the length of the block; after it, all that was due is accepted."""
+    limits = httpx.Limits(max_connections=_CONNECTIONS)
+    async with httpx.AsyncClient(base_url=gateway, trust_env=False, timeout=10, limits=limits) as http:
+        sender = SteadySender(http, rate_per_s)
+        running = asyncio.create_task(sender.run())
+        try:
+            yield sender
+            sender.end()
+            await running
+        finally:
+            running.cancel()

@@ -1,0 +1,69 @@
+"""How many events each store of a running system holds."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import psycopg2
+from botocore.exceptions import BotoCoreError, ClientError
+
+from bench.system import System
+from pipeline.aws import client
+
+
+class Counts(NamedTuple):
+    """Rows in PostgreSQL; items in DynamoDB, which has one of each event for each of its two ways."""
+
+    rows: int
+    items: int
+
+    def since(self, earlier: "Counts") -> "Counts":
+        """What came since `earlier`."""
+        return Counts(self.rows - earlier.rows, self.items - earlier.items)
+
+
+class StoreCounts:
+    """Counts both stores. `last` is what each said last."""
+
+    def __init__(self, system: System, dynamodb: Any) -> None:
+        self._system = system
+        self._dynamodb = dynamodb
+        self.last = Counts(0, 0)
+
+    async def now(self) -> Counts:
+        """The counts; a store that can't be asked counts as it did the last time."""
+        rows, items = await asyncio.gather(self._or(self._rows, self.last.rows), self._or(self._items, self.last.items))
+        self.last = Counts(rows, items)
+        return self.last
+
+    async def _or(self, count: Callable[[], Awaitable[int]], last: int) -> int:
+        try:
+            return await count()
+        except (psycopg2.Error, BotoCoreError, ClientError):
+            return last
+
+    async def _rows(self) -> int:
+        return await asyncio.to_thread(_count, self._system.endpoints["postgres"])
+
+    async def _items(self) -> int:
+        # On AWS this figure is hours old; DynamoDB Local's is exact.
+        told = await self._dynamodb.describe_table(TableName=self._system.endpoints["table"])
+        return int(told["Table"]["ItemCount"])
+
+
+@asynccontextmanager
+async def connected(system: System) -> AsyncGenerator[StoreCounts, None]:
+    """The counts of `system`."""
+    async with client("dynamodb", system.dynamodb) as dynamodb:
+        yield StoreCounts(system, dynamodb)
+
+
+def _count(url: str) -> int:
+    connection = psycopg2.connect(url, connect_timeout=2)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select count(*) from events")
+            return int(cursor.fetchone()[0])  # type: ignore[index]
+    finally:
+        connection.close()
