@@ -14,7 +14,7 @@ from bench.workload import Durations, Record, Workload
 from pipeline.errors import MensageriaError
 from stack.home import ROOT
 
-_FULL = Durations(warm_up_s=2, measure_s=4)
+_FULL = Durations(warm_up_s=1.5, measure_s=3)
 _QUICK = Durations(warm_up_s=1, measure_s=2)
 _KEPT = ROOT / "docs" / "benchmarks"
 _TRIED = ROOT / ".local" / "benchmarks"
