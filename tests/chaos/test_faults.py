@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
@@ -124,7 +125,7 @@ def tell(run: Run, record_property: Record) -> None:
     """The figures, for who reads the report of the tests."""
     record_property("faults", len(run.faults))
     record_property("seconds", round(run.load_s + run.rest_s))
-    record_property("counts", run.counts)
+    record_property("counts", asdict(run.counts))  # a worker tells its controller in plain values
     record_property("wrongs", run.wrongs)
 
 
