@@ -6,6 +6,7 @@ import socket
 import sys
 from contextlib import suppress
 
+import structlog
 import uvicorn
 
 from pipeline import logs
@@ -14,6 +15,7 @@ from pipeline.settings import WebSettings, read
 from web.app import create_app
 
 _STOP_TIMEOUT_S = 5
+_log = structlog.get_logger("web")
 
 
 class Server(uvicorn.Server):
@@ -39,6 +41,8 @@ def main() -> None:
     # uvicorn raises the signal again once it has stopped: the process ends in order, with 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logs.configure("web", settings.log)
+    if not settings.login and settings.guard == "none":
+        _log.warning("no login: anyone on this machine can publish and operate", host=settings.host, port=settings.port)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -12,11 +12,33 @@ from pipeline import metrics
 from pipeline.bearer import authorization
 from pipeline.event import MAX_EVENT_BYTES
 from pipeline.http_metrics import measure
+from pipeline.places import Places
 from pipeline.settings import WebSettings
-from web import event, events, failures, formats, health, language_switch, languages, many, protection, publish
+from web import (
+    access,
+    dead_letters,
+    event,
+    events,
+    failures,
+    figures,
+    formats,
+    health,
+    language_switch,
+    languages,
+    login,
+    many,
+    overview,
+    protection,
+    publish,
+    redrives,
+)
+from web.desk import Desk
 from web.edges import Edges
 from web.metrics import backlog_told
+from web.openid import Provider
+from web.services import Services
 from web.suggestions import Suggestions
+from web.watch import Watch
 
 _MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
 """Both ways of writing an event stand in one form, and percent-encoding makes three bytes of one."""
@@ -25,7 +47,7 @@ _MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
 def create_app(settings: WebSettings) -> Quart:
     """The pages for one gateway and one query; the connections are made when it starts to serve.
 
-    `extensions["closing"]` is to be set when it stops: it ends the journeys that are followed.
+    `extensions["closing"]` is to be set when it stops: it ends what is followed.
     Raises SettingsError where `settings` would let anyone in, or their key can't stand in a header.
     """
     publishing = authorization(settings.gateway_key, "GATEWAY_KEY")
@@ -39,9 +61,13 @@ def create_app(settings: WebSettings) -> Quart:
     measure(app, metrics.request_seconds(registry))
     languages.install(app)
     formats.install(app)
+    figures.install(app)
     protection.install(app, settings)
+    access.install(app, settings)
+    if settings.login:
+        login.install(app, settings.login, settings.health.web_url)
     failures.install(app)
-    for part in (publish, many, events, event, language_switch, health):
+    for part in (publish, many, events, event, overview, dead_letters, redrives, login, language_switch, health):
         app.register_blueprint(part.blueprint)
 
     @app.while_serving
@@ -52,6 +78,18 @@ def create_app(settings: WebSettings) -> Quart:
         async with backlog, httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
             app.extensions["edges"] = edges = Edges(client, settings, publishing, asking)
             app.extensions["suggestions"] = Suggestions(edges.types)
-            yield
+            app.extensions["provider"] = _provider(client, settings)
+            app.extensions["watch"] = watch = Watch(Services(client, edges, settings), settings)
+            app.extensions["desk"] = desk = Desk(Places(settings.queues), watch.look_anew) if settings.queues else None
+            async with watch.running():
+                yield
+                if desk:
+                    await desk.close()
 
     return app
+
+
+def _provider(client: httpx.AsyncClient, settings: WebSettings) -> Provider | None:
+    if not settings.login:
+        return None
+    return Provider(client, settings.login, settings.health.web_url.rstrip("/") + login.CALLBACK)

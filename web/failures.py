@@ -4,9 +4,12 @@ import structlog
 from quart import Quart, render_template
 from werkzeug.exceptions import HTTPException
 
+from pipeline.errors import QueueUnavailable
+from web.access import NotAllowed, Role
 from web.edges import EdgeUnavailable, Refused
 from web.form import UnreadableForm
 from web.languages import gettext, marked
+from web.openid import LoginRefused, ProviderUnavailable
 
 _log = structlog.get_logger("web")
 
@@ -38,6 +41,20 @@ _UNREADABLE = (
         "Open the page again and send its own form."
     ),
 )
+_NOT_ALLOWED = marked("This needs another role")
+_NEEDED = {
+    Role.READER: marked("You may not see these pages. Ask who runs them for the role reader."),
+    Role.PUBLISHER: marked("You may look, and not publish. Ask who runs these pages for the role publisher."),
+    Role.OPERATOR: marked("You may look, and not operate. Ask who runs these pages for the role operator."),
+}
+_NO_PROVIDER = (
+    marked("The login does not answer"),
+    marked("Nobody can log in now. Try again in a moment; if it stays so, look at the log of web."),
+)
+_NO_QUEUE = (
+    marked("The dead letters cannot be read now"),
+    marked("They are safe where they are. Try again in a moment."),
+)
 _UNAVAILABLE = {
     "gateway": marked("The gateway does not answer"),
     "query": marked("The query does not answer"),
@@ -50,6 +67,10 @@ def install(app: Quart) -> None:
     app.register_error_handler(EdgeUnavailable, _unavailable)
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(UnreadableForm, _unreadable)
+    app.register_error_handler(NotAllowed, _not_allowed)
+    app.register_error_handler(LoginRefused, _login_refused)
+    app.register_error_handler(ProviderUnavailable, _provider_unavailable)
+    app.register_error_handler(QueueUnavailable, _queue_unavailable)
     app.register_error_handler(Exception, _broken)
 
 
@@ -74,6 +95,25 @@ async def _refused(failure: Refused) -> tuple[str, int]:
 
 async def _unreadable(_: UnreadableForm) -> tuple[str, int]:
     return await _page(*_UNREADABLE), 400
+
+
+async def _not_allowed(failure: NotAllowed) -> tuple[str, int]:
+    return await _page(_NOT_ALLOWED, _NEEDED[failure.needed]), 403
+
+
+async def _login_refused(failure: LoginRefused) -> tuple[str, int]:
+    _log.warning("login refused", detail=str(failure))
+    return await render_template("login_refused.html"), 403
+
+
+async def _provider_unavailable(failure: ProviderUnavailable) -> tuple[str, int, dict[str, str]]:
+    _log.error("no OpenID provider", detail=str(failure))
+    return await _page(*_NO_PROVIDER), 503, {"Retry-After": "5"}
+
+
+async def _queue_unavailable(failure: QueueUnavailable) -> tuple[str, int, dict[str, str]]:
+    _log.warning("queue unavailable", detail=str(failure))
+    return await _page(*_NO_QUEUE), 503, {"Retry-After": "5"}
 
 
 async def _broken(failure: Exception) -> tuple[str, int]:

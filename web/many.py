@@ -6,6 +6,7 @@ from typing import Any, cast
 from quart import Blueprint, abort, render_template, request
 
 from web import edges, form, lines
+from web.access import PUBLISHER, needs
 from web.form import UnreadableForm
 from web.lines import MAX_LINES, Outcome
 
@@ -25,6 +26,7 @@ async def show() -> str:
 
 
 @blueprint.post("/many")
+@needs(PUBLISHER)
 async def publish() -> Any:
     """Publish each line; what was not accepted stays in the form, to be mended or sent again.
 

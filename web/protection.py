@@ -24,25 +24,27 @@ _HEADERS = {
 
 def install(app: Quart, settings: WebSettings) -> None:
     """Guard every request and every answer of `app`. Raises SettingsError where anyone could come in."""
-    if settings.guard == "none" and not _is_loopback(settings.host):
+    if settings.guard == "none" and not settings.login and not is_loopback(settings.host):
         raise SettingsError(
             f"MENSAGERIA_WEB_HOST is {settings.host!r}, and without a login web listens on a loopback address only: "
-            "set it to 127.0.0.1, or put something in front that lets in only who may publish and say so with "
+            "set it to 127.0.0.1, or set a login (MENSAGERIA_LOGIN_ISSUER and the others of docs/settings.md), or put "
+            "something in front that lets in only who may publish and operate and say so with "
             "MENSAGERIA_WEB_GUARD=proxy"
         )
-    app.before_request(_refuse_foreign_names(settings.host_names))
+    own = {name.strip().lower() for name in settings.host_names.split(",")} - {""}
+    if settings.login and (name := urlsplit(settings.health.web_url).hostname):
+        own.add(name)
+    app.before_request(_refuse_foreign_names(own))
     app.before_request(_refuse_other_sites)
     app.after_request(_add_headers)
 
 
-def _refuse_foreign_names(host_names: str) -> Callable[[], Awaitable[None]]:
-    own = {name.strip().lower() for name in host_names.split(",")} - {""}
-
+def _refuse_foreign_names(own: set[str]) -> Callable[[], Awaitable[None]]:
     async def refuse() -> None:
         # A site whose name leads here (DNS rebinding) would be of our own origin. Who asks
         # for the health calls by an address, and gets nothing to act with.
         name = _split(f"//{request.host}").hostname or ""
-        if request.blueprint != "health" and name not in own and not _is_loopback(name):
+        if request.blueprint != "health" and name not in own and not is_loopback(name):
             abort(403)
 
     return refuse
@@ -74,7 +76,8 @@ def _split(address: str) -> SplitResult:
         abort(400)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address, is this machine."""
     if host == "localhost":
         return True
     try:

@@ -1,11 +1,12 @@
 """`/`: publish an event."""
 
-from typing import Any, cast
+from typing import Any
 
-from quart import Blueprint, abort, current_app, redirect, render_template, request, url_for
+from quart import Blueprint, current_app, redirect, render_template, request, url_for
 
 from pipeline.clock import rfc3339
 from web import calls, edges, examples, faults, form
+from web.access import PUBLISHER, READER, needs
 from web.draft import Draft, NotJson
 from web.edges import EdgeUnavailable, Refused
 from web.journey import Journey
@@ -41,6 +42,7 @@ async def show() -> str:
 
 
 @blueprint.post("/")
+@needs(PUBLISHER)
 async def publish() -> Any:
     """Publish what was typed and go on to the event's journey; or say what is wrong with it."""
     draft = await _typed()
@@ -59,6 +61,7 @@ async def publish() -> Any:
 
 
 @blueprint.post("/check")
+@needs(READER)
 async def check() -> str:
     """The page with the faults that can be seen before publishing, and the calls for what was typed."""
     draft = await _typed()
@@ -66,6 +69,7 @@ async def check() -> str:
 
 
 @blueprint.post("/tidy")
+@needs(READER)
 async def tidy() -> str:
     """The same with the JSON indented."""
     draft = (await _typed()).tidied()
@@ -73,9 +77,7 @@ async def tidy() -> str:
 
 
 async def _typed() -> Draft:
-    if request.mimetype != form.MEDIA_TYPE:
-        abort(415)
-    return Draft.typed(form.parse(cast(bytes, await request.get_data())))
+    return Draft.typed(await form.posted())
 
 
 async def _page(draft: Draft, faults: faults.Faults, message: str) -> str:

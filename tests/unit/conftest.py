@@ -51,7 +51,7 @@ def _handler(edge: Edge) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, path: str) -> None:
             status, content = edge.next_answer(path)
-            body = json.dumps(content).encode()
+            body = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
             self.end_headers()

@@ -1,0 +1,69 @@
+"""What the charts need of the services' /metrics (Prometheus' text format)."""
+
+from collections.abc import Iterator
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipeline.errors import MensageriaError
+
+Series = tuple[str, ...]
+"""A time series: what it is, and the labels that tell it from others of its kind."""
+
+ACCEPTED: Series = ("accepted",)
+_AGE = "sqs_oldest_message_age_seconds"
+
+
+class NoExposition(MensageriaError):
+    """A text is none of a service's /metrics."""
+
+
+def stored(store: str, via: str) -> Series:
+    """Events that came into `store` by the way `via`."""
+    return ("stored", store, via)
+
+
+def latency(store: str, via: str) -> Series:
+    """The beginning of each bucket's series: from the gateway's acceptance to the commit; `le`, in seconds, follows."""
+    return ("latency", store, via)
+
+
+ANSWER: Series = ("answer",)
+"""The beginning of each bucket's series: the gateway's time for `POST /events`; `le`, in seconds, follows."""
+
+
+def counters(text: str) -> dict[Series, float]:
+    """The counters of one service's exposition by series. Raises NoExposition."""
+    found: dict[Series, float] = {}
+    for name, labels, value in _samples(text):
+        if series := _series(name, labels):
+            found[series] = found.get(series, 0.0) + value
+    return found
+
+
+def oldest_ages_s(text: str) -> dict[str, float]:
+    """The age of the oldest message of each queue that a service receives from, by its name, in seconds.
+
+    Raises NoExposition.
+    """
+    return {labels["queue"]: value for name, labels, value in _samples(text) if name == _AGE}
+
+
+def _samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    try:
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                yield sample.name, sample.labels, sample.value
+    except (ValueError, LookupError) as error:
+        raise NoExposition(str(error)) from error
+
+
+def _series(name: str, labels: dict[str, str]) -> Series | None:
+    if name == "events_accepted_total":
+        return ACCEPTED
+    if name == "events_stored_total" and labels.get("outcome") == "stored":
+        return stored(labels["store"], labels["via"])
+    if name == "events_store_latency_seconds_bucket":
+        return (*latency(labels["store"], labels["via"]), labels["le"])
+    if name == "http_server_request_duration_seconds_bucket" and labels.get("http_route") == "/events":
+        return (*ANSWER, labels["le"])
+    return None

@@ -1,0 +1,141 @@
+"""Watches the pipeline: takes its state again and again, and keeps the numbers of the last minutes.
+
+Often while somebody looks, seldom else: the charts have their past when the page is opened,
+and nothing is asked for nobody.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+
+import structlog
+
+from pipeline import clock
+from pipeline.places import Places
+from pipeline.settings import WebSettings
+from web.backlogs import Backlogs
+from web.chart import Chart, Line
+from web.exposition import ACCEPTED, ANSWER, latency, stored
+from web.samples import Samples
+from web.services import Service, Services
+from web.state import State, brokers
+
+_UNWATCHED_EVERY_S = 15.0
+_SPAN_S = 600.0
+_WINDOW_S = 30.0
+"""A rate or a quantile is of so many seconds: of less, it would jump with every event."""
+_LONGEST_S = 20.0
+"""No round takes as long: what is asked has its own deadline."""
+_WAYS = {
+    "postgres_sqs": ("postgres", "sqs"),
+    "dynamodb_sqs": ("dynamodb", "sqs"),
+    "dynamodb_kafka": ("dynamodb", "kafka"),
+}
+_log = structlog.get_logger(__name__)
+
+
+class Watch:
+    """The state of `services`, and of the queues and topics that `settings` name."""
+
+    def __init__(self, services: Services, settings: WebSettings) -> None:
+        self._services = services
+        self._backlogs = Backlogs(Places(settings.queues)) if settings.queues else None
+        self._every_s = settings.watch_every_s
+        self._samples = Samples(_SPAN_S)
+        self._since: dict[str, tuple[str, datetime]] = {}
+        self._state: State | None = None
+        self._taken_at = time.monotonic()
+        self._watchers = 0
+        self._wanted = asyncio.Event()
+        self._coming: asyncio.Future[State]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Watch for as long as the block runs."""
+        self._coming = asyncio.get_running_loop().create_future()
+        watching = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+            if self._backlogs:
+                await self._backlogs.close()
+
+    async def state(self) -> State:
+        """The state now, no older than a round."""
+        if self._state and time.monotonic() - self._taken_at < self._every_s:
+            return self._state
+        return await self._next()
+
+    async def states(self) -> AsyncGenerator[State, None]:
+        """The state now, and each that is taken after it, for as long as they are asked for."""
+        self._watchers += 1
+        try:
+            yield await self.state()
+            while True:
+                yield await self._next()
+        finally:
+            self._watchers -= 1
+
+    def look_anew(self) -> None:
+        """Take the state at once: somebody did something."""
+        if self._backlogs:
+            self._backlogs.count_letters_anew()
+        self._wanted.set()
+
+    async def _next(self) -> State:
+        """The state that is taken next. Raises TimeoutError."""
+        if not self._watchers or not self._state:
+            self._wanted.set()
+        async with asyncio.timeout(_LONGEST_S):
+            return await asyncio.shield(self._coming)
+
+    async def _watch(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), self._every_s)
+            if not self._is_due():
+                continue
+            self._wanted.clear()
+            try:
+                self._tell(await self._take())
+            except Exception:  # noqa: BLE001 - whatever a round stumbles on, the next one is taken
+                _log.exception("the state of the pipeline could not be taken")
+
+    def _is_due(self) -> bool:
+        age_s = time.monotonic() - self._taken_at
+        return self._wanted.is_set() or self._watchers > 0 or age_s >= _UNWATCHED_EVERY_S
+
+    def _tell(self, state: State) -> None:
+        self._state, self._taken_at = state, time.monotonic()
+        self._coming.set_result(state)
+        self._coming = asyncio.get_running_loop().create_future()
+
+    async def _take(self) -> State:
+        look = await self._services.look()
+        now = time.monotonic()
+        self._samples.add(now, look.counters)
+        roads = await self._backlogs.look(look.oldest_ages_s) if self._backlogs else ()
+        services = look.services + brokers(roads)
+        return State(clock.now(), services, self._charts(now), roads, self._healthy_since(services))
+
+    def _healthy_since(self, services: tuple[Service, ...]) -> dict[str, datetime]:
+        for service in services:
+            if self._since.get(service.name, ("",))[0] != service.health:
+                self._since[service.name] = (service.health, clock.now())
+        return {service.name: self._since[service.name][1] for service in services}
+
+    def _charts(self, now: float) -> tuple[Chart, ...]:
+        samples = self._samples
+        accepted = Line("accepted", samples.rates(ACCEPTED, _WINDOW_S))
+        arrived = (Line(name, samples.rates(stored(*way), _WINDOW_S)) for name, way in _WAYS.items())
+        answers = Line("answer", samples.quantiles(ANSWER, 0.99, _WINDOW_S))
+        delays = (Line(name, samples.quantiles(latency(*way), 0.99, _WINDOW_S)) for name, way in _WAYS.items())
+        return (
+            Chart("throughput", (accepted, *arrived), now, _SPAN_S),
+            Chart("latency", (answers, *delays), now, _SPAN_S),
+        )
