@@ -52,8 +52,8 @@ def launch(home: Path, *, traces_to: str = "", **settings: str) -> System:
     logged.watch(home)
     (home / "endpoints.json").unlink(missing_ok=True)  # what a system that was killed had left
     # What a killed worker had received is seen again after 10 s, not 30, and what waits is read
-    # every second, not every 15 s: tests wait for it.
-    quick = {"WORKER_VISIBILITY_TIMEOUT_S": "10", "WEB_BACKLOG_EVERY_S": "1"}
+    # every second, not every 15 s, as is the state on /pipeline: tests wait for it.
+    quick = {"WORKER_VISIBILITY_TIMEOUT_S": "10", "WEB_BACKLOG_EVERY_S": "1", "WEB_WATCH_EVERY_S": "1"}
     own = {"HOME": str(home), "PORTS": "free", "DYNAMODB": "memory"} | quick | settings
     with (home / "output").open("ab") as output:
         process = subprocess.Popen(

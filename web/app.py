@@ -1,8 +1,8 @@
 """The app of the pages: what it is made of, on one page."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 
 import httpx
 from jinja2 import StrictUndefined
@@ -79,14 +79,23 @@ def create_app(settings: WebSettings) -> Quart:
             app.extensions["edges"] = edges = Edges(client, settings, publishing, asking)
             app.extensions["suggestions"] = Suggestions(edges.types)
             app.extensions["provider"] = _provider(client, settings)
-            app.extensions["watch"] = watch = Watch(Services(client, edges, settings), settings)
-            app.extensions["desk"] = desk = Desk(Places(settings.queues), watch.look_anew) if settings.queues else None
-            async with watch.running():
+            async with _operating(app, Watch(Services(client, edges, settings), settings), settings):
                 yield
-                if desk:
-                    await desk.close()
 
     return app
+
+
+@asynccontextmanager
+async def _operating(app: Quart, watch: Watch, settings: WebSettings) -> AsyncIterator[None]:
+    """The watch over the pipeline, and the desk at which its dead letters are dealt with."""
+    desk = Desk(Places(settings.queues), watch.look_anew) if settings.queues else None
+    app.extensions.update(watch=watch, desk=desk)
+    async with watch.running():
+        try:
+            yield
+        finally:
+            if desk:
+                await desk.close()
 
 
 def _provider(client: httpx.AsyncClient, settings: WebSettings) -> Provider | None:

@@ -37,17 +37,18 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over the `span_s` seconds before `end`; its height is `top`, a round number."""
+    """Lines over the `span_s` seconds before `end`; its height is `top`, a round number, and never below `least`."""
 
     name: str
     lines: tuple[Line, ...]
     end: float
     span_s: float
+    least: float
 
     @property
     def top(self) -> float:
         """The value at the upper edge."""
-        return round_up(max((line.most or 0.0 for line in self.lines), default=0.0))
+        return round_up(max(self.least, *(line.most or 0.0 for line in self.lines)))
 
     def path(self, line: Line) -> str:
         """An SVG path of `line`: it is broken where a value is missing."""
@@ -67,8 +68,6 @@ class Chart:
 
 
 def round_up(value: float) -> float:
-    """The next 1, 2 or 5 times a power of ten, at least 0.01."""
-    if value <= 0.01:
-        return 0.01
+    """The next 1, 2 or 5 times a power of ten, for a `value` above zero."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in _STEPS if step * power >= value * (1 - 1e-9))

@@ -136,6 +136,6 @@ class Watch:
         answers = Line("answer", samples.quantiles(ANSWER, 0.99, _WINDOW_S))
         delays = (Line(name, samples.quantiles(latency(*way), 0.99, _WINDOW_S)) for name, way in _WAYS.items())
         return (
-            Chart("throughput", (accepted, *arrived), now, _SPAN_S),
-            Chart("latency", (answers, *delays), now, _SPAN_S),
+            Chart("throughput", (accepted, *arrived), now, _SPAN_S, least=1),
+            Chart("latency", (answers, *delays), now, _SPAN_S, least=0.01),
         )

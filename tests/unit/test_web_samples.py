@@ -103,7 +103,7 @@ def test_a_quantile_over_time_forgets_what_was_before_its_window() -> None:
 
 def test_a_line_is_broken_where_a_value_is_missing() -> None:
     line = Line("b", [(0, 1.0), (5, None), (10, 2.0)])
-    chart = Chart("throughput", (line,), end=10, span_s=10)
+    chart = Chart("throughput", (line,), end=10, span_s=10, least=1)
     assert chart.top == 2.0
     assert chart.path(line) == f"M0.0 {HEIGHT / 2:.1f}M{WIDTH:.1f} 0.0"
     assert (line.now, line.most, line.ago(10), line.ago(11)) == (2.0, 2.0, 1.0, None)
@@ -111,13 +111,11 @@ def test_a_line_is_broken_where_a_value_is_missing() -> None:
 
 def test_a_chart_of_nothing_is_a_chart() -> None:
     empty = Line("b", [])
-    chart = Chart("throughput", (empty,), end=0, span_s=10)
+    chart = Chart("throughput", (empty,), end=0, span_s=10, least=1)
     assert (chart.path(empty), empty.now, empty.most, empty.ago(60)) == ("", None, None, None)
-    assert chart.top > 0
+    assert chart.top == 1
 
 
-@pytest.mark.parametrize(
-    ("value", "top"), [(0, 0.01), (0.012, 0.02), (0.3, 0.5), (1, 1), (1.1, 2), (99, 100), (501, 1000)]
-)
+@pytest.mark.parametrize(("value", "top"), [(0.012, 0.02), (0.3, 0.5), (1, 1), (1.1, 2), (99, 100), (501, 1000)])
 def test_the_upper_edge_is_a_round_number(value: float, top: float) -> None:
     assert round_up(value) == pytest.approx(top)
