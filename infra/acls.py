@@ -14,7 +14,7 @@ from aiokafka.protocol.admin import CreateAclsRequest
 
 from pipeline import kafka, kafka_access, logs
 from pipeline.errors import AccessRefused, MensageriaError
-from pipeline.settings import AclSettings, KafkaSettings, read
+from pipeline.settings import KafkaAdminSettings, KafkaSettings, read
 
 GATEWAY, SERVICE_C, OPERATOR = "gateway", "service-c", "operator"
 """The users: who publishes, who consumes, and who looks after dead letters (web and the command)."""
@@ -69,7 +69,7 @@ async def grant(settings: KafkaSettings) -> None:
 def main() -> None:
     """Grant, and end."""
     try:
-        settings = read(AclSettings)
+        settings = read(KafkaAdminSettings)
         logs.configure("acls", settings.log)
         asyncio.run(grant(settings.kafka))
     except (MensageriaError, KafkaError) as error:

@@ -1,14 +1,21 @@
-"""Makes the Kafka topics: of the events, and of the dead letters."""
+"""`python -m infra.topics`: makes the Kafka topics, of the events and of the dead letters, as an administrator."""
 
+import asyncio
+import sys
+
+import structlog
 from aiokafka.admin import NewTopic
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaError, for_code
 
+from pipeline import logs
 from pipeline.errors import MensageriaError
 from pipeline.kafka import admin
-from pipeline.settings import KafkaSettings
+from pipeline.settings import KafkaAdminSettings, KafkaSettings, read
 
 _DEAD_LETTER_BYTES = 2 * 1024**2
 """A dead letter holds the largest record in base64."""
+
+_log = structlog.get_logger(__name__)
 
 
 class TopicRefused(MensageriaError):
@@ -36,3 +43,18 @@ async def make(settings: KafkaSettings) -> None:
     for name, code, *detail in answer.topic_errors:
         if code:
             raise TopicRefused(f"the topic {name}: {for_code(code).__name__} {detail}")
+
+
+def main() -> None:
+    """Make them, and end."""
+    try:
+        settings = read(KafkaAdminSettings)
+        logs.configure("topics", settings.log)
+        asyncio.run(make(settings.kafka))
+    except (MensageriaError, KafkaError) as error:
+        sys.exit(f"topics: {error}")
+    _log.info("made", topics=[settings.kafka.topic, settings.kafka.dead_letter_topic])
+
+
+if __name__ == "__main__":
+    main()

@@ -366,8 +366,8 @@ class LayoutSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AclSettings:
-    """`python -m infra.acls`: the rights of the services on a Kafka cluster, given as its administrator."""
+class KafkaAdminSettings:
+    """`python -m infra.topics` and `python -m infra.acls`: topics and rights, made as the cluster's administrator."""
 
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     log: LogSettings = field(default_factory=LogSettings)

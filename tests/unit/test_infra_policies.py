@@ -1,5 +1,6 @@
 """Who may do what on AWS: read from every template."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,10 @@ import pytest
 
 from infra import deploy, template
 from infra.cloudformation import DeployFailed
+from pipeline import settings
+from pipeline.variables import required
+from tests import dockerfile
+from tests.running_system import ROOT
 
 FILES = sorted(Path(template.__file__).parent.glob("*.yaml"))
 SERVICES = ("Gateway", "ServiceB", "ServiceC", "Web")
@@ -89,8 +94,38 @@ def test_the_services_run_what_they_run_everywhere() -> None:
     """Without a shell of root's, on a file system that can't be written to, and with the commands of compose.yml."""
     for task in of_type("AWS::ECS::TaskDefinition"):
         main = task["ContainerDefinitions"][0]
+        assert tuple(main["Command"]) == dockerfile.exec_form(main["Name"], "CMD")
         assert main["ReadonlyRootFilesystem"] is True
         assert main["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+
+
+@pytest.mark.parametrize("file", [*FILES, ROOT / "compose.yml"], ids=lambda file: file.name)
+def test_every_variable_is_a_setting(file: Path) -> None:
+    """By its name in the text: a misspelt one would be read by nobody."""
+    given = set(re.findall(r"\b(MENSAGERIA_\w+)(?:,|: )", file.read_text()))
+    assert given <= set(re.findall(r"MENSAGERIA_\w+", settings.markdown()))
+
+
+def test_each_service_is_given_all_that_it_needs() -> None:
+    kinds = {
+        "gateway": settings.GatewaySettings,
+        "service-b": settings.ServiceBSettings,
+        "service-c": settings.ServiceCSettings,
+        "web": settings.WebSettings,
+    }
+    for task in of_type("AWS::ECS::TaskDefinition"):
+        main = task["ContainerDefinitions"][0]
+        given = {each["Name"] for each in (*main["Environment"], *main["Secrets"])}
+        assert set(required(kinds[main["Name"]])) <= given, main["Name"]
+    assert set(required(settings.LoginSettings)) <= given  # web's, the last one
+
+
+def test_every_alarm_names_a_runbook_that_is_there() -> None:
+    described = [alarm["AlarmDescription"] for alarm in of_type("AWS::CloudWatch::Alarm")]
+    assert len(described) == 5
+    for each in described:
+        text = each["Fn::Sub"] if isinstance(each, dict) else each
+        assert (ROOT / text.rpartition(" ")[2]).is_file(), text
 
 
 def test_an_environment_lacks_nothing_that_its_stacks_need() -> None:
