@@ -62,14 +62,14 @@ def test_every_service_has_a_role_of_its_own_and_one_that_reads_its_own_secrets_
         task = everything[f"{service}Task"]["Properties"]
         assert task["TaskRoleArn"] == {"Fn::GetAtt": f"{service}Role.Arn"}
         assert task["ExecutionRoleArn"] == {"Fn::GetAtt": f"{service}StartRole.Arn"}
-        given = {secret["ValueFrom"].get("Fn::Sub", "") for secret in task["ContainerDefinitions"][0]["Secrets"]}
-        used = {text.removeprefix("${").partition("}")[0] for text in given}
+        given = [secret["ValueFrom"] for each in task["ContainerDefinitions"] for secret in each.get("Secrets", [])]
+        used = {each.get("Ref") or each["Fn::Sub"].removeprefix("${").partition("}")[0] for each in given}
         [own] = [
             {secret["Ref"] for secret in statement["Resource"]}
             for statement in statements(everything[f"{service}StartRole"])
             if statement["Action"] == "secretsmanager:GetSecretValue"
         ]
-        assert used <= own
+        assert used == own | {"CollectorConfiguration"}  # a parameter, and no secret
 
 
 def test_what_holds_data_is_encrypted_and_not_deleted_by_accident() -> None:
