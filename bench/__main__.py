@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import check, plot, profiler, report, rounds, workloads
 from bench.errors import BenchError
+from bench.report import Records
 from bench.workload import Durations, Record, Workload
 from pipeline.errors import MensageriaError
 from stack.home import ROOT
@@ -42,16 +43,17 @@ def _measure_all(arguments: argparse.Namespace) -> int:
     if arguments.profile:
         return _profile(chosen, folder)
     records = asyncio.run(_measure(chosen, arguments.runs, _QUICK if arguments.quick else _FULL, folder))
-    for workload, record in zip(chosen, records, strict=True):
+    for workload, record in records:
         _tell(workload, record)
-    return int(any(run.fault for record in records for run in record.runs))
+    return int(len(records) < len(chosen) or any(run.fault for _, record in records for run in record.runs))
 
 
 def _check() -> int:
     chosen = check.subset()
     records = asyncio.run(_measure(chosen, check.RUNS, check.DURATIONS, _TRIED))
-    faults: list[str] = []
-    for workload, record in zip(chosen, records, strict=True):
+    measured = {workload.name for workload, _ in records}
+    faults = [f"{workload.name}: not measured" for workload in chosen if workload.name not in measured]
+    for workload, record in records:
         _tell(workload, record)
         kept = report.kept(_KEPT, workload.name)
         faults += check.worse(workload, kept, record) if kept else [f"{workload.name}: nothing is kept"]
@@ -69,13 +71,17 @@ def _profile(chosen: list[Workload], folder: Path) -> int:
     return 0
 
 
-async def _measure(chosen: list[Workload], runs: int, durations: Durations, folder: Path) -> list[Record]:
+async def _measure(chosen: list[Workload], runs: int, durations: Durations, folder: Path) -> Records:
     command = shlex.join(["python", "-m", "bench", *sys.argv[1:]])
-    records: list[Record] = []
+    records: Records = []
     for workload in chosen:
         _say(f"{workload.name}: {workload.title}")
-        record = await rounds.record(workload, runs, durations, command=command, say=_say)
-        records.append(record)
+        try:
+            record = await rounds.record(workload, runs, durations, command=command, say=_say)
+        except MensageriaError as error:  # its servers did not start: the others still can be measured
+            _say(f"{workload.name}: not measured: {error}")
+            continue
+        records.append((workload, record))
         report.keep(folder, record)
         _write_page(folder)
     return records
