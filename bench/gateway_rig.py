@@ -69,7 +69,7 @@ class GatewayRig:
         """
         async with self._gateway(pipeline) as load:
             full = await load.carry_out(durations.calibration())
-            outcome = await load.carry_out(durations, rate_per_s=share * full.events / full.seconds)
+            outcome = await load.carry_out(durations.of_tail(), rate_per_s=share * full.events / full.seconds)
             return outcome, await load.taken()
 
     @asynccontextmanager

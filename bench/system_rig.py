@@ -27,10 +27,14 @@ _REST_S = 0.5
 
 
 class Through(NamedTuple):
-    """What went through the system: `messages`, in `seconds` from the first request to the last store."""
+    """What went through the system: `messages`, in `seconds` from the first request to the last store.
+
+    `cpu_us` is what each part used for an event while the load was on.
+    """
 
     messages: int
     seconds: float
+    cpu_us: dict[str, float]
 
     @property
     def per_s(self) -> float:
@@ -50,7 +54,7 @@ class SystemRig:
         before = await self.at_rest()
         outcome = await self._load(self._plan(durations))
         ended = await self.all_stored(before, outcome.accepted)
-        return Through(outcome.accepted, ended - outcome.began_at)
+        return _through(outcome, outcome.accepted, ended)
 
     async def saturated_with_mixture(self, durations: Durations, messages_per_s: float) -> Through:
         """The same with duplicates, and with poison, about POISON_SHARE of `messages_per_s`, past the gateway."""
@@ -63,7 +67,7 @@ class SystemRig:
             ended = await self.all_stored(before, outcome.accepted - outcome.sent // REPEAT_EVERY)
             await poison.are_all_dead_letters(_LONGEST_S)
             ended = max(ended, time.time())
-        return Through(outcome.accepted + poison.sent, ended - outcome.began_at)
+        return _through(outcome, outcome.accepted + poison.sent, ended)
 
     async def latency_ms(self, durations: Durations, rate_per_s: float) -> dict[str, float]:
         """`p50_ms`, `p99_ms` and `longest_ms` from publishing to stored by every way, at `rate_per_s`."""
@@ -100,7 +104,7 @@ class SystemRig:
             connections=CONNECTIONS,
             warm_up_s=durations.warm_up_s,
             measure_s=durations.measure_s,
-            watched={},
+            watched=self.system.pids(),
             rate_per_s=rate_per_s,
             repeat_every=repeat_every,
         )
@@ -120,6 +124,11 @@ class SystemRig:
                 )
             await asyncio.sleep(_POLL_S)
         return time.time()
+
+
+def _through(outcome: Outcome, messages: int, ended_at: float) -> Through:
+    cpu_us = {f"{part}_us": 1e6 * seconds / outcome.events for part, seconds in outcome.cpu_s.items()}
+    return Through(messages, ended_at - outcome.began_at, cpu_us)
 
 
 @asynccontextmanager

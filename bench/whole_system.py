@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from bench import system_rig
+from bench import system, system_rig
 from bench.errors import DoesNotCount
 from bench.workload import Durations, Figure, MeasureCase, Start, Target, Workload
 
@@ -23,7 +23,12 @@ def _through(dynamodb: Literal["memory", "disk"]) -> Start:
             async def measure(_: str) -> dict[str, float]:
                 through = await rig.saturated(durations)
                 latency = await rig.latency_ms(durations, through.per_s / 2)
-                return {_RATE.name: through.per_s, _PER_THOUSAND.name: 1000 / through.per_s, **latency}
+                return {
+                    _RATE.name: through.per_s,
+                    _PER_THOUSAND.name: 1000 / through.per_s,
+                    **through.cpu_us,
+                    **latency,
+                }
 
             yield measure
 
@@ -49,7 +54,11 @@ async def _start_mixed(durations: Durations) -> AsyncGenerator[MeasureCase, None
         yield measure
 
 
-_FIGURES = (_RATE, Figure("p50_ms", "p50, ms"), _P99, Figure("longest_ms", "longest, ms"), _PER_THOUSAND)
+_PARTS = {"aws": "emulator"} | {name: name for name in system.PARTS if name not in ("aws", "web")} | {"load": "load"}
+_FIGURES = (
+    *(_RATE, Figure("p50_ms", "p50, ms"), _P99, Figure("longest_ms", "longest, ms"), _PER_THOUSAND),
+    *(Figure(f"{part}_us", f"{heading}, CPU µs/event") for part, heading in _PARTS.items()),
+)
 IN_MEMORY = Workload(
     name="W5",
     title="The whole system on the emulator, DynamoDB Local in memory",

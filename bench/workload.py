@@ -16,6 +16,10 @@ class Durations:
     warm_up_s: float
     measure_s: float
 
+    def of_tail(self) -> "Durations":
+        """Of a load whose p99 is asked for: of 3 s, one pause of 30 ms on the machine would be it."""
+        return Durations(self.warm_up_s, 3 * self.measure_s)
+
     def calibration(self) -> "Durations":
         """Of the load that finds out what a gateway can take; it warms up for the one that follows."""
         return Durations(self.warm_up_s, max(self.measure_s / 3, 1))
