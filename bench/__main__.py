@@ -63,6 +63,7 @@ def _check() -> int:
 
 def _profile(chosen: list[Workload], folder: Path) -> int:
     """One run of the first case of each workload: its flame graph is kept, and no figure, for sampling costs."""
+    folder.mkdir(parents=True, exist_ok=True)
     for workload in chosen:
         file = folder / f"{workload.name.lower()}.svg"
         with profiler.writing(file):

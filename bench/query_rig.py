@@ -76,11 +76,13 @@ class QueryRig:
 
     async def fill(self) -> None:
         """Put the old events into PostgreSQL, and the new ones into both stores."""
-        await asyncio.to_thread(_fill, postgres.url(self._place.home, self._place.ports))
+        url = postgres.url(self._place.home, self._place.ports)
+        await asyncio.to_thread(_execute, url, _FILL, {"count": OLD_EVENTS})
         command = (str(BIN / "python"), "-m", "bench.query_events", str(NEW_EVENTS))
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=self._services())
         if await process.wait():
             raise BenchError("the stores could not be filled: its output says why")
+        await asyncio.to_thread(_execute, url, "vacuum analyze events", {})
 
     @asynccontextmanager
     async def _instance(
@@ -142,20 +144,22 @@ async def started() -> AsyncGenerator[QueryRig, None]:
 
 async def _told(instance: asyncio.subprocess.Process) -> Any:
     output, complaint = cast(asyncio.StreamReader, instance.stdout), cast(asyncio.StreamReader, instance.stderr)
-    async with asyncio.timeout(_LONGEST_S):
-        line = await output.readline()
-        if not line:
-            raise DoesNotCount(f"the function ended: {(await complaint.read()).decode()[-2000:]}")
+    try:
+        async with asyncio.timeout(_LONGEST_S):
+            line = await output.readline()
+    except TimeoutError:
+        raise DoesNotCount(f"the function did not answer all calls within {_LONGEST_S} s") from None
+    if not line:
+        raise DoesNotCount(f"the function ended: {(await complaint.read()).decode()[-2000:]}")
     return json.loads(line)
 
 
-def _fill(url: str) -> None:
+def _execute(url: str, statement: str, values: dict[str, int]) -> None:
     connection = psycopg2.connect(url)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
-            cursor.execute(_FILL, {"count": OLD_EVENTS})
-            cursor.execute("vacuum analyze events")
+            cursor.execute(statement, values)
     finally:
         connection.close()
 
