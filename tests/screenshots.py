@@ -6,6 +6,7 @@ Each in light and dark, wide and narrow, and both languages; the colours reduced
 import asyncio
 import io
 import itertools
+import json
 import tempfile
 from pathlib import Path
 
@@ -13,6 +14,11 @@ import httpx
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
+from pipeline import aws, clock
+from pipeline.aws import Endpoint
+from pipeline.dead_letters import envelope
+from pipeline.delivery import Arrival
+from pipeline.errors import Rejected
 from tests.e2e.browsing import chromium
 from tests.running_system import ROOT, System, running
 
@@ -66,15 +72,47 @@ async def unknown(page: Page) -> None:
     await page.goto("/event?source=/shop&id=order-9999")
 
 
-PAGES = (publish, fault, many, events, event, unknown)
+async def pipeline(page: Page) -> None:
+    """The state of the pipeline, with a minute of events behind it."""
+    await page.goto("/pipeline")
+    a_minute_ago = page.locator("#throughput-numbers tbody td:nth-child(3)").first
+    await expect(a_minute_ago).not_to_have_text("\N{EN DASH}", timeout=4 * ARRIVAL_MS)
+    await expect(page.locator("[data-service][data-state=ok]")).to_have_count(9, timeout=ARRIVAL_MS)
+
+
+async def dead_letters(page: Page) -> None:
+    """What could never be stored."""
+    await page.goto("/pipeline/dead-letters?place=b")
+    await expect(page.locator(".letters tbody tr")).to_have_count(len(REFUSED))
+
+
+async def dead_letter(page: Page) -> None:
+    """One of them, with its bytes."""
+    await dead_letters(page)
+    await page.locator(".letters td a").first.click()
+    await expect(page.locator("pre")).to_be_visible()
+
+
+async def redrive(page: Page) -> None:
+    """What would be sent again."""
+    await dead_letters(page)
+    await page.locator("button[value=send_again_all]").click()
+    await expect(page.locator("#redrive")).to_have_attribute("data-stage", "planned")
+
+
+REFUSED = {"order-1003": "numeric value out of range: total", "order-1008": "numeric value out of range: total"}
+PAGES = (publish, fault, many, events, event, unknown, pipeline, dead_letters, dead_letter, redrive)
 
 
 async def take(system: System) -> None:
     """Every page in every variant."""
     await _fill(system)
+    await _refuse(system.endpoints)
+    traffic = asyncio.create_task(_go_on(system.endpoints["gateway"]))
     async with chromium() as browser:
         for size, scheme, language in itertools.product(SIZES, SCHEMES, LANGUAGES):
             await _take(browser, system.endpoints["web"], size, scheme, language)
+    traffic.cancel()
 
 
 async def _take(browser: Browser, base_url: str, size: str, scheme: str, language: str) -> None:
@@ -120,6 +158,34 @@ async def _fill(system: System) -> None:
         address = f"{system.endpoints['gateway']}/events"
         headers = {"content-type": "application/cloudevents-batch+json"}
         (await client.post(address, json=batch, headers=headers)).raise_for_status()
+
+
+async def _refuse(told: dict[str, str]) -> None:
+    """Dead letters of queue b."""
+    sqs = Endpoint(
+        endpoint_url=told["aws"],
+        region_name=told["region"],
+        aws_access_key_id=told["access_key"],
+        aws_secret_access_key=told["secret_key"],
+    )
+    async with aws.client("sqs", sqs) as client:
+        for id_, detail in REFUSED.items():
+            event = {"specversion": "1.0", "id": id_, "source": "/shop", "type": "com.example.order.created"}
+            body = json.dumps(event | {"data": {"total": "1e400", "currency": "BRL"}}, indent=2).encode()
+            origin = {"queue": "events-b", "message_id": "8c5a24a8-5a35-4e5e-bb3c-2b46b1a3f3c8"}
+            arrival = Arrival(body, "sqs", origin, clock.rfc3339(clock.now()))
+            letter = envelope(arrival, Rejected("rejected", detail), "service-b").decode()
+            await client.send_message(QueueUrl=told["dead_letter_b"], MessageBody=letter)
+
+
+async def _go_on(gateway: str) -> None:
+    """Some events now and then, so that there is something to draw."""
+    async with httpx.AsyncClient() as client:
+        for number in itertools.count():
+            for part in range(2 + number % 7):
+                event = {"type": "com.example.ping", "source": "/traffic", "data": {"n": part}}
+                await client.post(f"{gateway}/events", json=event)
+            await asyncio.sleep(0.5)
 
 
 def main() -> None:

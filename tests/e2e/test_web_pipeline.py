@@ -68,7 +68,10 @@ async def open_letters(page: Page, source: str, filter_: str = "Filter") -> None
     ("language", "filter_", "again", "confirm", "ended"),
     [
         ("en", "Filter", "Send chosen again…", "Send 1 letter again", "1 of 1 sent again."),
-        ("pt-BR", "Filtrar", "Reenviar escolhidas…", "Reenviar 1 mensagem", "1 de 1 reenviadas."),
+        pytest.param(
+            *("pt-BR", "Filtrar", "Reenviar escolhidas…", "Reenviar 1 mensagem", "1 de 1 reenviadas."),
+            marks=pytest.mark.long,
+        ),
     ],
 )
 async def test_a_dead_letter_is_sent_again_and_seen_in_the_store(
@@ -136,7 +139,7 @@ async def test_a_killed_service_is_said_and_healed(system: System, browser: Brow
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.long)])
-@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("width", [320, pytest.param(1280, marks=pytest.mark.long)])
 async def test_the_state_is_fit_for_all_readers(system: System, browser: Browser, scheme: str, width: int) -> None:
     size = {"width": width, "height": 800}
     async with opened(browser, system.endpoints["web"], color_scheme=scheme, viewport=size) as page:
