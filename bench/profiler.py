@@ -1,12 +1,13 @@
 """A flame graph of what a workload measures, where one is asked for: py-spy samples the process 200 times a second."""
 
+import os
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from stack.home import BIN
+from stack.home import ROOT
 
 _SAMPLES_PER_S = "200"
 _END_S = 30
@@ -39,6 +40,9 @@ def writing(file: Path) -> Generator[None, None, None]:
 def watch(pid: int) -> None:
     """The process `pid` is what is measured now."""
     if profile := _profile.get():
-        options = ("--nonblocking", "--function", "--rate", _SAMPLES_PER_S, "--output", str(profile.file))
-        command = (str(BIN / "py-spy"), "record", "--pid", str(pid), *options)
-        profile.samplers.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        # Paths from the checkout on: py-spy writes its command into the file.
+        output = os.path.relpath(profile.file, ROOT)
+        options = ("--nonblocking", "--function", "--rate", _SAMPLES_PER_S, "--output", output)
+        command = (".venv/bin/py-spy", "record", "--pid", str(pid), *options)
+        silent = subprocess.DEVNULL
+        profile.samplers.append(subprocess.Popen(command, cwd=ROOT, stdout=silent, stderr=silent))
