@@ -124,11 +124,12 @@ async def has_stored(service_c: Worker) -> bool:
 
 
 async def test_a_wrong_password_ends_the_gateway_with_a_clear_message(
-    broker: SecuredKafka, aws: dict[str, str], unused_tcp_port: int, capfd: pytest.CaptureFixture[str]
+    broker: SecuredKafka, aws: dict[str, str], unused_tcp_port: int, tmp_path: Path
 ) -> None:
-    async with gateway(aws, unused_tcp_port, **broker.variables("gateway", "not it")) as process:
+    log = tmp_path / "gateway.log"
+    async with gateway(aws, unused_tcp_port, log=log, **broker.variables("gateway", "not it")) as process:
         assert await asyncio.wait_for(process.wait(), 30) == 1
-    told = capfd.readouterr().err
+    told = log.read_text()
     assert "gives gateway no access" in told
     assert "Traceback" not in told
     assert "not it" not in told
