@@ -98,6 +98,6 @@ def _pages() -> Sequence[Panel]:
             "Time of an answer, p95",
             "By the route of the page.",
             "s",
-            Query(quantile(0.95, requests, "http_route", 'job="web"'), "{{http_route}}"),
+            Query(quantile(0.95, requests, "http_route", 'job="web", http_route!=""'), "{{http_route}}"),
         ),
     )

@@ -56,7 +56,7 @@ CATCHING: dict[str, list[Fault]] = {
     "deletes before it writes": [Fault("stall", "service-b-postgres", 2, 6), Fault("kill", "service-b", 5)],
     # Longer than the stop waits for the batch under way.
     "commits past a failure": [Fault("pause", "dynamodb", 2, 14), Fault("restart", "service-c", 4)],
-    "drops what a batch write left undone": [Fault("part", "service-c-dynamodb", 1, 5)],
+    "drops what a batch write left undone": [Fault("part", "service-c-dynamodb", 1, 10)],
 }
 IN_SHORT = ("deletes before it writes", "drops what a batch write left undone")
 

@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from pipeline.aws import client
+from pipeline.dead_letters import open_envelope
 from pipeline.kafka import producer
 from pipeline.settings import KafkaSettings
 from tests.waiting import until
@@ -53,9 +54,9 @@ async def dead_letter(sqs: Any, queue: str, body: str) -> dict[str, Any]:
     async def probe() -> dict[str, Any] | None:
         answer = await sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=1)
         for message in answer.get("Messages", []):
-            letter: dict[str, Any] = json.loads(message["Body"])
-            if base64.b64decode(letter["body_base64"]).decode() == body:
-                return letter
+            letter = open_envelope(message["Body"].encode())  # others leave what is no envelope
+            if letter and base64.b64decode(letter.body_base64).decode() == body:
+                return dict(json.loads(message["Body"]))
         return None
 
     found = await until(probe, within_s=30)

@@ -101,7 +101,7 @@ async def test_postgres_takes_any_text_as_data(postgres: PostgresStore, source: 
         {"data": int("9" * 900)},
         {"data": "x" * 260_000},
     ],
-    ids=str,
+    ids=lambda attributes: str(attributes)[:40],
 )
 async def test_both_stores_take_whatever_the_gateway_accepts(
     postgres: PostgresStore, dynamodb: DynamoStore, source: str, attributes: dict[str, Any]
