@@ -16,13 +16,13 @@ from tests.running_system import ROOT
 
 @asynccontextmanager
 async def gateway(
-    aws: dict[str, str], port: int, *, traces_to: str = "", log: Path | None = None, **settings: str
+    aws: dict[str, str], port: int, *, traces_to: str = "", log: str = "", **settings: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A gateway of the test's own, killed at the end if it is still there; it writes to `log`, or with all others."""
     own = {"TOPIC_ARN": aws["topic_arn"], "KAFKA_BOOTSTRAP_SERVERS": aws["kafka"], "GATEWAY_PORT": str(port)} | settings
     named = {f"MENSAGERIA_{name}": value for name, value in own.items()} | {"OTEL_EXPORTER_OTLP_ENDPOINT": traces_to}
     environ = os.environ | named  # noqa: TID251 - what a shell gives it
-    with (log or logged.home() / "output").open("wb") as output:
+    with (Path(log) if log else logged.home() / "output").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "gateway", cwd=ROOT, env=environ, stderr=output
         )

@@ -127,7 +127,7 @@ async def test_a_wrong_password_ends_the_gateway_with_a_clear_message(
     broker: SecuredKafka, aws: dict[str, str], unused_tcp_port: int, tmp_path: Path
 ) -> None:
     log = tmp_path / "gateway.log"
-    async with gateway(aws, unused_tcp_port, log=log, **broker.variables("gateway", "not it")) as process:
+    async with gateway(aws, unused_tcp_port, log=str(log), **broker.variables("gateway", "not it")) as process:
         assert await asyncio.wait_for(process.wait(), 30) == 1
     told = log.read_text()
     assert "gives gateway no access" in told

@@ -1,7 +1,6 @@
 """Messages that no gateway would send: each is stored or is a dead letter, and nothing is held up."""
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -55,7 +54,7 @@ async def dead_letter(sqs: Any, queue: str, body: str) -> dict[str, Any]:
         answer = await sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=1)
         for message in answer.get("Messages", []):
             letter = open_envelope(message["Body"].encode())  # others leave what is no envelope
-            if letter and base64.b64decode(letter.body_base64).decode() == body:
+            if letter and letter.body_base64 == body.encode():
                 return dict(json.loads(message["Body"]))
         return None
 
