@@ -46,9 +46,7 @@ async def require(settings: KafkaSettings, *, topics: Sequence[str], group: str 
 async def _require_topics(client: AIOKafkaClient, settings: KafkaSettings, topics: Sequence[str]) -> None:
     await client.set_topics(topics)
     if refused := sorted(client.cluster.unauthorized_topics & set(topics)):
-        raise AccessRefused(
-            f"{_who(settings)} no right to the topic {', '.join(refused)} (`python -m infra.acls` gives it)"
-        )
+        raise AccessRefused(f"{_who(settings)} no right to the topic {', '.join(refused)}; {_ADVICE}")
 
 
 async def _require_group(client: AIOKafkaClient, settings: KafkaSettings, group: str) -> None:
