@@ -18,13 +18,15 @@ from tests.chaos.schedule import Fault
 from tests.chaos.workers import beside
 from tests.processes import is_alive
 from tests.proxies.aws import AWS_FAULTS, AwsProxy
+from tests.proxies.wire import WIRE_FAULTS
 from tests.waiting import until
 
 STOP_S = 10
 """The contract's bound of a stop."""
 CLOCK_S = 300
 """How far a clock jumps, forth and back."""
-_AWS_SHARE = 0.6
+_REFUSED_SHARE = 0.6
+"""Of the calls: AWS refuses some, where a network that is broken takes none."""
 _STOP_SIGNALS = {"postgres": signal.SIGINT}
 Do = Callable[[Rig, Fault], Awaitable[None]]
 
@@ -86,7 +88,10 @@ async def _pause(rig: Rig, fault: Fault) -> None:
 async def _break_link(rig: Rig, fault: Fault) -> None:
     link = rig.links[fault.target]
     what: Any = fault.what
-    link.break_as(what, share=_AWS_SHARE) if isinstance(link, AwsProxy) else link.break_as(what)
+    if isinstance(link, AwsProxy) and what not in WIRE_FAULTS:
+        link.break_as(what, share=_REFUSED_SHARE)
+    else:
+        link.break_as(what)
     try:
         await asyncio.sleep(fault.for_s)
     finally:

@@ -50,12 +50,12 @@ SHORT = [
 """Each kind of fault; a stop is asked for while what it waits for hangs."""
 
 
+# A server that is paused carries out later what reached its socket: the store has to be out of reach.
 CATCHING: dict[str, list[Fault]] = {
-    "acknowledges before the store has it": [Fault("pause", "dynamodb", 2, 6), Fault("kill", "service-c", 6)],
+    "acknowledges before the store has it": [Fault("reset", "service-c-dynamodb", 2, 6), Fault("kill", "service-c", 6)],
     "inserts without ON CONFLICT": [],
     "deletes before it writes": [Fault("stall", "service-b-postgres", 2, 6), Fault("kill", "service-b", 5)],
-    # Longer than the stop waits for the batch under way.
-    "commits past a failure": [Fault("pause", "dynamodb", 2, 14), Fault("restart", "service-c", 4)],
+    "commits past a failure": [Fault("reset", "service-c-dynamodb", 2, 6), Fault("restart", "service-c", 4)],
     "drops what a batch write left undone": [Fault("part", "service-c-dynamodb", 1, 10)],
 }
 IN_SHORT = ("deletes before it writes", "drops what a batch write left undone")
