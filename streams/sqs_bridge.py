@@ -23,7 +23,7 @@ from streams.in_flight import InFlight
 log = structlog.get_logger(__name__)
 
 _STOP_RECEIVING_S = 4
-_STOP_TIMEOUT_S = 7
+_STOP_TIMEOUT_S = 6
 """A stop takes 10 s at most: what is not settled by then is received again."""
 
 
