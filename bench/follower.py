@@ -20,8 +20,10 @@ from pipeline.table import Way
 
 _EVERY_S = 0.025
 _LOOK_EVERY_S = 0.01
-_MOST_PROBES = 50
-"""Looked for at once: DynamoDB answers 100 keys a call, and each probe has one for each way."""
+_REST_SHARE = 4
+"""After a look, at least so many times what it took: a reader that never rests is a load of its own."""
+_MOST_PROBES = 10
+"""The oldest ones, looked for at once."""
 _LONGEST_S = 30.0
 _WAYS: tuple[Way, ...] = ("sqs", "kafka")
 
@@ -84,7 +86,7 @@ class Follower:
             begun = time.perf_counter()
             if probes := list(self._under_way.values())[:_MOST_PROBES]:
                 await self._look_for(probes)
-            await asyncio.sleep(begun + _LOOK_EVERY_S - time.perf_counter())
+            await asyncio.sleep(max(_LOOK_EVERY_S, _REST_SHARE * (time.perf_counter() - begun)))
 
     async def _look_for(self, probes: list[_Probe]) -> None:
         rows, items = await asyncio.gather(asyncio.to_thread(self._rows, probes), self._items(probes))
