@@ -20,6 +20,9 @@ from streams.intake import Intake
 
 log = structlog.get_logger(__name__)
 
+_FIRST_GENERATION = 1
+"""Of a group, by Kafka's count; Faust has 0 until its first assignment, and aiokafka -1 while it is no member."""
+
 
 class TopicWay(mode.Service):  # type: ignore[misc]
     """Runs `app`, a Faust app with a consumer, from when Kafka answers until the worker's stop."""
@@ -44,7 +47,7 @@ class TopicWay(mode.Service):  # type: ignore[misc]
 
     async def ping(self) -> None:
         """Raises QueueUnavailable where Kafka is away, or where the worker is not yet a member of its group."""
-        if not self._app.started or self._app.consumer_generation_id < 0:
+        if not self._app.started or self._app.consumer_generation_id < _FIRST_GENERATION:
             raise QueueUnavailable("kafka: the worker has not joined its group")
         try:
             await self._reach()
