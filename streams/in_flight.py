@@ -8,35 +8,45 @@ from pipeline.sqs import Message
 
 
 class InFlight:
-    """A bound on both their number and their bytes, and the moment when each would show up again."""
+    """A bound on their number, their bytes and their age, and the moment when each would show up again.
 
-    def __init__(self, *, most_events: int, most_bytes: int) -> None:
+    Where the oldest is older than `longest_s`, the store is slow or away: what would be received
+    on top could only wait here, be hidden again and again, and be out of other workers' reach.
+    """
+
+    def __init__(self, *, most_events: int, most_bytes: int, longest_s: float) -> None:
         self._most_events = most_events
         self._most_bytes = most_bytes
+        self._longest_s = longest_s
         self._hidden_until: dict[Message, float] = {}
+        self._since: dict[Message, float] = {}
         self._bytes = 0
-        self._has_room = asyncio.Event()
+        self._some_left = asyncio.Event()
         self._is_empty = asyncio.Event()
+        self._is_empty.set()
         self.removed = 0
-        self._look()
 
     def __len__(self) -> int:
         return len(self._hidden_until)
 
     def add(self, messages: Iterable[Message], hidden_until: float) -> None:
         """Messages that were received; `hidden_until` is a time of the monotonic clock."""
+        now = time.monotonic()
         for message in messages:
             self._hidden_until[message] = hidden_until
+            self._since[message] = now
             self._bytes += len(message.body)
-        self._look()
+        self._is_empty.clear()
 
     def remove(self, messages: Iterable[Message]) -> None:
         """Messages that were deleted or given back."""
         for message in messages:
-            del self._hidden_until[message]
+            del self._hidden_until[message], self._since[message]
             self._bytes -= len(message.body)
             self.removed += 1
-        self._look()
+        self._some_left.set()
+        if not self._hidden_until:
+            self._is_empty.set()
 
     def due(self, within_s: float) -> list[Message]:
         """Those that show up again in less than `within_s` seconds."""
@@ -56,17 +66,16 @@ class InFlight:
     @property
     def is_full(self) -> bool:
         """Whether no call may receive."""
-        return not self._has_room.is_set()
+        oldest = next(iter(self._since.values()), None)
+        is_slow = oldest is not None and time.monotonic() - oldest > self._longest_s
+        return is_slow or len(self._since) >= self._most_events or self._bytes >= self._most_bytes
 
     async def has_room(self) -> None:
         """Wait until one more call may receive: it can bring ten messages over the bound, and no more."""
-        await self._has_room.wait()
+        while self.is_full:
+            self._some_left.clear()
+            await self._some_left.wait()
 
     async def is_empty(self) -> None:
         """Wait until nothing is in flight."""
         await self._is_empty.wait()
-
-    def _look(self) -> None:
-        has_room = len(self._hidden_until) < self._most_events and self._bytes < self._most_bytes
-        for event, is_so in ((self._has_room, has_room), (self._is_empty, not self._hidden_until)):
-            event.set() if is_so else event.clear()

@@ -22,8 +22,8 @@ from streams.in_flight import InFlight
 
 log = structlog.get_logger(__name__)
 
-_STOP_RECEIVING_S = 4
-_STOP_TIMEOUT_S = 6
+_STOP_RECEIVING_S = 3
+_STOP_TIMEOUT_S = 5
 """A stop takes 10 s at most: what is not settled by then is received again."""
 
 
@@ -39,7 +39,11 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         self._channel = channel
         self._settings = settings
         self._stopping = stopping
-        self.in_flight = InFlight(most_events=settings.in_flight_events, most_bytes=settings.in_flight_bytes)
+        self.in_flight = InFlight(
+            most_events=settings.in_flight_events,
+            most_bytes=settings.in_flight_bytes,
+            longest_s=settings.visibility_timeout_s / 3,
+        )
         self._received: asyncio.Queue[list[Message]] = asyncio.Queue()
         self._receivers: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()

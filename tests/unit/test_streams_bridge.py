@@ -173,7 +173,7 @@ async def test_an_outage_is_told_and_waited_out(running: Running) -> None:
 
 
 def test_bytes_are_bounded_too() -> None:
-    flight = InFlight(most_events=1000, most_bytes=1000)
+    flight = InFlight(most_events=1000, most_bytes=1000, longest_s=60)
     large = [message(number, 400) for number in range(3)]
     flight.add(large[:2], time.monotonic() + 30)
     assert not flight.is_full
@@ -181,3 +181,22 @@ def test_bytes_are_bounded_too() -> None:
     assert flight.is_full
     flight.remove(large[:1])
     assert (flight.is_full, len(flight), flight.removed) == (False, 2, 1)
+
+
+async def test_nothing_more_is_received_while_the_oldest_waits_for_long() -> None:
+    flight = InFlight(most_events=1000, most_bytes=1000, longest_s=0)
+    first, second = message(1), message(2)
+    flight.add([first, second], time.monotonic() + 30)
+
+    async def is_full() -> bool:
+        return flight.is_full
+
+    await until(is_full, within_s=1, every_s=0.001)
+    room = asyncio.create_task(flight.has_room())
+    flight.remove([first])
+    await asyncio.sleep(0)
+    assert flight.is_full
+    assert not room.done()
+    flight.remove([second])
+    async with asyncio.timeout(1):
+        await room
