@@ -6,10 +6,9 @@ at once, without a thread. Why not the SDK: docs/decisions/0010-the-query-withou
 
 import json
 from collections.abc import Iterable
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
+from lambda_query.http_connection import HttpConnection
 from pipeline import clock
 from pipeline.errors import MensageriaError
 from pipeline.settings import AwsSettings
@@ -36,15 +35,12 @@ class AwsCalls:
 
     def __init__(self, service: Literal["dynamodb", "secretsmanager"], settings: AwsSettings, timeout_s: float) -> None:
         """`timeout_s` is the longest silence of a connection."""
-        url = settings.endpoint(service)
-        address = urlsplit(url)
+        self._url, self._timeout_s = settings.endpoint(service), timeout_s
         version, self._target = _PROTOCOLS[service]
         self._content_type = f"application/x-amz-json-{version}"
-        self._connection_class = HTTPSConnection if address.scheme == "https" else HTTPConnection
-        self._host, self._path, self._timeout_s = address.netloc, address.path or "/", timeout_s
-        self._signer = Signer(url, settings.region, service)
+        self._signer = Signer(self._url, settings.region, service)
         self._credentials = Credentials(settings.access_key, settings.secret_key, settings.session_token or None)
-        self._idle: list[HTTPConnection] = []
+        self._idle: list[HttpConnection] = []
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to one request. Raises CallFailed."""
@@ -64,13 +60,13 @@ class AwsCalls:
             self._idle.pop().close()
 
     def _at_once(self, operation: str, contents: list[bytes]) -> list[dict[str, Any]]:
-        under_way: list[HTTPConnection] = []
+        under_way: list[HttpConnection] = []
         try:
             for content in contents:
                 under_way.append(self._connection())
                 self._send(under_way[-1], operation, content)
             answers = [self._finish(*each, operation) for each in zip(under_way, contents, strict=True)]
-        except (OSError, HTTPException) as error:
+        except OSError as error:
             raise CallFailed("NoAnswer", repr(error)) from error
         else:
             self._idle += under_way
@@ -80,22 +76,22 @@ class AwsCalls:
             for connection in under_way:
                 connection.close()
 
-    def _connection(self) -> HTTPConnection:
+    def _connection(self) -> HttpConnection:
         try:
             return self._idle.pop()
         except IndexError:
-            return self._connection_class(self._host, timeout=self._timeout_s)
+            return HttpConnection(self._url, self._timeout_s)
 
-    def _send(self, connection: HTTPConnection, operation: str, content: bytes) -> None:
+    def _send(self, connection: HttpConnection, operation: str, content: bytes) -> None:
         own = {"content-type": self._content_type, "x-amz-target": f"{self._target}.{operation}"}
         headers = self._signer.headers(content, own, self._credentials, clock.now())
         try:
-            connection.request("POST", self._path, content, headers)
+            connection.send(headers, content)
         except ConnectionError:  # stale: the other end has closed it; a connection that was closed connects anew
             connection.close()
-            connection.request("POST", self._path, content, headers)
+            connection.send(headers, content)
 
-    def _finish(self, connection: HTTPConnection, content: bytes, operation: str) -> dict[str, Any]:
+    def _finish(self, connection: HttpConnection, content: bytes, operation: str) -> dict[str, Any]:
         """The answer to what was sent; where it may help, the request is sent once more."""
         try:
             return _answer(connection)
@@ -114,15 +110,14 @@ class CallRefused(CallFailed):
     retriable = False
 
 
-def _answer(connection: HTTPConnection) -> dict[str, Any]:
-    response = connection.getresponse()
-    told = response.read()
+def _answer(connection: HttpConnection) -> dict[str, Any]:
+    status, told = connection.receive()
     try:
         answer: dict[str, Any] = json.loads(told)
     except ValueError:
-        raise CallFailed("NoAnswer", f"what answers with {response.status} is no AWS service") from None
-    if response.status < 400:
+        raise CallFailed("NoAnswer", f"what answers with {status} is no AWS service") from None
+    if status < 400:
         return answer
-    code = str(answer.get("__type", response.status)).rpartition("#")[2]
-    kind = CallFailed if response.status >= 500 or code in _BUSY else CallRefused
+    code = str(answer.get("__type", status)).rpartition("#")[2]
+    kind = CallFailed if status >= 500 or code in _BUSY else CallRefused
     raise kind(code, str(answer.get("message") or answer.get("Message") or ""))
