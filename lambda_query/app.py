@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from lambda_query import access, request_log
-from lambda_query.answers import Response, Verbatim, answer, problem
+from lambda_query.answers import Response, Verbatim, answer, encode, problem
 from lambda_query.differences import find_differences
 from lambda_query.dynamodb import DynamoDB
 from lambda_query.listing import list_events
@@ -105,20 +105,20 @@ class App:
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers, unavailable=names)
 
     def _list(self, query: str, inquiry: Inquiry) -> Response:
-        return answer(list_events(inquiry, parse_list(query, self._key), self._key))
+        return answer(encode(list_events(inquiry, parse_list(query, self._key), self._key)))
 
     def _find(self, query: str, inquiry: Inquiry) -> Response:
         if document := find_event(inquiry, parse_identity(query)):
-            return answer(document)
+            return answer(encode(document))
         return problem(
             HTTPStatus.NOT_FOUND, "not-found", "no store has this event: is `source` spelled as it was sent?"
         )
 
     def _count(self, query: str, inquiry: Inquiry) -> Response:
-        return answer(count_events(inquiry, parse_stats(query)))
+        return answer(encode(count_events(inquiry, parse_stats(query))))
 
     def _compare(self, query: str, inquiry: Inquiry) -> Response:
-        return answer(find_differences(inquiry, parse_differences(query, self._key), self._key))
+        return answer(encode(find_differences(inquiry, parse_differences(query, self._key), self._key)))
 
     def _describe(self, query: str, _: Inquiry) -> Response:
         check_nothing(query)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from lambda_query import cursor
-from lambda_query.answers import Verbatim, encode
+from lambda_query.answers import Verbatim, array, dumps, encode
 from lambda_query.budget import Budget
 from lambda_query.merge import Merge, Merged
 from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Place, Question
@@ -95,13 +95,13 @@ def _page(question: Question, events: list[Merged], end: Place | None, key: byte
     for event in events[: question.limit]:
         if question.with_events and event.listed.event is None:
             break
-        text = Verbatim(encode(_members(event, question)))
-        size += len(encode(str(text)).encode())
+        encoded = encode(_members(event, question))
+        size += len(dumps(encoded.text).encode())  # API Gateway is given the body as a JSON string
         if shown and size > MAX_BYTES:
             break
-        shown.append(text)
+        shown.append(encoded)
     after = events[len(shown) - 1].listed.place if len(shown) < len(events) else end
-    return {"events": shown, "next": cursor.encode(after, question.scope, key) if after else None}
+    return {"events": array(shown), "next": cursor.encode(after, question.scope, key) if after else None}
 
 
 def _members(event: Merged, question: Question) -> dict[str, Any]:

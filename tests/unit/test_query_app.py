@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambda_query.answers import Verbatim, encode
+from lambda_query.answers import Verbatim, array, encode
 from lambda_query.app import App, create_app
 from pipeline.errors import SettingsError
 from pipeline.keys import new
@@ -129,5 +129,10 @@ def test_both_stores_down_is_503_and_says_when_to_come_again(app: App) -> None:
 
 
 def test_stored_json_is_not_read_and_written_anew() -> None:
-    text = encode({"a": [Verbatim('{"n": 1.10}'), None, True], "é": "\n"})
-    assert text == '{"a":[{"n": 1.10},null,true],"\\u00e9":"\\n"}'
+    events = array([encode({"id": "é", "event": Verbatim('{"n": 1.10}')}), encode({"event": Verbatim("1e400")})])
+    body = encode({"first": 1, "second": [None, True], "events": events, "next": "\n"})
+    assert body.text == (
+        '{"first":1,"second":[null,true],"events":[{"id":"é","event":{"n": 1.10}},{"event":1e400}],"next":"\\n"}'
+    )
+    with pytest.raises(TypeError):
+        encode({"receipt": {"event": Verbatim("1")}})
