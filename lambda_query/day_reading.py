@@ -1,17 +1,18 @@
 """One day of a list in DynamoDB's index `by_time`, all its shards at once."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 from lambda_query.days import buckets
 from lambda_query.dynamodb import LISTED, NAMES, DynamoDB, listed
-from lambda_query.question import Place, Question
+from lambda_query.question import Place, Question, next_microsecond
 from lambda_query.records import Listed
-from pipeline import clock
 from pipeline.table import BUCKET, IDENTITY, POSITION, SHARDS, identity_key, position_key
 
 MOST_ENTRIES = 1000
 """Of one call: more would be up to 1 MB, in which no deadline could be kept."""
+_GROWTH = 4
+"""A page is so many times as long as the one before: a filter may match each entry, or none of thousands."""
 
 
 class DayReading:
@@ -37,7 +38,8 @@ class DayReading:
             self._waiting += [(item[POSITION]["S"], listed(item)) for item in page["Items"]]
             self.empty = self.empty and not page["ScannedCount"]
             if last := page.get("LastEvaluatedKey"):
-                self._unread[bucket]["ExclusiveStartKey"] = last
+                longer = min(_GROWTH * self._unread[bucket]["Limit"], MOST_ENTRIES)
+                self._unread[bucket] |= {"ExclusiveStartKey": last, "Limit": longer}
             else:
                 del self._unread[bucket]
         reached = [request["ExclusiveStartKey"][POSITION]["S"] for request in self._unread.values()]
@@ -57,7 +59,7 @@ class DayReading:
         if self._frontier is None:
             return None
         moment = self._frontier[:27]
-        end = Place(_next_microsecond(moment) if self._question.descending else moment)
+        end = Place(next_microsecond(moment) if self._question.descending else moment)
         if last and self._question.precedes(end, last):
             end = last
         return end if self._question.holds(end) else None
@@ -83,10 +85,9 @@ def _request(question: Question, bucket: str) -> dict[str, Any]:
         "ExpressionAttributeValues": {name: {"S": value} for name, value in (values | wanted).items()},
         "ScanIndexForward": not question.descending,
     }
-    if filters:
-        return request | {"FilterExpression": " AND ".join(filters), "Limit": MOST_ENTRIES}
     # Two items an event, spread over the shards, and some more for those that got fewer.
-    return request | {"Limit": min((question.limit + 1) * 3 // SHARDS + 10, MOST_ENTRIES)}
+    request["Limit"] = min((question.limit + 1) * 3 // SHARDS + 10, MOST_ENTRIES)
+    return request | {"FilterExpression": " AND ".join(filters)} if filters else request
 
 
 def _filters(question: Question) -> tuple[list[str], dict[str, str]]:
@@ -96,7 +97,3 @@ def _filters(question: Question) -> tuple[list[str], dict[str, str]]:
     if question.source is None:
         return conditions, values
     return [*conditions, f"begins_with(#{IDENTITY}, :source)"], values | {":source": identity_key(question.source, "")}
-
-
-def _next_microsecond(moment: str) -> str:
-    return clock.rfc3339(datetime.fromisoformat(moment).astimezone(UTC) + timedelta(microseconds=1))

@@ -1,9 +1,10 @@
 """`GET /events`: one list from both stores, each event once.
 
 An event stands where PostgreSQL has it; where PostgreSQL lacks it, at the first of its
-copies in DynamoDB. Each store gives its next events and how far they reach; what both
-reach is merged (lambda_query/merge.py), and where they disagree each is asked about the
-other's events. Contents that only DynamoDB has are read last, and no more than a page holds.
+copies in DynamoDB. Each store gives its next events and how far they reach, DynamoDB no
+further than PostgreSQL; what both reach is merged (lambda_query/merge.py), and where they
+disagree each is asked about the other's events. Contents that only DynamoDB has are read
+last, and no more than a page holds.
 """
 
 from collections.abc import Callable
@@ -14,7 +15,9 @@ from lambda_query import cursor
 from lambda_query.answers import Verbatim, array, dumps, encode
 from lambda_query.budget import Budget
 from lambda_query.merge import Merge, Merged
+from lambda_query.postgres import Postgres
 from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Place, Question
+from lambda_query.reach import Reach
 from lambda_query.records import Listed, Page
 from lambda_query.stores import Inquiry
 from lambda_query.walk import walk
@@ -43,14 +46,28 @@ def read(inquiry: Inquiry, question: Question) -> Merge:
     """What the stores have of `question`, as far as those that answer reach. Raises StoreUnavailable."""
     stores = inquiry.stores
     budget = Budget(until=inquiry.began + stores.timeout_s * WALK_SHARE, calls=WALK_CALLS)
+    reach = Reach()
+    if POSTGRES not in question.stores:
+        reach.tell(None)
     questions: dict[str, Callable[[], Any]] = {
-        POSTGRES: partial(stores.postgres.page, question),
-        DYNAMODB: partial(walk, stores.dynamodb, question, budget),
+        POSTGRES: partial(_page_of_rows, stores.postgres, question, reach),
+        DYNAMODB: partial(walk, stores.dynamodb, question, budget, reach),
     }
     parts: dict[str, Page] = inquiry.ask({name: questions[name] for name in question.stores})
     if not parts:
         raise StoreUnavailable("no store answered")
     return Merge(question, parts.get(POSTGRES), parts.get(DYNAMODB))
+
+
+def _page_of_rows(store: Postgres, question: Question, reach: Reach) -> Page:
+    """PostgreSQL's page; `reach` is told its end, or that there is none where it fails."""
+    end = None
+    try:
+        page = store.page(question)
+        end = page.end
+    finally:
+        reach.tell(end)
+    return page
 
 
 def _learn(inquiry: Inquiry, merge: Merge, *, with_stores: bool) -> None:

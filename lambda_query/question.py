@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
+
+from pipeline import clock
 
 POSTGRES, DYNAMODB = "postgres", "dynamodb"
 FIELDS = ("source", "id", "type", "subject", "time", "received_at", "stores", "event")
@@ -29,6 +32,11 @@ class Place(NamedTuple):
     def identity(self) -> Identity:
         """(source, id)."""
         return self.source, self.id
+
+
+def next_microsecond(moment: str) -> str:
+    """The text of the moment after `moment`."""
+    return clock.rfc3339(datetime.fromisoformat(moment).astimezone(UTC) + timedelta(microseconds=1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +72,13 @@ class Question:
     def after(self, place: Place) -> "Question":
         """The same list from behind `place` on."""
         return replace(self, high=place) if self.descending else replace(self, low=place)
+
+    def through(self, place: Place) -> "Question":
+        """The same list as far as `place`, with all that is in its microsecond."""
+        if self.descending:
+            first = Place(place.received_at)
+            return replace(self, low=max(self.low, first) if self.low else first)
+        return replace(self, high=min(self.high, Place(next_microsecond(place.received_at))))
 
     def holds(self, place: Place) -> bool:
         """Whether `place` is inside the range."""

@@ -1,8 +1,8 @@
 """A list's way through DynamoDB's index `by_time`: day after day, a day's shards at once.
 
-A walk is bounded by calls and by time. Where it stops it says how far it came, and the
-next page goes on from there: a list over quiet years takes several requests, and none
-of them ends it wrongly.
+A walk is bounded by calls, by time, and by how far PostgreSQL's page goes. Where it stops
+it says how far it came, and the next page goes on from there: a list over quiet years takes
+several requests, and none of them ends it wrongly.
 """
 
 from collections.abc import Iterator
@@ -12,17 +12,23 @@ from lambda_query.day_reading import DayReading
 from lambda_query.days import days_of, entrance, skip_empty
 from lambda_query.dynamodb import DynamoDB
 from lambda_query.question import Identity, Place, Question
+from lambda_query.reach import Reach
 from lambda_query.records import Listed, Page
 
+HEAD_START_S = 0.1
+"""How long PostgreSQL, which takes some milliseconds, is waited for: a walk without its bound may read in vain."""
 
-def walk(store: DynamoDB, question: Question, budget: Budget) -> Page:
-    """The copies of `limit` + 1 events of `question`, or of fewer where it has no more or `budget` is spent.
+
+def walk(store: DynamoDB, question: Question, budget: Budget, reach: Reach) -> Page:
+    """The copies of `limit` + 1 events of `question`, or of those as far as `reach` and `budget` go.
 
     An event whose copies differ in `received_at` stands at each of their places. Raises StoreUnavailable.
     """
+    bound = reach.end(HEAD_START_S)
+    if bound:
+        question = question.through(bound)
     copies: list[Listed] = []
     events: set[Identity] = set()
-    end = None
     for stretch in stretches(store, question, budget):
         for copy in stretch.copies:
             events.add(copy.identity)
@@ -32,14 +38,16 @@ def walk(store: DynamoDB, question: Question, budget: Budget) -> Page:
                 copies += [other for other in stretch.copies if question.precedes(other.place, last)] + same
                 return Page(copies, last)
         copies += stretch.copies
-        end = stretch.end
-    return Page(copies, end)
+        if stretch.end and (budget.spent or _is_passed(reach.end(), stretch.end, question)):
+            return Page(copies, stretch.end)
+    return Page(copies, bound)
 
 
 def stretches(store: DynamoDB, question: Question, budget: Budget) -> Iterator[Page]:
-    """The copies of `question`, stretch after stretch, until the list ends or `budget` is spent.
+    """The copies of `question`, stretch after stretch, each with how far the list is known by then.
 
-    Only the last stretch has an `end`, where the budget ended it. Raises StoreUnavailable.
+    No stretch but the list's last one is without `end`, or one that led no further. `budget` is
+    charged; to stop is the caller's part. Raises StoreUnavailable.
     """
     days = days_of(question)
     last: Place | None = None
@@ -49,12 +57,12 @@ def stretches(store: DynamoDB, question: Question, budget: Budget) -> Iterator[P
             budget.calls -= reading.read()
             copies = reading.take()
             last = copies[-1].place if copies else last
-            end = reading.reached(last) if budget.spent else None
-            yield Page(copies, end)
-            if end:
-                return
+            yield Page(copies, reading.reached(last))
         if reading.empty:
             days = skip_empty(store, days, budget)
-        if days and budget.spent:
+        if days:
             yield Page([], entrance(days[0], question))
-            return
+
+
+def _is_passed(bound: Place | None, place: Place, question: Question) -> bool:
+    return bound is not None and question.precedes(bound, place)

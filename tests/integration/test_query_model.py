@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lambda_query.app import App, create_app
 from lambda_query.question import FIELDS
+from lambda_query.walk import HEAD_START_S
 from pipeline.clock import rfc3339
 from tests.integration.querying import PAST, RANGE, Model, Seed, Writers, pages, random_model, settings
 from tests.running_system import System
@@ -69,7 +70,12 @@ async def _store(endpoints: dict[str, Any], model: Model) -> None:
     await writers.close()
 
 
-def test_pages_are_the_models_events(held: Held, scale: float) -> None:
+@pytest.mark.parametrize("head_start_s", [HEAD_START_S, 0], ids=["bounded", "unbounded"])
+def test_pages_are_the_models_events(
+    held: Held, scale: float, head_start_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambda_query.walk.HEAD_START_S", head_start_s)
+
     @hypothesis_settings(
         max_examples=int(200 * scale),
         deadline=None,
