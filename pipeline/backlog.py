@@ -38,6 +38,9 @@ class Backlog(NamedTuple):
     unavailable: dict[str, str]
 
 
+NOTHING_READ = Backlog((), {}, {})
+
+
 class BacklogReader:
     """Reads the backlog as often as it is asked, over connections that it keeps."""
 

@@ -335,7 +335,7 @@ class WebSettings:
     )
     backlog_every_s: float = setting(
         "WEB_BACKLOG_EVERY_S",
-        "How often what waits is read for /metrics, by a call to SQS for each queue.",
+        "How often it is taken while nobody does: for /metrics, which tells what waits, and the charts.",
         default=15.0,
     )
     health: HealthSettings = field(default_factory=HealthSettings)

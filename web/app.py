@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 
 import httpx
 from jinja2 import StrictUndefined
+from prometheus_client import CollectorRegistry
 from quart import Quart
 
 from pipeline import metrics
@@ -32,9 +33,10 @@ from web import (
     publish,
     redrives,
 )
+from web.backlogs import Backlogs
 from web.desk import Desk
 from web.edges import Edges
-from web.metrics import backlog_told
+from web.metrics import BacklogMetrics
 from web.openid import Provider
 from web.services import Services
 from web.suggestions import Suggestions
@@ -59,6 +61,7 @@ def create_app(settings: WebSettings) -> Quart:
 
     registry = app.extensions["metrics"] = metrics.new_registry()
     measure(app, metrics.request_seconds(registry))
+    backlogs = _backlogs(settings, registry)
     languages.install(app)
     formats.install(app)
     figures.install(app)
@@ -72,17 +75,22 @@ def create_app(settings: WebSettings) -> Quart:
 
     @app.while_serving
     async def connections() -> AsyncGenerator[None, None]:
-        every_s = settings.backlog_every_s
-        backlog = backlog_told(settings.queues, registry, every_s) if settings.queues else nullcontext()
         # No proxy of the environment stands between the pages and their own services.
-        async with backlog, httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
             app.extensions["edges"] = edges = Edges(client, settings, publishing, asking)
             app.extensions["suggestions"] = Suggestions(edges.types)
             app.extensions["provider"] = _provider(client, settings)
-            async with _operating(app, Watch(Services(client, edges, settings), settings), settings):
+            async with _operating(app, Watch(Services(client, edges, settings), backlogs, settings), settings):
                 yield
 
     return app
+
+
+def _backlogs(settings: WebSettings, registry: CollectorRegistry) -> Backlogs | None:
+    """What reads the queues and the topic that `settings` name, and has `registry` tell what waits there."""
+    if not settings.queues:
+        return None
+    return Backlogs(Places(settings.queues), BacklogMetrics(settings.queues.kafka.topic, registry))
 
 
 @asynccontextmanager

@@ -7,9 +7,10 @@ from contextlib import AsyncExitStack
 
 from botocore.exceptions import BotoCoreError
 
-from pipeline.backlog import Backlog, BacklogReader, QueueBacklog
+from pipeline.backlog import NOTHING_READ, Backlog, BacklogReader, QueueBacklog
 from pipeline.errors import QueueUnavailable
 from pipeline.places import PLACES, Places
+from web.metrics import BacklogMetrics
 from web.state import Age, Road, Waiting
 
 _TIMEOUT_S = 8.0
@@ -19,10 +20,14 @@ _SHARE_OF_TIME = 0.1
 
 
 class Backlogs:
-    """Looks at the queues and topics of `places` over connections that are kept from the first look on."""
+    """Looks at the queues and topics of `places` over connections that are kept from the first look on.
 
-    def __init__(self, places: Places) -> None:
+    `metrics` tells what each look found.
+    """
+
+    def __init__(self, places: Places, metrics: BacklogMetrics) -> None:
         self._places = places
+        self._metrics = metrics
         self._opened = AsyncExitStack()
         self._reader: BacklogReader | None = None
         self._emptiness = Emptiness()
@@ -30,12 +35,15 @@ class Backlogs:
 
     async def look(self, ages_s: Mapping[str, float]) -> tuple[Road, ...]:
         """The roads now; `ages_s` is what the services say of the oldest message of their queue."""
+        backlog = NOTHING_READ
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 backlog = await (await self._connected()).read()
         except (BotoCoreError, TimeoutError) as error:  # no region, no credentials; a queue that falls silent
             fault = str(error) or f"no answer within {_TIMEOUT_S:g} s"
             return tuple(Road(place, Waiting(), Waiting(), fault) for place in PLACES)
+        finally:
+            self._metrics.show(backlog)  # after a defect too: better unknown, which is an alert, than as it was
         queues = {(queue.place, queue.dead): self._waiting(queue, ages_s) for queue in backlog.queues}
         faults = {name: why for name, why in backlog.unavailable.items() if name != "kafka"}
         fault = "; ".join(dict.fromkeys(faults.values()))

@@ -1,7 +1,7 @@
 """Watches the pipeline: takes its state again and again, and keeps the numbers of the last minutes.
 
-Often while somebody looks, seldom else: the charts have their past when the page is opened,
-and nothing is asked for nobody.
+Often while somebody looks, seldom else: Prometheus is told what waits, and the charts have their
+past when the page is opened.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ from datetime import datetime
 import structlog
 
 from pipeline import clock
-from pipeline.places import Places
 from pipeline.settings import WebSettings
 from web.backlogs import Backlogs
 from web.chart import Chart, Line
@@ -22,7 +21,6 @@ from web.samples import Samples
 from web.services import Service, Services
 from web.state import State, brokers
 
-_UNWATCHED_EVERY_S = 15.0
 _SPAN_S = 600.0
 _WINDOW_S = 30.0
 """A rate or a quantile is of so many seconds: of less, it would jump with every event."""
@@ -37,12 +35,13 @@ _log = structlog.get_logger(__name__)
 
 
 class Watch:
-    """The state of `services`, and of the queues and topics that `settings` name."""
+    """The state of `services` and, where web was told of them, of the queues and topics."""
 
-    def __init__(self, services: Services, settings: WebSettings) -> None:
+    def __init__(self, services: Services, backlogs: Backlogs | None, settings: WebSettings) -> None:
         self._services = services
-        self._backlogs = Backlogs(Places(settings.queues)) if settings.queues else None
+        self._backlogs = backlogs
         self._every_s = settings.watch_every_s
+        self._unwatched_every_s = settings.backlog_every_s
         self._samples = Samples(_SPAN_S)
         self._since: dict[str, tuple[str, datetime]] = {}
         self._state: State | None = None
@@ -55,6 +54,7 @@ class Watch:
     async def running(self) -> AsyncIterator[None]:
         """Watch for as long as the block runs."""
         self._coming = asyncio.get_running_loop().create_future()
+        self._wanted.set()
         watching = asyncio.create_task(self._watch())
         try:
             yield
@@ -95,9 +95,10 @@ class Watch:
             return await asyncio.shield(self._coming)
 
     async def _watch(self) -> None:
+        tick_s = min(self._every_s, self._unwatched_every_s)
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), self._every_s)
+                await asyncio.wait_for(self._wanted.wait(), tick_s)
             if not self._is_due():
                 continue
             self._wanted.clear()
@@ -108,7 +109,7 @@ class Watch:
 
     def _is_due(self) -> bool:
         age_s = time.monotonic() - self._taken_at
-        return self._wanted.is_set() or self._watchers > 0 or age_s >= _UNWATCHED_EVERY_S
+        return self._wanted.is_set() or self._watchers > 0 or age_s >= self._unwatched_every_s
 
     def _tell(self, state: State) -> None:
         self._state, self._taken_at = state, time.monotonic()
