@@ -39,7 +39,7 @@ def _objective() -> Sequence[Panel]:
         ),
         number(
             "Alerts",
-            "How many alerts fire now: the page /alerts of Prometheus says which, docs/runbooks what to do.",
+            "How many alerts fire now: Prometheus' page Alerts says which, docs/runbooks what to do.",
             "short",
             Query('count(ALERTS{alertstate="firing"}) or vector(0)', "firing"),
             bad_from=1,
