@@ -51,7 +51,7 @@ async def _service(http: httpx.AsyncClient, part: str, url: str) -> Finding:
     try:
         answer = await http.get(url)
     except httpx.TransportError as error:
-        return Finding(part, ok=False, detail=f"no answer: {error or type(error).__name__}")
+        return Finding(part, ok=False, detail=f"no answer: {str(error) or type(error).__name__}")
     return Finding(
         part, ok=answer.is_success, detail="" if answer.is_success else f"{answer.status_code} {answer.text}"
     )

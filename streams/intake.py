@@ -117,7 +117,8 @@ class Intake:
                 settled = await self._settle_once(deliveries, unfit)
             outcome = "stored"
         except Exception as error:
-            self.outage = f"{type(error).__name__}: {error}"
+            # The deadline itself says nothing.
+            self.outage = f"{type(error).__name__}: {str(error) or f'{self._store.name}: not settled in time'}"
             self._metrics.count_retry(error)
             log.warning("batch failed", via=via, events=len(deliveries), error=self.outage, **_named(deliveries))
             raise

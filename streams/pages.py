@@ -1,5 +1,6 @@
 """What a worker tells of itself: /healthz, /readyz and /metrics."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -10,9 +11,14 @@ from prometheus_client import CollectorRegistry
 from pipeline import metrics
 from pipeline.errors import QueueUnavailable, StoreUnavailable
 
+_ANSWER_S = 1.5
+"""Who asks whether a worker is ready waits for 2 s: a store that hangs is to be named before that."""
+
 
 class Needed(Protocol):
     """What a worker can't work without."""
+
+    name: str
 
     async def ping(self) -> None:
         """Raises StoreUnavailable or QueueUnavailable where it is away."""
@@ -32,9 +38,8 @@ def add_pages(
 
     @app.page("/readyz")  # type: ignore[untyped-decorator]
     async def readyz(view: web.View, _request: web.Request) -> web.Response:
-        missing = [why for each in needed if (why := await _missing(each))]
-        if missing:
-            return view.json({"status": "not ready", "missing": missing}, status=503)
+        if faults := await missing(needed):
+            return view.json({"status": "not ready", "missing": faults}, status=503)
         return view.json({"status": "ready"})
 
     @app.page("/metrics")  # type: ignore[untyped-decorator]
@@ -43,9 +48,17 @@ def add_pages(
         return view.bytes(body, headers={"Content-Type": content_type})
 
 
-async def _missing(needed: Needed) -> str | None:
+async def missing(needed: Sequence[Needed]) -> list[str]:
+    """Why each of `needed` that is away is, all asked at the same time."""
+    return [why for why in await asyncio.gather(*map(_fault, needed)) if why]
+
+
+async def _fault(needed: Needed) -> str | None:
     try:
-        await needed.ping()
+        async with asyncio.timeout(_ANSWER_S):
+            await needed.ping()
     except (StoreUnavailable, QueueUnavailable) as error:
         return str(error)
+    except TimeoutError:
+        return f"{needed.name}: no answer within {_ANSWER_S:g} s"
     return None

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from pipeline.delivery import Arrival
 from pipeline.metrics import WayMetrics
@@ -49,6 +50,15 @@ async def test_a_worker_that_has_to_end_begins_no_other_batch() -> None:
             with pytest.raises(Interrupted):
                 await intake.settle([ARRIVAL], lambda: True)
     assert store.asked == 1
+
+
+async def test_a_batch_that_its_store_holds_up_names_the_store() -> None:
+    metrics = WayMetrics(CollectorRegistry(), "postgres", ("sqs",))
+    tracing = Tracing("service-b", TraceSettings())
+    intake = Intake("service-b", HangingStore(), _no_letters, metrics, tracing, timeout_s=0.01)
+    with capture_logs() as lines, pytest.raises(Interrupted):
+        await intake.settle([ARRIVAL], lambda: True)
+    assert [line["error"] for line in lines] == ["TimeoutError: postgres: not settled in time"]
 
 
 async def _no_letters(envelopes: object) -> None:
