@@ -21,7 +21,7 @@ Kind = Literal["SERVER", "PRODUCER", "CLIENT", "CONSUMER"]
 _MAX_LINKS = 128
 """What the SDK keeps of them, and of more it keeps the last."""
 _EXPORT_TIMEOUT_S = 2
-_CLOSE_TIMEOUT_S = 2.5
+_CLOSE_TIMEOUT_S = 2
 _QUEUE = 32_768
 _BATCH = 2_048
 """With the SDK's own 2,048 and 512 a burst loses a half."""

@@ -45,7 +45,7 @@ class Tracing:
         return SampledProcessing(self.spans, self._service, arrivals, sampled) if self.spans and sampled else _UNSAMPLED
 
     async def close(self) -> None:
-        """Send what is left, for at most 2.5 s. To be called last: what is traced later is lost."""
+        """Send what is left, for at most 2 s. To be called last: what is traced later is lost."""
         if self.spans:
             await asyncio.get_running_loop().run_in_executor(None, self.spans.close)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import logged, prometheus_server
+from tests import jaeger_server, logged, prometheus_server
 from tests.otlp_receiver import Receiver, receiving
 from tests.running_system import System, running
 
@@ -16,23 +16,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `long`, unless asked for, and `prometheus` where that is not installed."""
+    """Leave out what is marked `long`, unless asked for, and `prometheus` or `jaeger` where that is not installed."""
     left_out = {name for name, is_in in _conditions(config).items() if not is_in}
     out = [item for item in items if left_out & {marker.name for marker in item.iter_markers()}]
     items[:] = [item for item in items if item not in out]
     config.hook.pytest_deselected(items=out)
 
 
-def pytest_report_header() -> str | None:
+def pytest_report_header() -> list[str]:
     """What the tests of this run do without."""
-    if prometheus_server.IS_INSTALLED:
-        return None
-    return "prometheus is not installed (Debian and Ubuntu: the package prometheus): its tests are left out"
+    missing = []
+    if not prometheus_server.IS_INSTALLED:
+        missing.append(
+            "prometheus is not installed (Debian and Ubuntu: the package prometheus): its tests are left out"
+        )
+    if not jaeger_server.PROGRAM:
+        missing.append("no program `jaeger`, version 2, is in PATH: the test of its API is left out")
+    return missing
 
 
 def _conditions(config: pytest.Config) -> dict[str, bool]:
     """Whether the tests with each marker are in."""
-    return {"long": bool(config.getoption("--long")), "prometheus": prometheus_server.IS_INSTALLED}
+    return {
+        "long": bool(config.getoption("--long")),
+        "prometheus": prometheus_server.IS_INSTALLED,
+        "jaeger": jaeger_server.PROGRAM is not None,
+    }
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,8 @@ class Receiver:
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.exports: list[bytes] = []
+        """Each as it came."""
         self._spans: list[ReceivedSpan] = []
 
     @property
@@ -45,6 +47,7 @@ class Receiver:
 
     def take(self, body: bytes) -> None:
         """An export."""
+        self.exports.append(body)
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             service = _values(resource.resource.attributes)["service.name"]
             self._spans += [_read(service, span) for scope in resource.scope_spans for span in scope.spans]

@@ -15,6 +15,7 @@ import pytest
 
 from pipeline.event import STRUCTURED
 from pipeline.keys import new
+from tests import jaeger_server
 from tests.gateway_process import answers, gateway
 from tests.otlp_receiver import ReceivedSpan, Receiver
 from tests.waiting import until
@@ -82,6 +83,33 @@ async def test_one_published_event_is_one_trace_with_every_hop(
     assert {span.attributes["messaging.system"] for span in below} == {"aws.sns", "aws_sqs", "kafka"}
     assert all((CALLER, create.span_id) in span.links for span in below if span.kind == "CLIENT")
     assert not any(span.is_error for span in spans)
+
+
+@pytest.mark.jaeger
+async def test_jaeger_shows_one_event_as_one_trace_with_every_hop(
+    aws: dict[str, str],
+    source: str,
+    traces: Receiver,
+    every_hop: list[tuple[str, str, str]],
+    tmp_path: Path,
+    unused_tcp_port_factory: Callable[[], int],
+) -> None:
+    trace_id = "5" * 32
+    traceparent = f"00-{trace_id}-{CALLER_SPAN}-00"
+    await publish(aws, {"type": "t", "source": source, "id": "1", "data": 1}, traceparent=traceparent)
+
+    async def is_whole() -> bool:
+        return len(traces.trace(trace_id)) >= len(every_hop)
+
+    await until(is_whole, within_s=20)
+    with jaeger_server.serving(tmp_path, unused_tcp_port_factory) as jaeger:
+        for export in traces.exports:
+            jaeger.take(export)
+
+        async def is_shown() -> bool:
+            return await asyncio.to_thread(jaeger.hops, trace_id) == every_hop
+
+        await until(is_shown, within_s=20)
 
 
 async def test_a_batch_has_a_span_of_its_own_that_links_its_events(
