@@ -15,9 +15,10 @@ import httpx
 import psycopg2
 from aiokafka import AIOKafkaProducer
 
-from bench import cpu, pinned, pipelines, profiler
+from bench import cpu, events, pinned, profiler
 from bench.errors import DoesNotCount
 from bench.pinned import Place
+from bench.pipelines import Pipeline
 from bench.running import running
 from pipeline.settings import KafkaSettings, inherited, read
 from stack import kafka, postgres, services
@@ -57,7 +58,7 @@ class DrainRig:
         self._home = place.home
         self._ports = place.ports
 
-    async def queue_b(self, pipeline: str, bodies: Sequence[bytes], expected: int) -> Drained:
+    async def queue_b(self, pipeline: Pipeline, bodies: Sequence[bytes], expected: int) -> Drained:
         """Drain queue b into PostgreSQL: `expected` rows. Raises DoesNotCount."""
         await self._execute("truncate events")
 
@@ -65,10 +66,10 @@ class DrainRig:
             return await self._execute("select count(*) from events")
 
         part = services.service_b(self._home, self._ports, _outputs(self._ports))
-        part = pipelines.ALL[pipeline].of(part, "service_b", self._ports.service_b)
+        part = pipeline.of(part, "service_b", self._ports.service_b)
         return await self._drain(part, lambda: self._fill_queue(bodies), stored, expected, len(bodies))
 
-    async def queue_c_and_topic(self, pipeline: str, bodies: Sequence[bytes]) -> Drained:
+    async def queue_c_and_topic(self, pipeline: Pipeline, bodies: Sequence[bytes]) -> Drained:
         """Drain queue c and the Kafka topic into DynamoDB. Raises DoesNotCount."""
 
         async def fill() -> None:
@@ -80,7 +81,7 @@ class DrainRig:
             return items
 
         part = services.service_c(self._home, self._ports, _outputs(self._ports))
-        part = pipelines.ALL[pipeline].of(part, "service_c", self._ports.service_c)
+        part = pipeline.of(part, "service_c", self._ports.service_c)
         return await self._drain(part, fill, stored, 2 * len(bodies), len(bodies))
 
     async def _drain(
@@ -115,7 +116,12 @@ class DrainRig:
     async def _fill_topic(self, bodies: Sequence[bytes]) -> None:
         settings = read(KafkaSettings)
         async with AIOKafkaProducer(bootstrap_servers=services.kafka_address(self._ports), acks="all") as producer:
-            sent = [await producer.send(settings.topic, body, key=body[-64:]) for body in bodies]
+            sent = [
+                await producer.send(
+                    settings.topic, body, key=body[-64:], headers=[("traceparent", events.traceparent(number).encode())]
+                )
+                for number, body in enumerate(bodies)
+            ]
             await asyncio.gather(*sent)
 
     async def _counts(self, port: int | None = None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pipeline.event import STRUCTURED
 
 EVENT_BYTES = 506
+SAMPLED_EVERY = 100
 _ID = "i" * 36
 _ATTRIBUTES = {
     "specversion": "1.0",
@@ -49,6 +50,11 @@ def requests(host: str, port: int, repeat_every: int | None = None) -> Iterator[
         f"content-length: {EVENT_BYTES}\r\n\r\n"
     ).encode()
     return (head + body for body in bodies(repeat_every))
+
+
+def traceparent(number: int) -> str:
+    """What travels beside the event of that number: the first of each SAMPLED_EVERY is sampled."""
+    return f"00-{number + 1:032x}-{number + 1:016x}-{'00' if number % SAMPLED_EVERY else '01'}"
 
 
 def _template() -> bytes:

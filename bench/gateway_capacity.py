@@ -30,7 +30,7 @@ async def _start(durations: Durations) -> AsyncGenerator[MeasureCase, None]:
     async with gateway_rig.started() as rig:
 
         async def measure(case: str) -> dict[str, float]:
-            return figures(*await rig.saturated(case, durations))
+            return figures(*await rig.saturated(pipelines.ALL[case], durations))
 
         yield measure
 

@@ -17,7 +17,7 @@ async def _start(durations: Durations) -> AsyncGenerator[MeasureCase, None]:
     async with gateway_rig.started() as rig:
 
         async def measure(case: str) -> dict[str, float]:
-            return gateway_capacity.figures(*await rig.at_share(OURS.name, _SHARES[case], durations))
+            return gateway_capacity.figures(*await rig.at_share(OURS, _SHARES[case], durations))
 
         yield measure
 

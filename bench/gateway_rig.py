@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import httpx
 
-from bench import cpu, load_process, pinned, pipelines, profiler, topic
+from bench import cpu, load_process, pinned, profiler, topic
 from bench.errors import DoesNotCount
 from bench.load.plan import Outcome, Plan
 from bench.pinned import Place
+from bench.pipelines import Pipeline
 from bench.running import running
 from bench.workload import Durations
 from pipeline.settings import KafkaSettings, inherited, read
@@ -56,13 +57,13 @@ class GatewayRig:
         self._kafka_settings = settings
         self._kafka_pid = kafka_pid
 
-    async def saturated(self, pipeline: str, durations: Durations) -> tuple[Outcome, Taken]:
+    async def saturated(self, pipeline: Pipeline, durations: Durations) -> tuple[Outcome, Taken]:
         """A closed loop on the pipeline's gateway. Raises DoesNotCount, and PartFailed where it doesn't start."""
         async with self._gateway(pipeline) as load:
             outcome = await load.carry_out(durations)
             return outcome, await load.taken()
 
-    async def at_share(self, pipeline: str, share: float, durations: Durations) -> tuple[Outcome, Taken]:
+    async def at_share(self, pipeline: Pipeline, share: float, durations: Durations) -> tuple[Outcome, Taken]:
         """An open loop at `share` of what the same gateway took in a closed loop the moment before.
 
         So a machine that is slower than it was a minute ago moves both. Raises as `saturated` does.
@@ -73,9 +74,9 @@ class GatewayRig:
             return outcome, await load.taken()
 
     @asynccontextmanager
-    async def _gateway(self, pipeline: str) -> AsyncGenerator["_Load", None]:
+    async def _gateway(self, pipeline: Pipeline) -> AsyncGenerator["_Load", None]:
         part = services.gateway(self._ports, {"TopicArn": _TOPIC_ARN})
-        part = pipelines.ALL[pipeline].of(part, "gateway", self._ports.gateway)
+        part = pipeline.of(part, "gateway", self._ports.gateway)
         async with (
             running(self._place.home, self._stub()) as stub_pid,
             running(self._place.home, part) as gateway_pid,

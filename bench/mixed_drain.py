@@ -19,11 +19,11 @@ async def _start(durations: Durations) -> AsyncGenerator[MeasureCase, None]:
     async with drain_rig.started(with_kafka=False) as rig:
 
         async def measure(case: str) -> dict[str, float]:
-            new = drains.bodies(OURS.name, durations)
+            new = drains.bodies(OURS, durations)
             count = len(new)
             if case == MIXED:
                 new = new[: count * 89 // 100]
-            drained = await rig.queue_b(OURS.name, _mixed(new, count), len(new))
+            drained = await rig.queue_b(OURS, _mixed(new, count), len(new))
             return {
                 _US_PER_MESSAGE.name: 1e6 * drained.cpu_s / count,
                 RATE.name: count / drained.seconds,

@@ -1,6 +1,7 @@
 """The pipelines that are compared: each has an environment of its own, and a command for each service."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from stack.home import ROOT
@@ -11,18 +12,23 @@ Service = Literal["gateway", "service_b", "service_c"]
 
 @dataclass(frozen=True, kw_only=True)
 class Pipeline:
-    """One of them. Its services take the same settings as ours; `{port}` in a command is their page's port."""
+    """One of them. Its services take the same settings as ours, and `settings` besides.
+
+    `{port}` in a command is their page's port.
+    """
 
     name: str
     environment: str
     gateway: str
     service_b: str
     service_c: str
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, part: Part, service: Service, port: int) -> Part:
         """`part`, which is one of our services, with this pipeline's program in its place."""
         program, *arguments = getattr(self, service).format(port=port).split()
-        return replace(part, command=(str(ROOT / self.environment / "bin" / program), *arguments))
+        command = (str(ROOT / self.environment / "bin" / program), *arguments)
+        return replace(part, command=command, environment={**part.environment, **self.settings})
 
 
 OURS = Pipeline(

@@ -2,7 +2,17 @@
 
 from collections.abc import Iterable
 
-from bench import drains, gateway_capacity, gateway_latency, kills, mixed_drain, postgres_writer, query, whole_system
+from bench import (
+    drains,
+    gateway_capacity,
+    gateway_latency,
+    kills,
+    mixed_drain,
+    postgres_writer,
+    query,
+    watched,
+    whole_system,
+)
 from bench.errors import BenchError
 from bench.workload import Workload
 
@@ -18,6 +28,9 @@ _IN_ORDER = (
     query.WORKLOAD,
     postgres_writer.WORKLOAD,
     kills.WORKLOAD,
+    watched.GATEWAY,
+    watched.QUEUE_B,
+    watched.QUEUE_C_AND_TOPIC,
 )
 ALL = {workload.name: workload for workload in _IN_ORDER}
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from bench.events import traceparent
 from bench.stubs.connection import Answer, Reply, Request, serve
 
 _MEDIA_TYPE = b"application/x-amz-json-1.0"
@@ -20,7 +21,7 @@ _MOST_MESSAGES = 10
 _MOST_ITEMS = 25
 _LONG_POLL_S = 1.0
 _ATTRIBUTES = {"SentTimestamp": "1764000000000", "ApproximateReceiveCount": "1"}
-_BESIDE = {"received_at": {"StringValue": "2026-11-23T15:24:00.123456Z", "DataType": "String"}}
+_RECEIVED_AT = {"StringValue": "2026-11-23T15:24:00.123456Z", "DataType": "String"}
 
 
 class QueueAndTable:
@@ -101,7 +102,10 @@ class QueueAndTable:
                     "ReceiptHandle": str(number),
                     "Body": body,
                     "Attributes": _ATTRIBUTES,
-                    "MessageAttributes": _BESIDE,
+                    "MessageAttributes": {
+                        "received_at": _RECEIVED_AT,
+                        "traceparent": {"StringValue": traceparent(number), "DataType": "String"},
+                    },
                 }
                 for number, body in taken
             ]

@@ -9,10 +9,15 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from bench.events import SAMPLED_EVERY
+from bench.stubs import traces
 from bench.stubs.connection import Connection, Stub
 from bench.stubs.queue_and_table import QueueAndTable
 from bench.stubs.sns import SnsStub
+from pipeline import trace_context
 from pipeline.aws import Endpoint, client
+from pipeline.settings import TraceSettings
+from pipeline.tracing import Tracing
 from tests.waiting import until
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:events"
@@ -140,3 +145,26 @@ async def test_a_key_counts_once_however_often_it_is_put(queue_and_table: str) -
         assert (await counts(queue_and_table))["items"] == 1
         with pytest.raises(ClientError, match="not known"):
             await dynamodb.list_tables()
+
+
+async def test_one_message_in_a_hundred_is_sampled(queue_and_table: str) -> None:
+    async with httpx.AsyncClient(base_url=queue_and_table, trust_env=False) as http:
+        await http.post("/load", json=["{}"] * 2 * SAMPLED_EVERY)
+    sampled = 0
+    async with client("sqs", endpoint(queue_and_table)) as sqs:
+        for _ in range(2 * SAMPLED_EVERY // 10):
+            answer = await sqs.receive_message(QueueUrl=queue_and_table, MaxNumberOfMessages=10)
+            given = [each["MessageAttributes"]["traceparent"]["StringValue"] for each in answer["Messages"]]
+            assert all(map(trace_context.parse, given))
+            sampled += sum(map(trace_context.is_sampled, given))
+    assert sampled == 2
+
+
+async def test_spans_are_counted() -> None:
+    async with traces.receiving() as receiver:
+        tracing = Tracing("gateway", TraceSettings(endpoint=receiver.url))
+        for _ in range(3):
+            with tracing.sending("kafka", "events", [f"00-{'1' * 32}-{'2' * 16}-01"]):
+                pass
+        await tracing.close()
+        assert receiver.spans == 3
