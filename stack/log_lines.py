@@ -1,4 +1,4 @@
-"""Which lines of a part's log are meant: by the id in them, and by how severe they are."""
+"""Which lines of a part's log are meant, by the id in them and by how severe they are; and how people read them."""
 
 import json
 import re
@@ -11,6 +11,8 @@ _RANKS = {"trace": 0, "debug": 0, "info": 1, "log": 1, "notice": 1, "warn": 2, "
 _LEVEL = re.compile(rf"\b({'|'.join(_RANKS)})\b:?", re.IGNORECASE)
 _HEAD = 80
 """Characters in which the servers' own formats have the level."""
+_TIME = slice(11, 23)
+"""Where a timestamp in RFC 3339 has the time, to the millisecond."""
 
 
 class Choice:
@@ -32,6 +34,30 @@ class Choice:
             rank = _RANKS[found[1].lower()]
             self._goes_on = rank >= self._least and (not self._id or self._id in line)
         return self._goes_on
+
+
+def readable(line: str) -> str:
+    """One of our own lines as people read it: when, how severe, what, and the rest; a server's as it is."""
+    content = _content(line)
+    if content is None or "event" not in content:
+        return line
+    moment, level = str(content.pop("timestamp", ""))[_TIME], str(content.pop("level", ""))
+    event, traceback = content.pop("event"), content.pop("exception", "")
+    # The part's name stands before each line.
+    rest = [f"{name}={_value(value)}" for name, value in content.items() if name not in ("service", "logger")]
+    head = " ".join((moment.ljust(12), level.ljust(7), str(event), *rest))
+    return "\n".join(map(_printable, (head, *str(traceback).splitlines())))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_value, value))
+    return value if isinstance(value, str) and value and " " not in value else json.dumps(value, ensure_ascii=False)
+
+
+def _printable(text: str) -> str:
+    """`text` with what would move a terminal's cursor spelled out: a sender chooses an event's id."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def _content(line: str) -> dict[str, Any] | None:

@@ -1,12 +1,13 @@
 """`make logs`: all logs as they grow, each line with its part's name before it."""
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import cast
 
 from stack.errors import StackError
 from stack.home import Home
-from stack.log_lines import Choice
+from stack.log_lines import Choice, readable
 
 _FIRST_LINES = 10
 _LONGEST_LINE = 1024**2
@@ -16,6 +17,7 @@ async def follow(home: Home, id_: str, level: str) -> int:
     """Print the last lines of each log and then every new one, until Ctrl-C.
 
     With an `id_`, or a `level` above debug, those lines alone that are meant, from each log's beginning on.
+    On a terminal our own lines are made readable; elsewhere they are JSON, as they were written.
     Raises StackError where nothing has run on this home yet.
     """
     logs = sorted(home.folder("logs").glob("*.log"))
@@ -39,7 +41,7 @@ async def _follow(log: Path, first: str, choice: Choice, name: str) -> None:
         async for line in cast("asyncio.StreamReader", tail.stdout):
             text = line.decode(errors="replace").rstrip("\n")
             if choice.holds(text):
-                print(name, text, sep=" | ", flush=True)
+                print(name, readable(text) if sys.stdout.isatty() else text, sep=" | ", flush=True)
     finally:
         if tail.returncode is None:
             tail.terminate()

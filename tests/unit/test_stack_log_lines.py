@@ -1,10 +1,10 @@
-"""Which lines of the logs `make logs` shows."""
+"""Which lines of the logs `make logs` shows, and how."""
 
 import json
 
 import pytest
 
-from stack.log_lines import Choice
+from stack.log_lines import Choice, readable
 
 REFUSED = json.dumps({"event": "refused", "level": "warning", "trace_id": "abc"})
 STORED = json.dumps({"event": "stored", "level": "info", "ids": ["order-1", "order-2"]})
@@ -40,3 +40,30 @@ def test_a_traceback_goes_with_its_line() -> None:
 )
 def test_lines_are_chosen_by_the_id_in_them(id_: str, meant: list[str]) -> None:
     assert shown(Choice(id_), BANNER, REFUSED, STORED, KAFKA, POSTGRES) == meant
+
+
+def test_our_own_lines_are_made_readable() -> None:
+    line = {
+        "via": "sqs",
+        "events": 2,
+        "ids": ["order-1", "order-2"],
+        "error": "postgres: no answer",
+        "event": "batch failed",
+        "level": "warning",
+        "logger": "streams.intake",
+        "timestamp": "2026-11-23T19:12:12.047123Z",
+        "service": "service-b",
+    }
+    told = '19:12:12.047 warning batch failed via=sqs events=2 ids=order-1,order-2 error="postgres: no answer"'
+    assert readable(json.dumps(line)) == told
+    assert readable(json.dumps(line | {"exception": "\n".join(TRACE)})).splitlines() == [told, *TRACE]
+
+
+def test_an_id_plays_no_tricks_with_the_terminal() -> None:
+    line = json.dumps({"event": "stored", "ids": ["a\x1b[2J\nb", "\x9b1mé", "c d"]})
+    assert readable(line).strip() == r'stored ids=a\x1b[2J\nb,\x9b1mé,"c d"'
+
+
+@pytest.mark.parametrize("line", [KAFKA, POSTGRES, BANNER, *TRACE, "{broken", "{}", '{"a": 1}', ""])
+def test_other_lines_stay_as_they_are(line: str) -> None:
+    assert readable(line) == line
