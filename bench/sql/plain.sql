@@ -1,0 +1,2 @@
+-- The table as the migrations make it.
+create table events (like whole including defaults);
