@@ -1,7 +1,7 @@
 -- migrate:up
 
 -- Roles belong to the server, not to this database: it may be there already.
--- It has no password, and so no way in, until `python -m infra.query_role` gives it one.
+-- It has no password, and so no way in, until `python -m infra.database_roles` gives it one.
 do $$
 begin
     if not exists (select from pg_roles where rolname = 'mensageria_query') then

@@ -247,10 +247,13 @@ class QuerySettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueryRoleSettings:
-    """The command `python -m infra.query_role`."""
+class DatabaseRolesSettings:
+    """The command `python -m infra.database_roles`."""
 
-    postgres_url: str = setting("POSTGRES_URL", "libpq URL of the database, with its password.", secret=True)
+    postgres_url: str = setting("POSTGRES_URL", "libpq URL of the database, as its owner.", secret=True)
+    service_b_postgres_url: str = setting(
+        "SERVICE_B_POSTGRES_URL", "URL of the database as service B's role, with the password to set.", secret=True
+    )
     query_postgres_url: str = setting("QUERY_POSTGRES_URL", "URL of the database for reading.", secret=True)
 
 
@@ -348,7 +351,7 @@ class WebSettings:
 class StoreSettings:
     """The command `mensageria`: the two stores."""
 
-    postgres_url: str = setting("POSTGRES_URL", "libpq URL of the database, with its password.", secret=True)
+    postgres_url: str = setting("POSTGRES_URL", "libpq URL of the database, as its owner.", secret=True)
     table: str = setting("TABLE", "DynamoDB table of the events.", default="events")
 
 

@@ -8,8 +8,8 @@ import signal
 
 import psycopg2
 
-from infra import query_role
-from pipeline.settings import QueryRoleSettings, inherited
+from infra import database_roles
+from pipeline.settings import DatabaseRolesSettings, inherited
 from stack import process
 from stack.errors import PartFailed, StackError
 from stack.home import ROOT, STACK_BIN, Home, package_folder, write_private
@@ -27,13 +27,22 @@ _UNPRIVILEGED = "nobody"
 
 
 def url(home: Home, ports: Ports, *, database: str = DATABASE) -> str:
-    """The libpq URL, with the password."""
-    return f"postgresql://{USER}:{home.secret('postgres')}@{HOST}:{ports.postgres}/{database}"
+    """The owner's libpq URL, with the password."""
+    return _url(USER, home.secret("postgres"), ports, database)
+
+
+def service_b_url(home: Home, ports: Ports) -> str:
+    """The URL with which service B writes."""
+    return _url(database_roles.SERVICE_B, home.secret("postgres-service-b"), ports)
 
 
 def query_url(home: Home, ports: Ports) -> str:
     """The URL with which the query reads."""
-    return f"postgresql://{query_role.ROLE}:{home.secret('postgres-query')}@{HOST}:{ports.postgres}/{DATABASE}"
+    return _url(database_roles.QUERY, home.secret("postgres-query"), ports)
+
+
+def _url(user: str, password: str, ports: Ports, database: str = DATABASE) -> str:
+    return f"postgresql://{user}:{password}@{HOST}:{ports.postgres}/{database}"
 
 
 def part(home: Home, ports: Ports) -> Part:
@@ -50,8 +59,12 @@ def part(home: Home, ports: Ports) -> Part:
 
     async def lay_out() -> None:
         await _migrate(home, ports)
-        urls = QueryRoleSettings(postgres_url=url(home, ports), query_postgres_url=query_url(home, ports))
-        await asyncio.to_thread(query_role.set_password, urls)
+        urls = DatabaseRolesSettings(
+            postgres_url=url(home, ports),
+            service_b_postgres_url=service_b_url(home, ports),
+            query_postgres_url=query_url(home, ports),
+        )
+        await asyncio.to_thread(database_roles.set_passwords, urls)
 
     settings = {"listen_addresses": HOST, "port": ports.postgres, "unix_socket_directories": "", "timezone": "UTC"}
     # A statement that fails has events in it: it is not logged, nor are the details, which quote it.

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from stack import postgres
+from infra import database_roles
 from tests.chaos import clock
 from tests.chaos.rig import SERVICES, Rig
 from tests.chaos.schedule import Fault
@@ -124,12 +124,11 @@ async def _fill(rig: Rig, fault: Fault) -> None:
 
 async def _lock_out(rig: Rig, fault: Fault) -> None:
     """B's password is wrong for a while."""
-    right, wrong = rig.home.secret("postgres"), "another"
-    await asyncio.to_thread(_change_password, rig, right, wrong)
+    await asyncio.to_thread(_change_password, rig, "another")
     try:
         await asyncio.sleep(fault.for_s)
     finally:
-        await asyncio.to_thread(_change_password, rig, wrong, right)
+        await asyncio.to_thread(_change_password, rig, rig.home.secret("postgres-service-b"))
 
 
 async def _jump(rig: Rig, fault: Fault) -> None:
@@ -141,10 +140,9 @@ async def _jump(rig: Rig, fault: Fault) -> None:
 
 
 @contextmanager
-def _as_owner(rig: Rig, password: str) -> Iterator[Any]:
+def _as_owner(rig: Rig) -> Iterator[Any]:
     """A session of the database's owner, which commits each statement."""
-    right = rig.home.secret("postgres")
-    connection = psycopg2.connect(rig.endpoints["postgres"].replace(f":{right}@", f":{password}@"), connect_timeout=10)
+    connection = psycopg2.connect(rig.endpoints["postgres"], connect_timeout=10)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
@@ -153,11 +151,11 @@ def _as_owner(rig: Rig, password: str) -> Iterator[Any]:
         connection.close()
 
 
-def _change_password(rig: Rig, now: str, then: str) -> None:
-    """From `now` to `then`; B's sessions end."""
-    with _as_owner(rig, now) as cursor:
-        user, literal = sql.Identifier(postgres.USER), sql.Literal(then)
-        cursor.execute(sql.SQL("alter role {} password {}").format(user, literal))
+def _change_password(rig: Rig, then: str) -> None:
+    """Give B's role another password; its sessions end."""
+    with _as_owner(rig) as cursor:
+        role, literal = sql.Identifier(database_roles.SERVICE_B), sql.Literal(then)
+        cursor.execute(sql.SQL("alter role {} password {}").format(role, literal))
         cursor.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'service-b'")
 
 

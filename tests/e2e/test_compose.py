@@ -108,4 +108,4 @@ async def test_the_tools_reach_every_part(containers: Containers) -> None:
 
 
 async def test_a_second_run_of_the_jobs_changes_nothing(containers: Containers) -> None:
-    assert [await containers.run(name) for name in ("migrate", "query-role", "layout")] == [0, 0, 0]
+    assert [await containers.run(name) for name in ("migrate", "database-roles", "layout")] == [0, 0, 0]

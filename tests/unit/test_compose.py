@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pipeline.settings import (
+    DatabaseRolesSettings,
     GatewaySettings,
     LayoutSettings,
-    QueryRoleSettings,
     ServiceBSettings,
     ServiceCSettings,
     StackSettings,
@@ -26,6 +26,7 @@ from tests.running_system import ROOT
 VARIABLES = {
     "MENSAGERIA_GATEWAY_KEY": "mens_k",
     "MENSAGERIA_POSTGRES_PASSWORD": "p",
+    "MENSAGERIA_SERVICE_B_PASSWORD": "b",
     "MENSAGERIA_QUERY_PASSWORD": "q",
     "MENSAGERIA_CURSOR_KEY": "c" * 43,
     "GRAFANA_ADMIN_PASSWORD": "g",
@@ -66,7 +67,7 @@ def file() -> dict[str, Any]:
 def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Part]:
     """What `make run` starts, on its default ports."""
     home, settings = Home(tmp_path_factory.mktemp("home")), StackSettings()
-    (home.folder("secrets") / "postgres").write_text(VARIABLES["MENSAGERIA_POSTGRES_PASSWORD"])
+    (home.folder("secrets") / "postgres-service-b").write_text(VARIABLES["MENSAGERIA_SERVICE_B_PASSWORD"])
     ports = _default_ports()
     made = (
         kafka.part(home, ports, settings.kafka),
@@ -92,7 +93,7 @@ def _on_this_machine(text: str, file: dict[str, Any]) -> str:
 
 def test_every_part_of_make_run_is_a_service(file: dict[str, Any], parts: dict[str, Part]) -> None:
     core = {name for name, service in file["services"].items() if service["profiles"] == ["core"]}
-    assert core == set(parts) | {"layout", "migrate", "query-role"}
+    assert core == set(parts) | {"layout", "migrate", "database-roles"}
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -117,7 +118,7 @@ def test_a_services_settings_are_those_of_make_run(file: dict[str, Any], parts: 
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [*OWN.items(), ("layout", LayoutSettings), ("query-role", QueryRoleSettings)]
+    ("name", "kind"), [*OWN.items(), ("layout", LayoutSettings), ("database-roles", DatabaseRolesSettings)]
 )
 def test_each_can_read_its_settings(file: dict[str, Any], name: str, kind: type[Any]) -> None:
     read(kind, file["services"][name]["environment"])

@@ -88,6 +88,7 @@ def test_the_compose_file_builds_targets_that_exist() -> None:
             (
                 "MENSAGERIA_GATEWAY_KEY",
                 "MENSAGERIA_POSTGRES_PASSWORD",
+                "MENSAGERIA_SERVICE_B_PASSWORD",
                 "MENSAGERIA_QUERY_PASSWORD",
                 "MENSAGERIA_CURSOR_KEY",
                 "GRAFANA_ADMIN_PASSWORD",

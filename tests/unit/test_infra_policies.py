@@ -1,7 +1,10 @@
 """Who may do what on AWS: read from every template."""
 
+import json
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +15,10 @@ from infra.cloudformation import DeployFailed
 from pipeline import settings
 from pipeline.variables import required
 from tests import dockerfile
+from tests.policy_statements import FILES, filled, resources, statements
 from tests.running_system import ROOT
 
-FILES = sorted(Path(template.__file__).parent.glob("*.yaml"))
 SERVICES = ("Gateway", "ServiceB", "ServiceC", "Web")
-
-
-def resources(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each resource, also those within a ForEach."""
-    for name, resource in template.parsed(file.read_text())["Resources"].items():
-        yield from resource[2].items() if name.startswith("Fn::ForEach") else [(name, resource)]
-
-
-def statements(node: Any) -> Iterator[dict[str, Any]]:
-    """Every policy statement below `node`."""
-    if isinstance(node, dict):
-        if "Effect" in node:
-            yield node
-        for value in node.values():
-            yield from statements(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from statements(value)
 
 
 def listed(value: Any) -> list[Any]:
@@ -51,9 +36,43 @@ def test_nothing_is_allowed_on_everything(file: Path) -> None:
         for statement in statements(resource):
             found += 1
             assert not [action for action in listed(statement["Action"]) if "*" in action], name
+            assert statement.get("Principal") != "*", name
             if resource["Type"] != "AWS::KMS::Key":  # a key's own policy can say nothing else: it means this key
                 assert "*" not in listed(statement.get("Resource", [])), name
     assert found
+
+
+def told_of(tmp_path: Path, every: list[dict[str, Any]]) -> str:
+    """What cfn-lint says of statements in which nothing is left to be filled in: it looks at no others so closely."""
+    document = {"Version": "2012-10-17", "Statement": every}
+    properties = {"PolicyName": "all", "Roles": ["one"], "PolicyDocument": document}
+    file = tmp_path / "policies.json"
+    file.write_text(json.dumps({"Resources": {"All": {"Type": "AWS::IAM::Policy", "Properties": properties}}}))
+    cfn_lint = str(Path(sys.executable).with_name("cfn-lint"))
+    command = [cfn_lint, "--regions", "eu-west-1", "--include-checks", "I3510", "--", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def test_every_action_can_be_done_to_what_its_statement_names(tmp_path: Path) -> None:
+    found = [
+        {key: value for key, value in filled(statement).items() if key not in ("Sid", "Principal")}
+        for file in FILES
+        for _, resource in resources(file)
+        for statement in statements(resource)
+        if "Resource" in statement
+    ]
+    assert len(found) > 30
+    assert told_of(tmp_path, found) == ""
+    wrong = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:aws:sns:eu-west-1:123456789012:events"}
+    assert "I3510 action 'sqs:SendMessage' requires a resource of" in told_of(tmp_path, [*found, wrong])
+
+
+def test_the_query_may_write_its_own_log() -> None:
+    """An ARN of a log group ends in `:*`, and what is appended to that is no stream's."""
+    role = dict(resources(template.FILE))["QueryRole"]
+    [logs] = [each for each in statements(role) if "logs:PutLogEvents" in each["Action"]]
+    stream = "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/mensageria-query:log-stream:2026/11/28/[1]a"
+    assert fnmatchcase(stream, filled(logs["Resource"]))
 
 
 def test_every_service_has_a_role_of_its_own_and_one_that_reads_its_own_secrets_alone() -> None:
@@ -82,7 +101,8 @@ def test_what_holds_data_is_encrypted_and_not_deleted_by_accident() -> None:
     assert "DataVolumeKMSKeyId" in kafka["EncryptionInfo"]["EncryptionAtRest"]
     [table] = of_type("AWS::DynamoDB::Table")
     assert table["SSESpecification"]["SSEEnabled"] is True
-    kinds = ("AWS::SQS::Queue", "AWS::RDS::DBInstance", "AWS::MSK::Cluster", "AWS::DynamoDB::Table", "AWS::KMS::Key")
+    kinds = [f"AWS::{kind}" for kind in ("SQS::Queue", "RDS::DBInstance", "MSK::Cluster", "DynamoDB::Table")]
+    kinds += ["AWS::KMS::Key", "AWS::SecretsManager::Secret"]
     for file in FILES:
         for name, resource in resources(file):
             if resource["Type"] in kinds:

@@ -34,8 +34,20 @@ def test_only_the_hash_of_the_key_is_readable_by_others(made: dict[str, str], tm
 
 def test_each_secret_is_one_of_its_own_and_long(made: dict[str, str]) -> None:
     secrets = {value for name, value in made.items() if name.endswith(("KEY", "PASSWORD"))}
-    assert len(secrets) == 5
+    assert len(secrets) == 6
     assert all(len(secret) >= 43 for secret in secrets)
+
+
+def test_a_second_run_adds_what_is_missing_and_changes_nothing_else(made: dict[str, str], tmp_path: Path) -> None:
+    """As after an update that needs one secret more."""
+    file, keys = tmp_path / ".env", (tmp_path / ".gateway-keys").read_text()
+    kept = [line for line in file.read_text().splitlines() if not line.startswith("MENSAGERIA_SERVICE_B_PASSWORD=")]
+    file.write_text("\n".join(kept) + "\n")
+    subprocess.run([ROOT / "docker" / "make-secrets"], cwd=tmp_path, check=True)
+    now = compose.variables(file.read_text())
+    assert now.keys() == made.keys()
+    assert {name for name in made if now[name] != made[name]} == {"MENSAGERIA_SERVICE_B_PASSWORD"}
+    assert (tmp_path / ".gateway-keys").read_text() == keys
 
 
 def test_both_files_stay_out_of_git() -> None:
