@@ -32,7 +32,7 @@ from stack.home import ROOT
 PAGE = ROOT / "docs" / "decisions" / "0031-one-table-of-events.md"
 KEPT = ROOT / "docs" / "benchmarks" / "partitions.json"
 BEGIN, END = "<!-- python -m bench.partitions -->", "<!-- end -->"
-SIZES = (0, 2_000_000, 5_000_000)
+SIZES = (0, 1_000_000, 3_000_000)
 _BATCH_ROWS, _WARM_UP, _BATCHES, _REPEATS = 500, 5, 25, 3
 _PAGES, _REMOVED_ROWS, _REMOVALS = 50, 500, 20
 
