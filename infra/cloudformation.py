@@ -1,7 +1,7 @@
 """One CloudFormation stack: brought to what a template says, asked for its outputs, removed."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -30,15 +30,18 @@ class Stack:
         A parameter of the template that isn't given keeps its value. Raises DeployFailed, which
         names the parameters that have none.
         """
-        if await self._status() == "ROLLBACK_COMPLETE":  # never came up: it can only be deleted
+        found = await self._described()
+        if found and found["StackStatus"] == "ROLLBACK_COMPLETE":  # never came up: it can only be deleted
             await self.remove()
+            found = None
+        kept = {each["ParameterKey"] for each in found.get("Parameters", [])} if found else set()
         wanted = {
             "StackName": self.name,
             "TemplateBody": body,
-            "Parameters": await self._parameters(body, parameters),
+            "Parameters": self._parameters(body, parameters, kept),
             "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         }
-        if await self._status() is None:
+        if not found:
             await self._client.create_stack(**wanted)
         elif not await self._update(wanted):
             return
@@ -52,14 +55,14 @@ class Stack:
 
     async def remove(self) -> None:
         """Delete it, but for what its template retains. Raises DeployFailed where something stands in the way."""
-        if await self._status() is None:
+        if not await self._described():
             return
         await self._client.delete_stack(StackName=self.name)
         if status := await self._settled():
             raise DeployFailed(f"the stack {self.name} is {status}: {await self._reasons()}")
 
-    async def _parameters(self, body: str, given: Mapping[str, str]) -> list[dict[str, str | bool]]:
-        declared, kept = template.parameters(body), await self._current_parameters()
+    def _parameters(self, body: str, given: Mapping[str, str], kept: Container[str]) -> list[dict[str, str | bool]]:
+        declared = template.parameters(body)
         if missing := sorted(name for name in declared.required if name not in given and name not in kept):
             needed = ", ".join(missing)
             raise DeployFailed(f"the stack {self.name} needs {needed}: write them into its environment's file")
@@ -70,12 +73,6 @@ class Stack:
             elif name in kept:
                 wanted.append({"ParameterKey": name, "UsePreviousValue": True})
         return wanted
-
-    async def _current_parameters(self) -> set[str]:
-        if await self._status() is None:
-            return set()
-        answer = await self._client.describe_stacks(StackName=self.name)
-        return {each["ParameterKey"] for each in answer["Stacks"][0].get("Parameters", [])}
 
     async def _update(self, wanted: dict[str, Any]) -> bool:
         """Start an update; whether there is something to update."""
@@ -89,21 +86,22 @@ class Stack:
 
     async def _settled(self) -> str | None:
         """Its status once nothing is in progress; None where it is gone."""
-        status = await self._status()
-        while status and status.endswith("_IN_PROGRESS"):  # CloudFormation can only be asked
+        found = await self._described()
+        while found and found["StackStatus"].endswith("_IN_PROGRESS"):  # CloudFormation can only be asked
             await asyncio.sleep(_POLL_S)
-            status = await self._status()
-        return status
+            found = await self._described()
+        return str(found["StackStatus"]) if found else None
 
-    async def _status(self) -> str | None:
+    async def _described(self) -> dict[str, Any] | None:
+        """What CloudFormation says of it; None where it is not there."""
         try:
             answer = await self._client.describe_stacks(StackName=self.name)
         except ClientError as error:
             if "does not exist" in str(error):
                 return None
             raise
-        status = str(answer["Stacks"][0]["StackStatus"])
-        return None if status == "DELETE_COMPLETE" else status
+        found = dict(answer["Stacks"][0])
+        return None if found["StackStatus"] == "DELETE_COMPLETE" else found
 
     async def _reasons(self) -> str:
         answer = await self._client.describe_stack_events(StackName=self.name)

@@ -74,10 +74,16 @@ async def deploy(
     return known
 
 
-async def remove(wanted: Environment, endpoint: Endpoint | None = None) -> None:
-    """Remove the stacks, the last one first, but for what their templates retain: the data."""
+async def remove(
+    wanted: Environment, endpoint: Endpoint | None = None, tell: Callable[[str], object] = lambda _: None
+) -> None:
+    """Remove the stacks, the last one first, but for what their templates retain: the data.
+
+    `tell` hears what is begun.
+    """
     async with asyncio.timeout(_DEADLINE_S), client("cloudformation", endpoint) as cloudformation:
         for name in reversed(list(wanted.stacks)):
+            tell(f"removing {STACKS[name]}")
             await Stack(cloudformation, STACKS[name]).remove()
 
 
@@ -111,9 +117,10 @@ def main() -> None:
     try:
         wanted = environment(arguments.environment)
         if arguments.remove:
-            asyncio.run(remove(wanted))
-            return
-        outputs = asyncio.run(deploy(wanted, tell=_tell))
+            asyncio.run(remove(wanted, tell=_tell))
+            outputs = {}
+        else:
+            outputs = asyncio.run(deploy(wanted, tell=_tell))
     except (MensageriaError, TimeoutError, ClientError, BotoCoreError) as error:
         sys.exit(f"deploy: {error or 'it took over an hour'}")
     _tell("done")

@@ -8,8 +8,11 @@ import asyncio
 import sys
 
 import structlog
+from aiokafka.errors import KafkaError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import deploy, table, topics
+from infra.cloudformation import DeployFailed
 from pipeline import logs
 from pipeline.aws import Endpoint, client
 from pipeline.errors import MensageriaError
@@ -23,12 +26,17 @@ _log = structlog.get_logger(__name__)
 async def stack(parameters: dict[str, str], endpoint: Endpoint | None = None) -> dict[str, str]:
     """Deploy the template on the emulator, or find it deployed, and return its outputs by name. Safe to repeat.
 
-    Raises DeployFailed, and TimeoutError after a minute.
+    Raises DeployFailed, after a minute too.
     """
     local = parameters | {"Target": "local"}
     wanted = deploy.Environment(code_bucket=_BUCKET, stacks={deploy.PIPELINE: local})
-    async with asyncio.timeout(_DEADLINE_S):
-        return await deploy.deploy(wanted, endpoint)
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            return await deploy.deploy(wanted, endpoint)
+    except TimeoutError:
+        raise DeployFailed(
+            f"the emulator did not lay out the stack within {_DEADLINE_S:g} s: its log says why"
+        ) from None
 
 
 async def lay_out(settings: LayoutSettings) -> dict[str, str]:
@@ -53,7 +61,7 @@ def main() -> None:
         settings = read(LayoutSettings)
         logs.configure("layout", settings.log)
         outputs = asyncio.run(lay_out(settings))
-    except MensageriaError as error:
+    except (MensageriaError, KafkaError, BotoCoreError, ClientError) as error:
         sys.exit(f"layout: {error}")
     _log.info("laid out", **outputs)
 

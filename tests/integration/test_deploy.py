@@ -76,7 +76,9 @@ async def test_deploys_updates_in_place_without_losing_a_message_and_removes(
             assert await received(sqs, outputs[queue]) == {str(number) for number in range(LETTERS)}
 
         assert (await run(emulator, "local"))[0] == 0  # nothing to update
-        assert (await run(emulator, "local", "--remove"))[0] == 0
+        code, out, err = await run(emulator, "local", "--remove")
+        assert (code, out) == (0, "")
+        assert [line.partition("  ")[2] for line in err.splitlines()] == ["removing mensageria", "done"]
         async with session.client("cloudformation") as cloudformation:
             with pytest.raises(ClientError, match="does not exist"):
                 await cloudformation.describe_stacks(StackName="mensageria")
