@@ -108,9 +108,11 @@ reset: $(APP) ## forget all local data (asks first)
 
 install: $(APP) $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## all that is locked, and nothing else
 
-docs: $(DEV) ## write docs/settings.md and Grafana's dashboards
+docs: $(DEV) ## write docs/settings.md, Grafana's dashboards, and the tables of docs/scale.md and docs/aws.md
 	@.venv/bin/python -m pipeline.settings > docs/settings.md
 	@.venv/bin/python -m dashboards docker/grafana/dashboards
+	@.venv/bin/python -m bench.scale
+	@.venv/bin/python -m infra.cost > /dev/null
 
 $(UV_STAMP): requirements/bootstrap.lock
 	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) is missing: install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=..." >&2; exit 1; }

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench import check, plot, profiler, report, rounds, workloads
+from bench import check, plot, profiler, report, rounds, scale, workloads
 from bench.errors import BenchError
 from bench.report import Records
 from bench.workload import Durations, Record, Workload
@@ -92,6 +92,8 @@ def _write_page(folder: Path) -> None:
     all_kept = report.all_kept(folder, workloads.ALL)
     plot.write(folder / report.PLOT, all_kept)
     _say(f"written: {report.write(folder, all_kept)}")
+    if folder == _KEPT:
+        scale.write()
 
 
 def _tell(workload: Workload, record: Record) -> None:

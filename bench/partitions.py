@@ -8,16 +8,16 @@ import argparse
 import asyncio
 import json
 import os
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, named so by psycopg2
 
-from bench import layouts, machine, pinned, spread
+from bench import cpu, layouts, machine, pinned, spread
 from bench.errors import DoesNotCount
 from bench.layouts import LAYOUTS, Layout
 from bench.machine import Machine
@@ -32,6 +32,8 @@ from stack.home import ROOT
 PAGE = ROOT / "docs" / "decisions" / "0031-one-table-of-events.md"
 KEPT = ROOT / "docs" / "benchmarks" / "partitions.json"
 BEGIN, END = "<!-- python -m bench.partitions -->", "<!-- end -->"
+AS_IT_IS = "one table"
+"""The layout that the migrations make."""
 SIZES = (0, 1_000_000, 3_000_000)
 _BATCH_ROWS, _WARM_UP, _BATCHES, _REPEATS = 500, 5, 25, 3
 _PAGES, _REMOVED_ROWS, _REMOVALS = 50, 500, 20
@@ -43,8 +45,10 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     layout: str
     rows: int
     inserted_per_s: list[float]
+    insert_us: list[float]
+    """The server's CPU a row, which a busy machine changes little, unlike the rows a second."""
     page_ms: float | None = None
-    removed_per_s: float | None = None
+    remove_us: float | None = None
 
 
 class Partitions(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,30 +82,30 @@ def _growing(name: str, sizes: Sequence[int], connection: Connection, reader: Po
     for size in sizes:
         layout.fill(connection, before + 1, size, indexes)
         before = size
-        inserted = [_inserted_per_s(layout, connection) for _ in range(_REPEATS)]
-        if not size:
-            yield Measured(layout=name, rows=size, inserted_per_s=inserted)
-            continue
-        yield Measured(
-            layout=name,
-            rows=size,
-            inserted_per_s=inserted,
-            page_ms=_page_ms(reader),
-            removed_per_s=_removed_per_s(layout, connection),
-        )
+        rates, costs = zip(*(_inserted(layout, connection) for _ in range(_REPEATS)), strict=True)
+        found = Measured(layout=name, rows=size, inserted_per_s=list(rates), insert_us=list(costs))
+        if size:
+            found = replace(found, page_ms=_page_ms(reader), remove_us=_remove_us(layout, connection))
+        yield found
 
 
-def _inserted_per_s(layout: Layout, connection: Connection) -> float:
-    batches = [_batch() for _ in range(_WARM_UP + _BATCHES)]
+def _inserted(layout: Layout, connection: Connection) -> tuple[float, float]:
+    """Rows a second, and the server's CPU a row in microseconds."""
+    _insert(layout, connection, [_batch() for _ in range(_WARM_UP)])
+    batches = [_batch() for _ in range(_BATCHES)]
+    begun, used = time.perf_counter(), cpu.seconds(connection.get_backend_pid())
+    _insert(layout, connection, batches)
+    rows = _BATCHES * _BATCH_ROWS
+    return rows / (time.perf_counter() - begun), 1e6 * (cpu.seconds(connection.get_backend_pid()) - used) / rows
+
+
+def _insert(layout: Layout, connection: Connection, batches: list[str]) -> None:
     with connection.cursor() as cursor:
         cursor.execute("set synchronous_commit = on")
-        for number, batch in enumerate(batches):
-            if number == _WARM_UP:
-                begun = time.perf_counter()
+        for batch in batches:
             cursor.execute(layout.insert, {"rows": batch})
             if cursor.rowcount != _BATCH_ROWS:
                 raise DoesNotCount(f"{cursor.rowcount} rows of a batch were new")
-        return _BATCHES * _BATCH_ROWS / (time.perf_counter() - begun)
 
 
 def _batch() -> str:
@@ -124,7 +128,7 @@ def _row(id_: str, moment: str) -> dict[str, object]:
 
 
 def _page_ms(reader: Postgres) -> float:
-    """The newest fifty, as the query reads them."""
+    """The newest fifty, as the query reads them: the quickest of many, which nothing else on the machine kept waiting."""
     question = Question(
         stores=(POSTGRES,), low=None, high=PlaceInList(rfc3339(now())), descending=True, scope="", limit=50
     )
@@ -133,27 +137,29 @@ def _page_ms(reader: Postgres) -> float:
         begun = time.perf_counter()
         reader.page(question)
         times.append(1000 * (time.perf_counter() - begun))
-    return statistics.median(times)
+    return min(times)
 
 
-def _removed_per_s(layout: Layout, connection: Connection) -> float:
-    begun = time.perf_counter()
+def _remove_us(layout: Layout, connection: Connection) -> float:
+    """The server's CPU for a row that retention takes away."""
+    used = cpu.seconds(connection.get_backend_pid())
     removed = sum(layout.remove(connection, _REMOVED_ROWS) for _ in range(1 if layout.identities else _REMOVALS))
-    return removed / (time.perf_counter() - begun)
+    return 1e6 * (cpu.seconds(connection.get_backend_pid()) - used) / removed
 
 
 def table(found: Partitions) -> str:
     """What was measured, in Markdown."""
     lines = [
-        "| layout | rows before | inserted, rows/s | a page of the query, ms | removed, rows/s |",
-        "|---|---:|---:|---:|---:|",
+        "| layout | rows before | insert, CPU µs/row | inserted, rows/s | a page of the query, ms | remove, CPU µs/row |",
+        "|---|---:|---:|---:|---:|---:|",
     ]
     for each in found.measured:
-        rate = spread.of(each.inserted_per_s)
+        rate, cost = spread.of(each.inserted_per_s), spread.of(each.insert_us)
         page = f"{each.page_ms:.1f}" if each.page_ms else "-"
-        removed = f"{each.removed_per_s:,.0f}" if each.removed_per_s else "-"
+        removed = f"{each.remove_us:.0f}" if each.remove_us else "-"
+        insert = f"{cost.median:.0f} ({cost.least:.0f} to {cost.greatest:.0f})"
         inserted = f"{rate.median:,.0f} ({rate.least:,.0f} to {rate.greatest:,.0f})"
-        lines.append(f"| {each.layout} | {each.rows:,} | {inserted} | {page} | {removed} |")
+        lines.append(f"| {each.layout} | {each.rows:,} | {insert} | {inserted} | {page} | {removed} |")
     made = found.machine
     where = f"{found.began_at[:10]}, {made.cores} cores of {made.cpu}, PostgreSQL {made.servers['PostgreSQL']}."
     return "\n".join([*lines, "", where])

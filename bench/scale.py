@@ -1,6 +1,7 @@
 """`python -m bench.scale`: how many of each service a rate needs, and which limit comes first, into docs/scale.md.
 
-CPU per event is the median of the kept records (docs/benchmarks); where there is none, the FALLBACK_US.
+A process is counted on for the less of two: what its CPU per event would allow on a core of its own, and what one
+process was seen to take. Both are medians of the records in docs/benchmarks, and so is what PostgreSQL takes.
 """
 
 import math
@@ -10,8 +11,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import report
+from bench import partitions, report
+from bench.errors import BenchError
 from bench.pipelines import OURS
+from bench.workload import Record
 from pipeline import table
 from pipeline.settings import KafkaSettings
 from stack.home import ROOT
@@ -21,19 +24,38 @@ PAGE = ROOT / "docs" / "scale.md"
 KEPT = ROOT / "docs" / "benchmarks"
 BEGIN, END = "<!-- python -m bench.scale -->", "<!-- end -->"
 
-FIGURES = {
+_FIGURES = {
     "gateway": ("W1", "gateway_us", 1),
     "service-b": ("W3", "service_us", 1),
     "service-c": ("W4", "service_us", 2),
 }
-"""The workload and the figure that tell a service's CPU, in microseconds, and how many of those an event takes:
-C stores each event by both ways."""
-
-FALLBACK_US = 250.0
-"""Until there are records: about 4,000 events a second on a core, as bench/drains.py expects of B and C."""
-
+"""The workload that tells what a service takes, the figure of its CPU in microseconds, and how many of what it counts
+an event is: C stores each by both ways."""
+_LOADS = ("mensageria at 50%", "mensageria at 80%")
+"""W2's cases: loads that the model can be held against."""
 _BUSY = 0.6
-"""Of a core: what autoscaling aims at, and what is left for a peak and for a task that is lost."""
+"""Of a process' capacity: what autoscaling aims at, and what is left for a peak and for a task that is lost."""
+
+
+class Process(NamedTuple):
+    """What one process takes, in events a second."""
+
+    cpu_us: float
+    measured: float
+
+    @property
+    def by_cpu(self) -> float:
+        """On a core that it has for itself, if it never waited."""
+        return 1e6 / self.cpu_us
+
+    @property
+    def capacity(self) -> float:
+        """What to count on: B and C wait for their stores with a batch, so their cores are idle meanwhile."""
+        return min(self.by_cpu, self.measured)
+
+    def needed(self, rate: float) -> int:
+        """How many a rate needs; two at least, so that one may be lost."""
+        return max(2, math.ceil(rate / (self.capacity * _BUSY)))
 
 
 class Limit(NamedTuple):
@@ -44,33 +66,50 @@ class Limit(NamedTuple):
     change: str
 
 
-def costs_us(kept: Path = KEPT) -> dict[str, float]:
-    """CPU per event of each service, in microseconds on one core."""
-    return {
-        service: round(times * (_median(kept, name, figure) or FALLBACK_US))
-        for service, (name, figure, times) in FIGURES.items()
-    }
+class Load(NamedTuple):
+    """A gateway under a known load: how busy the model has it, and how busy it was, as shares of its core."""
+
+    rate: float
+    model: float
+    measured: float
 
 
-def capacity(cost_us: float) -> float:
-    """Events a second of one process that has a core for itself and is never idle."""
-    return 1e6 / cost_us
+def processes(kept: Path = KEPT) -> dict[str, Process]:
+    """Each service's process. Raises BenchError where a record is missing."""
+    found = {}
+    for service, (name, figure, times) in _FIGURES.items():
+        record = _record(kept, name)
+        cpu_us, rate = (_median(record, OURS.name, each) for each in (figure, "events_per_s"))
+        found[service] = Process(round(times * cpu_us), round(rate / times))
+    return found
 
 
-def processes(rate: int, cost_us: float) -> int:
-    """How many a rate needs; two at least, so that one may be lost."""
-    return max(2, math.ceil(rate / (capacity(cost_us) * _BUSY)))
+def loads(gateway: Process, kept: Path = KEPT) -> list[Load]:
+    """What the model says of loads that were measured apart from what it is made of."""
+    record = _record(kept, "W2")
+    rates = [_median(record, case, "events_per_s") for case in _LOADS]
+    busy = [_median(record, case, "gateway_busy") / 100 for case in _LOADS]
+    return [Load(rate, rate * gateway.cpu_us / 1e6, seen) for rate, seen in zip(rates, busy, strict=True)]
 
 
-def limits(costs: Mapping[str, float]) -> list[Limit]:
-    """The limits in the order in which they come, as the code and AWS' quotas have them."""
-    partitions = KafkaSettings().partitions
+def rows_per_s() -> tuple[int, float]:
+    """What PostgreSQL takes on a core with the most rows that were tried: (rows, rows/s)."""
+    found = partitions.kept()
+    if not found:
+        raise BenchError(f"{partitions.KEPT.name} is missing: run python -m bench.partitions")
+    largest = max((each for each in found.measured if each.layout == partitions.AS_IT_IS), key=lambda each: each.rows)
+    return largest.rows, 1e6 / statistics.median(largest.insert_us)
+
+
+def limits(service_c: Process, database: float) -> list[Limit]:
+    """The limits in the order in which they come, as the code, the records and AWS' quotas have them."""
+    partitions_of_topic = KafkaSettings().partitions
     found = [
         Limit("DynamoDB's index by time", table.SHARDS * 1_000 / 2, "`SHARDS` in pipeline/table.py, readers first"),
         Limit(
-            "Kafka's partitions", partitions * capacity(costs["service-c"]) * _BUSY, "more partitions, then more of C"
+            "Kafka's partitions", partitions_of_topic * service_c.capacity * _BUSY, "more partitions, then more of C"
         ),
-        Limit("PostgreSQL on two cores", capacity(FALLBACK_US), "a larger class; then more databases, by identity"),
+        Limit("PostgreSQL on a core", database, "a larger class; then more databases, by identity"),
         Limit("DynamoDB's quota of a table", 40_000 / 2, "ask for a higher quota, or warm throughput"),
         Limit(
             "SNS' publish quota (us-east-1)", 30_000, "ask for a higher quota; then a topic for each share of sources"
@@ -80,41 +119,65 @@ def limits(costs: Mapping[str, float]) -> list[Limit]:
     return sorted(found, key=lambda limit: limit.events_per_s)
 
 
-def lines(costs: Mapping[str, float]) -> Iterator[str]:
-    """Both tables in Markdown."""
-    yield "| events/s | " + " | ".join(costs) + " | limits passed |"
-    yield "|---:" * (len(costs) + 2) + "|"
+def lines(found: Mapping[str, Process], seen: list[Load], database: tuple[int, float]) -> Iterator[str]:
+    """All tables in Markdown."""
+    yield "| a process of | CPU, µs/event | so on a core, events/s | measured, events/s | counted on, events/s |"
+    yield "|---|---:|---:|---:|---:|"
+    for service, one in found.items():
+        yield f"| {service} | {one.cpu_us:.0f} | {one.by_cpu:,.0f} | {one.measured:,.0f} | {one.capacity:,.0f} |"
+    yield ""
+    yield "| gateway at events/s | busy by the model | busy as measured |"
+    yield "|---:|---:|---:|"
+    for load in seen:
+        yield f"| {load.rate:,.0f} | {load.model:.0%} | {load.measured:.0%} |"
+    yield ""
+    known = limits(found["service-c"], database[1])
+    yield "| events/s | " + " | ".join(found) + " | limits passed |"
+    yield "|---:" * (len(found) + 2) + "|"
     for rate in RATES:
-        needed = [f"{processes(rate, cost):,}" for cost in costs.values()]
-        passed = sum(limit.events_per_s < rate for limit in limits(costs))
-        yield f"| {rate:,} | " + " | ".join(needed) + f" | {passed} of {len(limits(costs))} |"
+        needed = [f"{one.needed(rate):,}" for one in found.values()]
+        passed = sum(limit.events_per_s < rate for limit in known)
+        yield f"| {rate:,} | " + " | ".join(needed) + f" | {passed} of {len(known)} |"
     yield ""
     yield "| comes at events/s | limit | change |"
     yield "|---:|---|---|"
-    for limit in limits(costs):
+    for limit in known:
         yield f"| {limit.events_per_s:,.0f} | {limit.name} | {limit.change} |"
+    yield ""
+    yield f"PostgreSQL's figure is that of {database[0]:,} rows ([decision 31](decisions/{partitions.PAGE.name}))."
 
 
-def written(page: str, costs: Mapping[str, float]) -> str:
-    """The `page` with the tables for `costs` between its marks."""
+def written(page: str, kept: Path = KEPT) -> str:
+    """The `page` with what the records in `kept` give between its marks."""
+    found = processes(kept)
+    told = "\n".join(lines(found, loads(found["gateway"], kept), rows_per_s()))
     before, _, rest = page.partition(BEGIN)
-    used = ", ".join(f"{service} {cost:.0f} µs" for service, cost in costs.items())
-    told = "\n".join(lines(costs))
-    return f"{before}{BEGIN}\n\nCPU per event: {used}.\n\n{told}\n\n{END}{rest.partition(END)[2]}"
+    return f"{before}{BEGIN}\n\n{told}\n\n{END}{rest.partition(END)[2]}"
 
 
-def _median(kept: Path, name: str, figure: str) -> float | None:
+def _record(kept: Path, name: str) -> Record:
     record = report.kept(kept, name)
-    found = record.figures(OURS.name, figure) if record else {}
-    return statistics.median(found.values()) if found else None
+    if not record:
+        raise BenchError(f"no record of {name} in {kept}: run make bench WORKLOADS={name}")
+    return record
 
 
-def main() -> None:
+def _median(record: Record, case: str, figure: str) -> float:
+    figures = record.figures(case, figure)
+    if not figures:
+        raise BenchError(
+            f"the record of {record.workload} has no {figure} of {case}: make bench WORKLOADS={record.workload}"
+        )
+    return statistics.median(figures.values())
+
+
+def write() -> None:
     """Write the tables into the page."""
-    costs = costs_us()
-    PAGE.write_text(written(PAGE.read_text(), costs))
-    sys.stdout.write("\n".join(lines(costs)) + "\n")
+    PAGE.write_text(written(PAGE.read_text()))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        write()
+    except BenchError as error:
+        sys.exit(f"scale: {error}")

@@ -22,14 +22,15 @@ _ROW_BYTES = 2_500
 """A row of PostgreSQL with its five indexes; about the same a DynamoDB item with its entry of the index."""
 _ENVELOPE_BYTES = 1_024
 """An event on Kafka with its headers, before compression, of which none is counted on."""
-_TASK_EVENTS_PER_S = 1_200
-"""A vCPU is half a core: half of what docs/scale.md has for a process on a core of its own."""
+TASK_EVENTS_PER_S = {"gateway": 1_000, "service-b": 1_100, "service-c": 580}
+"""A vCPU is half a core: half of the 60 % that docs/scale.md has busy of a process on a core of its own."""
 _SNS_BATCH, _SQS_BATCH = 8, 8
 """Events a call where there is much to do; below a hundred a second each is a call of its own."""
 _BROKER_EVENTS_PER_S = 10_000
 """With three copies of each event, and one consumer."""
 _DATABASE_EVENTS_PER_S = 2_500
-"""Rows a second that a db.m7g.large takes for long; a larger class costs as many times as much."""
+"""Rows a second that a db.m7g.large takes for long: a third of what docs/scale.md has for a core, for it grows
+beyond its memory, and has vacuuming, the other zone and readers beside. A larger class costs as many times as much."""
 
 
 def prices() -> dict[str, Any]:
@@ -43,7 +44,7 @@ def month(rate: int, price: Mapping[str, Any]) -> dict[str, float]:
     millions, kept_gib = events / 1e6, events * _ROW_BYTES / _GIB
     hour, million, gib = price["hour"], price["million"], price["gib"]
     sns_batch, sqs_batch = (_SNS_BATCH, _SQS_BATCH) if rate >= 100 else (1, 1)
-    tasks = 3 * max(2, math.ceil(rate / _TASK_EVENTS_PER_S)) + 2
+    tasks = sum(max(2, math.ceil(rate / each)) for each in TASK_EVENTS_PER_S.values()) + 2
     databases = max(1, math.ceil(rate / _DATABASE_EVENTS_PER_S))
     brokers = 3 * max(1, math.ceil(rate / _BROKER_EVENTS_PER_S))
     kafka_gib = max(600, 3 * events * _ENVELOPE_BYTES * 14 / 30 / _GIB)
