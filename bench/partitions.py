@@ -128,7 +128,7 @@ def _row(id_: str, moment: str) -> dict[str, object]:
 
 
 def _page_ms(reader: Postgres) -> float:
-    """The newest fifty, as the query reads them: the quickest of many, which nothing else on the machine kept waiting."""
+    """The newest fifty, as the query reads them: the quickest of many, which waited for nobody."""
     question = Question(
         stores=(POSTGRES,), low=None, high=PlaceInList(rfc3339(now())), descending=True, scope="", limit=50
     )
@@ -150,7 +150,7 @@ def _remove_us(layout: Layout, connection: Connection) -> float:
 def table(found: Partitions) -> str:
     """What was measured, in Markdown."""
     lines = [
-        "| layout | rows before | insert, CPU µs/row | inserted, rows/s | a page of the query, ms | remove, CPU µs/row |",
+        "| layout | rows before | insert, CPU µs/row | inserted, rows/s | a page, ms | remove, CPU µs/row |",
         "|---|---:|---:|---:|---:|---:|",
     ]
     for each in found.measured:

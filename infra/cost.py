@@ -60,7 +60,7 @@ def month(rate: int, price: Mapping[str, Any]) -> dict[str, float]:
         "Network": _HOURS * (hour["load_balancer"] + 8 * 3 * hour["interface_endpoint"])
         + 4 * wire_gib * gib["zone_transfer"],
         "Logs, secrets, key": 0.02 * wire_gib * gib["log_ingestion"]
-        + 9 * price["secrets"]["secret_month"]
+        + 11 * price["secrets"]["secret_month"]
         + price["secrets"]["key_month"],
     }
 

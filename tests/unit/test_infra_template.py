@@ -1,5 +1,9 @@
 """What is read from the template beside CloudFormation."""
 
+from pathlib import Path
+
+import pytest
+
 from infra import template
 from pipeline.table import BY_TIME, INDEXED
 
@@ -28,3 +32,9 @@ def test_the_index_projects_what_the_query_reads_of_it() -> None:
     [index] = template.table()["GlobalSecondaryIndexes"]
     assert index["IndexName"] == BY_TIME
     assert index["Projection"] == {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(INDEXED)}
+
+
+@pytest.mark.parametrize("file", sorted(Path(template.__file__).parent.glob("*.yaml")), ids=lambda file: file.name)
+def test_a_template_is_short_enough_to_be_sent_with_the_request(file: Path) -> None:
+    """CloudFormation's quota of a TemplateBody; a longer one would have to lie in S3."""
+    assert file.stat().st_size <= 51_200
