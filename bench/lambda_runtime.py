@@ -14,7 +14,7 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
-_WARM_UP_CALLS = 20
+_MOST_WARM_UP_CALLS = 20
 
 
 class Waits:
@@ -50,7 +50,7 @@ def main() -> None:
     handle = importlib.import_module(module).handle
     _call(handle, target)
     _tell("ready")
-    for _ in range(_WARM_UP_CALLS if int(calls) else 0):
+    for _ in range(min(_MOST_WARM_UP_CALLS, int(calls))):
         _call(handle, target)
     waits = Waits()
     _tell([_timed(handle, target, waits) for _ in range(int(calls))])

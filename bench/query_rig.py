@@ -1,4 +1,4 @@
-"""The query's function beside its stores, in processes of its own as Lambda would run it."""
+"""The query's function beside its stores, in processes and on a core of its own as Lambda would run it."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import psycopg2
 
-from bench import pinned, profiler
+from bench import cpu, pinned, profiler
 from bench.errors import BenchError, DoesNotCount
 from bench.pinned import Place
 from bench.running import running
@@ -96,6 +96,7 @@ class QueryRig:
             stderr=asyncio.subprocess.PIPE,
             limit=2**24,
         )
+        cpu.pin(process.pid, self._place.core)
         try:
             yield process
         finally:
