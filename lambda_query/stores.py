@@ -30,13 +30,12 @@ class Stores:
 class Inquiry:
     """What one request asks the stores.
 
-    `failures` tells why a store did not answer, by its name; `deadline` is in monotonic seconds.
+    `failures` tells why a store did not answer, by its name; `began` is in monotonic seconds.
     """
 
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
         self.began = monotonic()
-        self.deadline = self.began + stores.timeout_s
         self.failures: dict[str, str] = {}
 
     @property
@@ -44,20 +43,26 @@ class Inquiry:
         """What every answer says of the stores."""
         return {"partial": bool(self.failures), "unavailable": sorted(self.failures)}
 
-    def ask(self, questions: Mapping[str, Callable[[], Any]]) -> dict[str, Any]:
-        """The answer of each store in `questions` that gives one before the deadline; why not is in `failures`."""
+    def ask(self, questions: Mapping[str, Callable[[], Any]], *, share: float = 1.0) -> dict[str, Any]:
+        """The answer of each store in `questions` that gives one in time; why not is in `failures`.
+
+        `share` of the request's time is for these questions and all before them: where a store
+        hangs, the rest is left for what the others are still to be asked.
+        """
+        deadline = self.began + share * self.stores.timeout_s
         asked = {name: self.stores.threads.submit(question) for name, question in questions.items()}
         answers: dict[str, Any] = {}
         for name, future in asked.items():
             try:
-                answers[name] = self._result(future)
+                answers[name] = _result(future, deadline)
             except StoreUnavailable as error:
                 self.failures[name] = str(error)
         return answers
 
-    def _result(self, future: Future[Any]) -> Any:
-        try:
-            return future.result(max(0, self.deadline - monotonic()))
-        except TimeoutError as error:
-            future.cancel()
-            raise StoreUnavailable("no answer in time") from error
+
+def _result(future: Future[Any], deadline: float) -> Any:
+    try:
+        return future.result(max(0, deadline - monotonic()))
+    except TimeoutError as error:
+        future.cancel()
+        raise StoreUnavailable("no answer in time") from error
