@@ -19,6 +19,8 @@ from pipeline.clock import rfc3339
 from tests.integration.querying import PAST, RANGE, Model, Seed, Writers, pages, random_model, settings
 from tests.running_system import System
 
+pytestmark = pytest.mark.timeout(600)  # with --long: 200 lists of several pages, twice
+
 moments = st.builds(
     lambda days, seconds, microseconds: rfc3339(PAST + timedelta(days, seconds, microseconds)),
     st.sampled_from([-1, 0, 1, 2, 30, 50, 51]),
