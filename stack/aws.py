@@ -17,12 +17,6 @@ from stack.probes import answers
 REGION = "us-east-1"
 ACCESS_KEY = SECRET_KEY = "test"  # noqa: S105 - the emulator's own dummies
 _API = "mensageria"  # pinned by the template
-_SERVED = (
-    # Its own server, hypercorn, takes half as much again for an event.
-    *("-m", "uvicorn", "ministack.app:app", "--http", "httptools", "--lifespan", "on", "--log-level", "warning"),
-    # A receiver that polls for long would hold up the stop, and with it the saving of the queues.
-    *("--no-access-log", "--timeout-keep-alive", "75", "--timeout-graceful-shutdown", "1"),
-)
 NOTICE = (
     "the emulator was laid out anew: what its queues held is gone from it,"
     " and `mensageria differences --repair` brings it back"
@@ -60,7 +54,7 @@ def part(home: Home, ports: Ports) -> Part:
 
     return Part(
         name="aws",
-        command=(str(STACK_BIN / "python"), *_SERVED, "--host", HOST, "--port", str(ports.aws)),
+        command=(str(STACK_BIN / "python"), "-m", "ministack"),
         environment=_environment(home, ports),
         scratch=home.path / "aws" / "tmp",
         probe=answers(f"http://{HOST}:{ports.aws}/_ministack/ready"),

@@ -54,7 +54,8 @@ class Watch:
     async def running(self) -> AsyncIterator[None]:
         """Watch for as long as the block runs."""
         self._coming = asyncio.get_running_loop().create_future()
-        self._wanted.set()
+        if self._backlogs:
+            self._wanted.set()  # Prometheus is told from the start
         watching = asyncio.create_task(self._watch())
         try:
             yield
