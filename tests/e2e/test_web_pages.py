@@ -23,7 +23,11 @@ PAGES = (
     "/event?source=/s&id=none",
     "/nothing",
 )
-FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
+FIRST_PAINT = """() => new Promise((resolve) => {
+    new PerformanceObserver((list) => {
+        for (const paint of list.getEntriesByName("first-contentful-paint")) resolve(paint.startTime);
+    }).observe({ type: "paint", buffered: true });
+})"""
 
 
 async def assert_fit(page: Page) -> None:
