@@ -1,9 +1,10 @@
 """Compares what a client was told with what the stores hold: after the manner of Jepsen's set checker."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.journal import Told, Way
+from tests.chaos.journal import ACCEPTED, Told, Way
 from tests.chaos.poison import EVERY_WAY
 from tests.chaos.stores import PLACES, Held, Letter, Place
 
@@ -43,7 +44,7 @@ class Counts:
     poison: int
     letters: int
     letters_repeated: int
-    """Letters beyond the first of the same body: a kill came between the letter and the delete."""
+    """Letters beyond one for each time that the same was accepted: a kill came between the letter and the delete."""
 
 
 def check(told: Told, held: Held, letters: Sequence[Letter]) -> tuple[Findings, Counts]:
@@ -66,8 +67,15 @@ def check(told: Told, held: Held, letters: Sequence[Letter]) -> tuple[Findings, 
         conflicts=conflicts,
         poison=sum(map(len, told.poison.values())),
         letters=len(distinct),
-        letters_repeated=len(letters) - len(distinct),
+        letters_repeated=_repeated(told, letters),
     )
+
+
+def _repeated(told: Told, letters: Sequence[Letter]) -> int:
+    """Who sends a conflict again is told of it again."""
+    accepted = Counter(named for each in told.attempts if each.status == ACCEPTED for named in each.events)
+    written = Counter((each.way, each.id or "", each.body) for each in letters)
+    return sum(max(0, number - max(1, accepted[id_, body])) for (_, id_, body), number in written.items())
 
 
 def _compare(place: Place, told: Told, held: Held, findings: Findings) -> None:

@@ -126,3 +126,10 @@ def test_finds_what_is_wrong(
     findings, _ = check(told, held, letters)
     assert {name for name, found in vars(findings).items() if found} == names
     assert all(len(found) == 1 for found in vars(findings).values() if found)
+
+
+def test_a_conflict_that_was_sent_again_is_a_letter_again(told: Told, held: Held, letters: list[Letter]) -> None:
+    told.attempts.append(told.attempts[1])
+    for written, repeated in ((2, 0), (3, 1)):
+        _, counts = check(told, held, [*letters, *[letters[0]] * (written - 1)])
+        assert (counts.letters, counts.letters_repeated) == (4, repeated)
