@@ -23,7 +23,8 @@ def each_fault(*links: str) -> list[Fault]:
 
 
 LONG = {
-    "20 kills of B and of C": every(3, 20, ("kill", "service-b"), ("kill", "service-c")),
+    # Time to become ready in between: five ends without it would stop the system, as it should.
+    "20 kills of B and of C": every(6, 20, ("kill", "service-b"), ("kill", "service-c")),
     "10 stops of B and of C": every(6, 10, ("restart", "service-b"), ("restart", "service-c")),
     "10 kills and stops of the gateway": every(4, 10, ("kill", "gateway"), ("restart", "gateway")),
     "two and three workers of C for two minutes": [
