@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from typing import Any
 import httpx
 import yaml
 
+from tests.server_start import wait_until_ready
+
 PROGRAM = shutil.which("jaeger")
-_START_S = 30
 _HOST = "127.0.0.1"
 
 
@@ -50,7 +50,7 @@ def serving(folder: Path, free_port: Callable[[], int]) -> Iterator[JaegerServer
     ):
         try:
             with httpx.Client(base_url=f"http://{asking}", timeout=10, trust_env=False) as client:
-                _wait_until_ready(client, process, folder / "log")
+                wait_until_ready(client, "/api/services", process, folder / "log")
                 yield JaegerServer(client, f"http://{taking}")
         finally:
             process.terminate()
@@ -79,16 +79,3 @@ def _configuration(taking: str, asking: str, asking_by_grpc: str) -> dict[str, A
         "receivers": {"otlp": {"protocols": {"http": {"endpoint": taking}}}},
         "exporters": {"jaeger_storage_exporter": {"trace_storage": "memory"}},
     }
-
-
-def _wait_until_ready(client: httpx.Client, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline:
-        try:
-            if client.get("/api/services").is_success:
-                return
-            process.wait(0.1)
-            break  # it has ended
-        except (httpx.TransportError, subprocess.TimeoutExpired):
-            continue
-    raise AssertionError(f"jaeger is not ready: {log.read_text()}")

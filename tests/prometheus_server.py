@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ import yaml
 from pipeline.settings import StackSettings
 from stack import prometheus
 from stack.ports import choose
+from tests.server_start import wait_until_ready
 
-START_S = 30
 IS_INSTALLED = shutil.which("prometheus") is not None
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = r"(\d+)([smhd])"
@@ -79,23 +78,10 @@ def serving(folder: Path, config: dict[str, Any]) -> Iterator[PrometheusServer]:
     ):
         try:
             with httpx.Client(base_url=f"http://{address}", timeout=10, trust_env=False) as client:
-                _wait_until_ready(client, process, folder / "log")
+                wait_until_ready(client, "/-/ready", process, folder / "log")
                 yield PrometheusServer(client)
         finally:
             process.terminate()
-
-
-def _wait_until_ready(client: httpx.Client, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        try:
-            if client.get("/-/ready").is_success:
-                return
-            process.wait(0.1)
-            break  # it has ended
-        except (httpx.TransportError, subprocess.TimeoutExpired):
-            continue
-    raise AssertionError(f"prometheus is not ready: {log.read_text()}")
 
 
 def _shortened(text: str, times: int) -> str:
