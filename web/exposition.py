@@ -1,6 +1,7 @@
 """What the charts need of the services' /metrics (Prometheus' text format)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -31,21 +32,23 @@ ANSWER: Series = ("answer",)
 """The beginning of each bucket's series: the gateway's time for `POST /events`; `le`, in seconds, follows."""
 
 
-def counters(text: str) -> dict[Series, float]:
-    """The counters of one service's exposition by series. Raises NoExposition."""
-    found: dict[Series, float] = {}
+@dataclass(frozen=True)
+class Numbers:
+    """Counters by series, and the age in seconds of the oldest message of each queue, by the queue's name."""
+
+    counters: dict[Series, float] = field(default_factory=dict)
+    oldest_ages_s: dict[str, float] = field(default_factory=dict)
+
+
+def numbers(text: str) -> Numbers:
+    """What one service's exposition says. Raises NoExposition."""
+    found = Numbers()
     for name, labels, value in _samples(text):
-        if series := _series(name, labels):
-            found[series] = found.get(series, 0.0) + value
+        if name == _AGE:
+            found.oldest_ages_s[labels["queue"]] = value
+        elif series := _series(name, labels):
+            found.counters[series] = found.counters.get(series, 0.0) + value
     return found
-
-
-def oldest_ages_s(text: str) -> dict[str, float]:
-    """The age of the oldest message of each queue that a service receives from, by its name, in seconds.
-
-    Raises NoExposition.
-    """
-    return {labels["queue"]: value for name, labels, value in _samples(text) if name == _AGE}
 
 
 def _samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:

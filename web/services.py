@@ -9,7 +9,7 @@ import httpx
 
 from pipeline.settings import WebSettings
 from web.edges import Edges, EdgeUnavailable, Refused
-from web.exposition import NoExposition, Series, counters, oldest_ages_s
+from web.exposition import NoExposition, Numbers, numbers
 
 Health = Literal["ok", "not_ready", "down"]
 _TIMEOUT_S = 2.0
@@ -27,11 +27,10 @@ class Service:
 
 @dataclass(frozen=True)
 class Look:
-    """What one look at all services found; the numbers are of those that answered. Ages are in seconds, by queue."""
+    """What one look at all services found; the numbers are of those that answered."""
 
     services: tuple[Service, ...]
-    counters: dict[Series, float] = field(default_factory=dict)
-    oldest_ages_s: dict[str, float] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=Numbers)
 
 
 class Services:
@@ -53,21 +52,23 @@ class Services:
         services = [service for look in (*looks, query) for service in look.services]
         return Look(
             (*services[:3], Service("web", "ok"), *services[3:]),
-            {series: value for look in looks for series, value in look.counters.items()},
-            {queue: age for look in looks for queue, age in look.oldest_ages_s.items()},
+            Numbers(
+                {series: value for look in looks for series, value in look.numbers.counters.items()},
+                {queue: age for look in looks for queue, age in look.numbers.oldest_ages_s.items()},
+            ),
         )
 
     async def _service(self, name: str, url: str) -> Look:
         try:
             ready, metrics = await asyncio.gather(self._get(f"{url}/readyz"), self._get(f"{url}/metrics"))
-            numbers, ages = counters(metrics.text), oldest_ages_s(metrics.text)
+            found = numbers(metrics.text)
         except httpx.HTTPError as error:
             return Look((Service(name, "down", str(error) or type(error).__name__),))
         except NoExposition:
             return Look((Service(name, "not_ready", f"{url}/metrics has no metrics"),))
         if ready.is_success:
-            return Look((Service(name, "ok"),), numbers, ages)
-        return Look((Service(name, "not_ready", _reason(ready)),), numbers, ages)
+            return Look((Service(name, "ok"),), found)
+        return Look((Service(name, "not_ready", _reason(ready)),), found)
 
     async def _query(self) -> Look:
         """The query, and the stores as it finds them."""

@@ -120,8 +120,8 @@ class Watch:
     async def _take(self) -> State:
         look = await self._services.look()
         now = time.monotonic()
-        self._samples.add(now, look.counters)
-        roads = await self._backlogs.look(look.oldest_ages_s) if self._backlogs else ()
+        self._samples.add(now, look.numbers.counters)
+        roads = await self._backlogs.look(look.numbers.oldest_ages_s) if self._backlogs else ()
         services = look.services + brokers(roads)
         return State(clock.now(), services, self._charts(now), roads, self._healthy_since(services))
 

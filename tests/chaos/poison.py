@@ -73,12 +73,16 @@ def _body(source: str, number: int, chance: random.Random) -> bytes:
 
 @asynccontextmanager
 async def _ways(rig: Rig) -> AsyncIterator[dict[Way, Put]]:
-    async with kafka.producer(KafkaSettings(bootstrap_servers=rig.endpoints["kafka"]), timeout_s=5) as producer:
+    producer = kafka.producer(KafkaSettings(bootstrap_servers=rig.endpoints["kafka"]), timeout_s=5)
 
-        def queue(name: str) -> Put:
-            return lambda body: rig.sqs.send_message(QueueUrl=rig.endpoints[name], MessageBody=body.decode())
+    def queue(name: str) -> Put:
+        return lambda body: rig.sqs.send_message(QueueUrl=rig.endpoints[name], MessageBody=body.decode())
 
-        async def topic(body: bytes) -> None:
-            await producer.send_and_wait(rig.endpoints["kafka_topic"], body)
+    async def topic(body: bytes) -> None:
+        await producer.send_and_wait(rig.endpoints["kafka_topic"], body)
 
+    try:
+        await producer.start()
         yield dict(zip(EVERY_WAY, (queue("queue_b"), queue("queue_c"), topic), strict=True))
+    finally:
+        await producer.stop()

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from web.chart import HEIGHT, WIDTH, Chart, Line, round_up
-from web.exposition import ACCEPTED, ANSWER, NoExposition, Series, counters, latency, oldest_ages_s, stored
+from web.exposition import ACCEPTED, ANSWER, NoExposition, Series, latency, numbers, stored
 from web.samples import Samples, quantile
 
 B = stored("postgres", "sqs")
@@ -28,20 +28,21 @@ sqs_oldest_message_age_seconds{queue="events-b"} 2.5
 
 
 def test_an_exposition_is_read_for_what_the_charts_need() -> None:
-    assert counters(TEXT) == {
+    found = numbers(TEXT)
+    assert found.counters == {
         ACCEPTED: 12.0,
         B: 10.0,
         (*latency("postgres", "sqs"), "0.1"): 4.0,
         (*latency("postgres", "sqs"), "+Inf"): 10.0,
         (*ANSWER, "0.1"): 7.0,
     }
-    assert oldest_ages_s(TEXT) == {"events-b": 2.5}
+    assert found.oldest_ages_s == {"events-b": 2.5}
 
 
 @pytest.mark.parametrize("text", ["<html>", 'a{b="', "a b c"])
 def test_what_is_no_exposition_is_refused(text: str) -> None:
     with pytest.raises(NoExposition):
-        counters(text)
+        numbers(text)
 
 
 def sampled(series: Series, *raw: float | None, every_s: float = 10) -> Samples:
