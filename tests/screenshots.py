@@ -10,7 +10,6 @@ import json
 import tempfile
 from pathlib import Path
 
-import httpx
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
@@ -20,6 +19,7 @@ from pipeline.dead_letters import envelope
 from pipeline.delivery import Arrival
 from pipeline.errors import Rejected
 from tests.e2e.browsing import chromium
+from tests.http_client import http_client
 from tests.running_system import ROOT, System, running
 
 TARGET = ROOT / "docs" / "screenshots"
@@ -154,7 +154,7 @@ async def _fill(system: System) -> None:
         }
         for number in range(12)
     ]
-    async with httpx.AsyncClient() as client:
+    async with http_client() as client:
         address = f"{system.endpoints['gateway']}/events"
         headers = {"content-type": "application/cloudevents-batch+json"}
         (await client.post(address, json=batch, headers=headers)).raise_for_status()
@@ -180,7 +180,7 @@ async def _refuse(told: dict[str, str]) -> None:
 
 async def _go_on(gateway: str) -> None:
     """Some events now and then, so that there is something to draw."""
-    async with httpx.AsyncClient() as client:
+    async with http_client() as client:
         for number in itertools.count():
             for part in range(2 + number % 7):
                 event = {"type": "com.example.ping", "source": "/traffic", "data": {"n": part}}

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.http_client import http_client
 from tests.running_system import ROOT
 from tests.waiting import until
 
@@ -27,7 +28,7 @@ class Worker:
 
     async def answers(self, page: str) -> httpx.Response | None:
         """The answer of one of its pages, or None where it doesn't answer."""
-        async with httpx.AsyncClient(base_url=self.url, timeout=10, trust_env=False) as client:
+        async with http_client(base_url=self.url, timeout=10) as client:
             try:
                 return await client.get(page)
             except httpx.TransportError:

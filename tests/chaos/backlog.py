@@ -12,6 +12,7 @@ from pipeline.backlog import BacklogReader
 from pipeline.places import Places
 from pipeline.settings import KafkaSettings, QueueSettings
 from tests.chaos.rig import SERVICES, Rig
+from tests.http_client import http_client
 
 _EVERY_S = 1.0
 _DEADLINE_S = 120.0
@@ -79,7 +80,7 @@ class Backlog:
 
 async def is_ready(rig: Rig, service: str) -> bool:
     """Whether `service` says that it is."""
-    async with httpx.AsyncClient(timeout=_ANSWER_S, trust_env=False) as client:
+    async with http_client(timeout=_ANSWER_S) as client:
         try:
             return (await client.get(f"{rig.url(service)}/readyz")).is_success
         except httpx.TransportError:

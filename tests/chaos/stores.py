@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import psycopg2
 from aiokafka import TopicPartition
 
@@ -18,6 +17,7 @@ from pipeline import kafka, table
 from pipeline.settings import KafkaSettings
 from tests.chaos.journal import Way, content_hash, raw_hash
 from tests.chaos.rig import Rig
+from tests.http_client import http_client
 
 Place = tuple[str, str]
 """A store and a way: ("postgres", "sqs"), ("dynamodb", "sqs"), ("dynamodb", "kafka")."""
@@ -127,7 +127,7 @@ class DeadLetters:
     async def _queued(self, name: str) -> list[bytes]:
         """The bodies in a queue, which stay in it: the emulator shows them."""
         url = self._rig.endpoints[name]
-        async with httpx.AsyncClient(base_url=self._rig.endpoints["aws"], timeout=30) as client:
+        async with http_client(base_url=self._rig.endpoints["aws"], timeout=30) as client:
             answer = await client.get("/_ministack/sqs/messages", params={"QueueUrl": url})
         accounts = answer.raise_for_status().json()["messages"].values()
         messages = [each for regions in accounts for queues in regions.values() for each in queues.get(url, [])]

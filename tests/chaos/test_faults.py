@@ -21,6 +21,7 @@ from tests.chaos.publishers import Mix
 from tests.chaos.rig import Rig
 from tests.chaos.run import Run, drive
 from tests.chaos.schedule import Fault, possible
+from tests.http_client import http_client
 from tests.waiting import until
 
 SEED = 20261123
@@ -85,11 +86,12 @@ async def test_an_outage_is_waited_for(rig: Rig, scale: float, record_property: 
     outages = [Fault("reset", "service-b-postgres", 1, away_s), Fault("reset", "service-c-kafka", 1, away_s)]
     repeated = await repeats_of_b(rig)
     mix = Mix(repeats=0, conflicts=0, given_up=0)
-    driving = asyncio.create_task(drive(rig, outages, seed=SEED, mix=mix, load_s=away_s + 2))
-    for service, missing in (("service-b", ["postgres"]), ("service-c", ["kafka"])):
-        await until(lambda service=service, missing=missing: lacks(rig, service, missing), within_s=away_s)  # type: ignore[misc]
-        assert (await page(rig, service, "healthz")).status_code == 200
-    run = await driving
+    async with asyncio.TaskGroup() as group:
+        driving = group.create_task(drive(rig, outages, seed=SEED, mix=mix, load_s=away_s + 2))
+        for service, missing in (("service-b", ["postgres"]), ("service-c", ["kafka"])):
+            await until(lambda service=service, missing=missing: lacks(rig, service, missing), within_s=away_s)  # type: ignore[misc]
+            assert (await page(rig, service, "healthz")).status_code == 200
+    run = driving.result()
     tell(run, record_property)
     assert run.is_well, run.wrongs
     assert await repeats_of_b(rig) == repeated
@@ -138,7 +140,7 @@ async def lacks(rig: Rig, service: str, missing: list[str]) -> bool:
 
 
 async def page(rig: Rig, service: str, name: str) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
+    async with http_client(timeout=10) as client:
         return await client.get(f"{rig.url(service)}/{name}")
 
 

@@ -13,6 +13,7 @@ from pipeline.settings import StackSettings
 from stack.ports import choose
 from tests import compose
 from tests.containers import Containers
+from tests.http_client import http_client
 from tests.running_system import ROOT
 from tests.this_machine import ThisMachine
 from tests.waiting import until
@@ -65,7 +66,7 @@ async def containers(folder: Path, variables: dict[str, str]) -> AsyncIterator[C
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with http_client(timeout=20) as client:
         yield client
 
 

@@ -13,6 +13,7 @@ import httpx
 import psycopg2
 import pytest
 
+from tests.http_client import http_client
 from tests.waiting import until
 
 CONNECTIONS = 32
@@ -22,13 +23,13 @@ WAYS = ("kafka", "sqs")
 @pytest.fixture
 async def gateway(system: Any) -> AsyncIterator[httpx.AsyncClient]:
     limits = httpx.Limits(max_connections=CONNECTIONS)
-    async with httpx.AsyncClient(base_url=system.endpoints["gateway"], limits=limits, timeout=30) as client:
+    async with http_client(base_url=system.endpoints["gateway"], limits=limits, timeout=30) as client:
         yield client
 
 
 @pytest.fixture
 async def query(system: Any) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=system.endpoints["query"], timeout=30) as client:
+    async with http_client(base_url=system.endpoints["query"], timeout=30) as client:
         yield client
 
 

@@ -17,6 +17,7 @@ import psycopg2
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from tests.http_client import http_client
 from tests.processes import is_alive, naming
 from tests.running_system import ROOT, System, launch, running
 from tests.waiting import until
@@ -55,14 +56,14 @@ def home(tmp_path: Path) -> Iterator[Path]:
 
 
 async def events(endpoints: dict[str, Any], source: str) -> list[str]:
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with http_client(timeout=20) as client:
         answer = await client.get(f"{endpoints['query']}/events", params={"source": source})
         return [event["id"] for event in answer.json()["events"] if event["stores"] == ["postgres", "dynamodb"]]
 
 
 async def publish(endpoints: dict[str, Any], source: str, id_: str) -> None:
     event = {"specversion": "1.0", "type": "test.run", "source": source, "id": id_}
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with http_client(timeout=20) as client:
         answer = await client.post(
             f"{endpoints['gateway']}/events", json=event, headers={"content-type": "application/cloudevents+json"}
         )
@@ -70,7 +71,7 @@ async def publish(endpoints: dict[str, Any], source: str, id_: str) -> None:
 
 
 async def ready(url: str) -> bool:
-    async with httpx.AsyncClient(timeout=5) as client:
+    async with http_client(timeout=5) as client:
         try:
             return (await client.get(f"{url}/readyz")).is_success
         except httpx.TransportError:
@@ -82,7 +83,7 @@ async def test_answers_on_every_address(system: System) -> None:
     assert list(endpoints) == KEYS
     assert stat.S_IMODE((system.home / "endpoints.json").stat().st_mode) == 0o600
     assert {file.stem for file in (system.home / "run").glob("*.pid")} == PARTS
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with http_client(timeout=20) as client:
         for name in ("gateway", "web", "service_b", "service_c"):
             assert (await client.get(f"{endpoints[name]}/readyz")).status_code == 200
         assert (await client.get(f"{endpoints['query']}/events")).status_code == 200
@@ -170,7 +171,7 @@ async def test_the_emulator_is_laid_out_anew_after_a_crash(home: Path) -> None:
 
 async def _preflight(endpoints: dict[str, Any]) -> int:
     headers = {"origin": endpoints["web"], "access-control-request-method": "GET"}
-    async with httpx.AsyncClient() as client:
+    async with http_client() as client:
         return (await client.options(f"{endpoints['query']}/events", headers=headers)).status_code
 
 

@@ -5,11 +5,11 @@ import os
 import signal
 import uuid
 
-import httpx
 import pytest
 from playwright.async_api import Browser, FilePayload, Page, expect
 
 from tests.e2e.browsing import opened
+from tests.http_client import http_client
 from tests.running_system import System
 from tests.waiting import until
 
@@ -156,7 +156,7 @@ async def publish_events(system: System, event_type: str, count: int) -> None:
     batch = [{"specversion": "1.0", "id": f"{uuid.uuid4()}", "source": "/l", "type": event_type} for _ in range(count)]
     headers = {"content-type": "application/cloudevents-batch+json"}
     search = f"{system.endpoints['query']}/events?type={event_type}&store=postgres&limit=200"
-    async with httpx.AsyncClient() as client:
+    async with http_client() as client:
         address = f"{system.endpoints['gateway']}/events"
         answer = await client.post(address, content=json.dumps(batch), headers=headers)
         assert answer.status_code == 202, answer.text

@@ -14,6 +14,7 @@ from playwright.async_api import Browser, expect
 
 from pipeline.settings import inherited
 from tests.e2e.browsing import opened
+from tests.http_client import http_client
 from tests.running_system import System
 from tests.waiting import until
 
@@ -36,7 +37,7 @@ def process(log: Path, *command: str, **environment: str) -> Iterator[None]:
 
 async def answering(url: str) -> None:
     async def is_up() -> bool:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with http_client() as client:
             try:
                 return (await client.get(url)).is_success
             except httpx.TransportError:

@@ -13,6 +13,7 @@ import httpx
 from pipeline.event import STRUCTURED
 from pipeline.keys import new
 from tests.gateway_process import answers, gateway
+from tests.http_client import http_client
 from tests.waiting import until
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -26,7 +27,7 @@ async def test_a_structured_event_is_in_both_legs_as_the_same_bytes(
         indent=1,
         ensure_ascii=False,
     ).encode()
-    async with httpx.AsyncClient(base_url=aws["gateway"]) as client:
+    async with http_client(base_url=aws["gateway"]) as client:
         answer = await client.post("/events", content=body, headers={"content-type": STRUCTURED, "traceparent": PARENT})
     receipt = answer.json()
     assert (answer.status_code, receipt["legs"]) == (202, {"sns": "stored", "kafka": "stored"})
@@ -65,7 +66,7 @@ async def test_sigterm_under_load_loses_nothing_that_was_accepted(
 
     async with (
         gateway(aws, unused_tcp_port) as process,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
+        http_client(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
     ):
         await until(lambda: answers(client, "/readyz", 200), within_s=20)
         load = asyncio.gather(*(publish_on(client, name) for name in range(8)))
@@ -86,7 +87,7 @@ async def test_sigterm_under_load_loses_nothing_that_was_accepted(
 async def test_a_stop_is_announced_before_it_begins(aws: dict[str, str], source: str, unused_tcp_port: int) -> None:
     async with (
         gateway(aws, unused_tcp_port, GATEWAY_DRAIN_S="1") as process,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
+        http_client(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
     ):
         await until(lambda: answers(client, "/readyz", 200), within_s=20)
         process.send_signal(signal.SIGTERM)
@@ -103,7 +104,7 @@ async def test_keys_are_rotated_without_a_restart_and_travel_by_name_alone(
     (tmp_path / "keys").write_text(old_line)
     async with (
         gateway(aws, unused_tcp_port, GATEWAY_KEYS_FILE=str(tmp_path / "keys")) as process,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
+        http_client(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
     ):
         await until(lambda: answers(client, "/readyz", 200), within_s=20)
 
@@ -135,7 +136,7 @@ async def test_a_gateway_that_starts_before_kafka_is_alive_and_connects_by_itsel
     port, door = unused_tcp_port_factory(), unused_tcp_port_factory()
     async with (
         gateway(aws, port, KAFKA_BOOTSTRAP_SERVERS=f"127.0.0.1:{door}"),
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        http_client(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         unready = await until(lambda: answers(client, "/readyz", 503), within_s=20)
         assert unready

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.gateway_process import answers, gateway
+from tests.http_client import http_client
 from tests.proxies.aws import AwsFault, AwsProxy
 from tests.proxies.wire import KafkaProxy
 from tests.waiting import until
@@ -52,7 +53,7 @@ async def started(aws: dict[str, str], port: int, **settings: str) -> AsyncItera
         patch.setenv("AWS_ENDPOINT_URL", sns.url)
         settings["KAFKA_BOOTSTRAP_SERVERS"] = f"127.0.0.1:{kafka.port}"
         process = await stack.enter_async_context(gateway(aws, port, **settings))
-        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20)
+        client = http_client(base_url=f"http://127.0.0.1:{port}", timeout=20)
         await stack.enter_async_context(client)
         await until(lambda: answers(client, "/readyz", 200), within_s=20)
         yield Rig(client, {"sns": sns, "kafka": kafka}, process.pid)
@@ -148,7 +149,7 @@ async def test_four_times_the_capacity_gets_an_answer_each_and_memory_stays_flat
     body = {"type": "t", "source": source, "data": "x" * 10_000}
     async with started(aws, unused_tcp_port, GATEWAY_MAX_EVENTS="64") as rig:
         limits = httpx.Limits(max_connections=256, max_keepalive_connections=256)
-        async with httpx.AsyncClient(base_url=rig.client.base_url, limits=limits, timeout=30) as client:
+        async with http_client(base_url=rig.client.base_url, limits=limits, timeout=30) as client:
 
             async def publish(name: int) -> None:
                 end = time.monotonic() + seconds

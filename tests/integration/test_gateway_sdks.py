@@ -11,6 +11,7 @@ from cloudevents.core.bindings.http import HTTPMessage, to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from tests.http_client import http_client
 from tests.waiting import until
 
 BATCH = "application/cloudevents-batch+json"
@@ -49,7 +50,7 @@ def _bytes(body: str | bytes) -> bytes:
 
 async def stored(aws: dict[str, str], source: str, count: int) -> dict[str, dict[str, Any]]:
     """The events of `source`, by store and id, once each store has `count` of them."""
-    async with httpx.AsyncClient(base_url=aws["query"], timeout=20) as query:
+    async with http_client(base_url=aws["query"], timeout=20) as query:
 
         async def both() -> dict[str, dict[str, Any]]:
             found = {store: await _listed(query, source, store) for store in ("postgres", "dynamodb")}
@@ -67,7 +68,7 @@ async def _listed(query: httpx.AsyncClient, source: str, store: str) -> dict[str
 async def test_what_the_python_sdk_sends_is_stored_with_the_same_attributes_and_data(
     aws: dict[str, str], source: str, mode: str
 ) -> None:
-    async with httpx.AsyncClient(base_url=aws["gateway"]) as client:
+    async with http_client(base_url=aws["gateway"]) as client:
         for message in messages(source, mode):
             answer = await client.post("/events", content=_bytes(message.body), headers=message.headers)
             assert answer.status_code == 202, answer.text
@@ -122,7 +123,7 @@ async def test_what_the_other_sdks_send_is_stored_with_the_same_attributes_and_d
     aws: dict[str, str], source: str
 ) -> None:
     requests = [_javascript(source), _go(source), _java(source)]
-    async with httpx.AsyncClient(base_url=aws["gateway"]) as client:
+    async with http_client(base_url=aws["gateway"]) as client:
         for headers, body, _ in requests:
             answer = await client.post("/events", content=body, headers=headers)
             assert answer.status_code == 202, answer.text

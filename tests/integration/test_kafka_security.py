@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import pytest
 import pytest_asyncio
 from aiokafka import TopicPartition
@@ -16,6 +15,7 @@ from pipeline import kafka, kafka_access
 from pipeline.errors import AccessRefused
 from pipeline.settings import KafkaSettings
 from tests.gateway_process import answers, gateway
+from tests.http_client import http_client
 from tests.secured_kafka import SecuredKafka, secured_kafka
 from tests.waiting import until
 from tests.worker_process import Worker, worker
@@ -111,7 +111,7 @@ async def test_an_event_goes_through_gateway_and_service_c(
     async with (
         gateway(aws, unused_tcp_port, **broker.variables("gateway")),
         worker("service_c", tmp_path, aws, **broker.variables("service-c")) as service_c,
-        httpx.AsyncClient(base_url=address, timeout=10, trust_env=False) as client,
+        http_client(base_url=address, timeout=10) as client,
     ):
         await until(lambda: answers(client, "/readyz", 200), within_s=30)
         answer = await client.post("/events", json={"type": "secured", "data": 1})

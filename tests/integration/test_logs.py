@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from pipeline.aws import client
@@ -11,6 +10,7 @@ from pipeline.event import STRUCTURED
 from pipeline.kafka import producer
 from pipeline.keys import new
 from pipeline.settings import KafkaSettings
+from tests.http_client import http_client
 from tests.integration.mensageria import Tool
 from tests.logged import BODY
 from tests.waiting import until
@@ -31,7 +31,7 @@ def lines(system: Any, part: str, *, about: str) -> list[dict[str, Any]]:
 
 async def test_where_an_event_was_stored_is_logged_by_its_id(system: Any, event: dict[str, Any]) -> None:
     headers = {"content-type": STRUCTURED, "traceparent": PARENT}
-    async with httpx.AsyncClient(base_url=system.endpoints["gateway"]) as http:
+    async with http_client(base_url=system.endpoints["gateway"]) as http:
         assert (await http.post("/events", content=json.dumps(event), headers=headers)).status_code == 202
 
     async def ways() -> bool:
@@ -46,7 +46,7 @@ async def test_refusals_conflicts_and_what_is_no_event_leave_no_body_in_a_log(
 ) -> None:
     key, _ = new("shop")
     bodies = ['{"data": "%s"' % BODY, json.dumps(event | {"time": BODY}), '{"%s": 1, "%s": 2}' % (BODY, BODY)]  # noqa: UP031
-    async with httpx.AsyncClient(base_url=system.endpoints["gateway"]) as http:
+    async with http_client(base_url=system.endpoints["gateway"]) as http:
         headers = {"content-type": STRUCTURED, "authorization": f"Bearer {key}"}
         for body in bodies:
             assert (await http.post("/events", content=body, headers=headers)).status_code in (400, 422)

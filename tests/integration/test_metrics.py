@@ -10,6 +10,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.aws import client
+from tests.http_client import http_client
 from tests.prometheus_server import addresses
 from tests.waiting import until
 
@@ -19,7 +20,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 async def samples(endpoints: dict[str, str]) -> Samples:
     """Every sample of every service, by its name and labels, `job` among them."""
     found: Samples = {}
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with http_client() as http:
         for job, address in addresses(endpoints).items():
             answer = await http.get(f"http://{address}/metrics")
             for family in text_string_to_metric_families(answer.text):
@@ -43,7 +44,7 @@ async def publish(gateway: httpx.AsyncClient, *bodies: dict[str, Any]) -> list[i
 async def test_every_metric_moves_with_what_happens(aws: dict[str, str], source: str) -> None:
     before = await samples(aws)
     event = {"type": "test.metrics", "source": source, "data": 1}
-    async with httpx.AsyncClient(base_url=aws["gateway"]) as gateway, client("sqs") as sqs:
+    async with http_client(base_url=aws["gateway"]) as gateway, client("sqs") as sqs:
         assert await publish(gateway, *({**event, "id": str(number)} for number in range(20))) == [202] * 20
         # Once all are stored, so that the repeat and the conflict are no race.
         await _moved(aws, before, 20, "events_stored_total", store="postgres", outcome="stored")
@@ -114,7 +115,7 @@ async def test_a_sampled_event_leads_from_its_latency_to_its_trace(aws: dict[str
     trace_id = uuid.uuid4().hex
     traceparent = {"DataType": "String", "StringValue": f"00-{trace_id}-b7ad6b7169203331-03"}
     event = {"specversion": "1.0", "id": "1", "source": source, "type": "test.metrics"}
-    async with client("sqs") as sqs, httpx.AsyncClient(trust_env=False) as http:
+    async with client("sqs") as sqs, http_client() as http:
         attributes = {"traceparent": traceparent}
         await sqs.send_message(QueueUrl=aws["queue_b"], MessageBody=json.dumps(event), MessageAttributes=attributes)
 

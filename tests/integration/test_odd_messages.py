@@ -13,6 +13,7 @@ from pipeline.aws import client
 from pipeline.dead_letters import open_envelope
 from pipeline.kafka import producer
 from pipeline.settings import KafkaSettings
+from tests.http_client import http_client
 from tests.waiting import until
 
 
@@ -32,7 +33,7 @@ async def kafka(aws: dict[str, str]) -> AsyncIterator[AIOKafkaProducer]:
 
 @pytest.fixture
 async def query(aws: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=aws["query"], timeout=30) as made:
+    async with http_client(base_url=aws["query"], timeout=30) as made:
         yield made
 
 

@@ -17,6 +17,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from stack.prometheus import configuration
+from tests.http_client import http_client
 from tests.prometheus_server import PrometheusServer, QueryFailed, addresses, in_haste, serving
 from tests.running_system import System
 from tests.waiting import until
@@ -45,7 +46,7 @@ async def load(system: System, source: str) -> AsyncIterator[None]:
     """Somebody publishes, one event after another."""
 
     async def publish() -> None:
-        async with httpx.AsyncClient(base_url=system.endpoints["gateway"], timeout=30) as client:
+        async with http_client(base_url=system.endpoints["gateway"], timeout=30) as client:
             for number in itertools.count():
                 body = {"type": "test.load", "source": source, "id": str(number), "data": number}
                 await client.post("/events", json=body)

@@ -5,7 +5,6 @@ import json
 import random
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 
 from lambda_query.app import App, create_app
@@ -13,6 +12,7 @@ from lambda_query.dynamodb import DynamoDB
 from pipeline.clock import rfc3339
 from pipeline.errors import StoreUnavailable
 from streams.postgres import PostgresStore
+from tests.http_client import http_client
 from tests.integration.querying import DAY, PAST, Writers, get, pages, places, seed, settings
 
 
@@ -205,7 +205,7 @@ async def test_a_connection_that_postgresql_ended_is_replaced(app: App, aws: dic
 
 
 async def test_the_packaged_function_answers_behind_the_http_api(aws: dict[str, str], source: str) -> None:
-    async with httpx.AsyncClient(base_url=aws["query"], timeout=30) as client:
+    async with http_client(base_url=aws["query"], timeout=30) as client:
         page = await client.get("/events", params={"source": source})
         assert (page.status_code, page.json()["events"], page.json()["partial"]) == (200, [], False)
         refused = await client.get("/events", params={"limit": 0})

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
 
-import httpx
 import psycopg2
 import pytest
 import schemathesis
@@ -22,6 +21,7 @@ from lambda_query.differences import PAGE_DIFFERENCES
 from pipeline.clock import now, rfc3339
 from pipeline.errors import SettingsError
 from pipeline.settings import AwsSettings, QuerySettings, read
+from tests.http_client import http_client
 from tests.integration.querying import Seed, Writers, get, reading_url, seed, settings
 from tests.integration.test_gateway_openapi import CHECKS
 from tests.running_system import System
@@ -192,7 +192,7 @@ async def test_the_function_uses_that_role_and_answers_the_webs_origin_alone(
     system: System, aws: dict[str, str], source: str
 ) -> None:
     preflight = {"access-control-request-method": "GET", "access-control-request-headers": "authorization"}
-    async with httpx.AsyncClient(base_url=aws["query"], timeout=30) as client:
+    async with http_client(base_url=aws["query"], timeout=30) as client:
         assert (await client.get("/events", params={"source": source})).json()["partial"] is False
         for origin, allowed in ((aws["web"], aws["web"]), ("http://elsewhere.example", None)):
             answer = await client.options("/events", headers={"origin": origin, **preflight})

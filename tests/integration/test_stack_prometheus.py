@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 
 from pipeline.settings import StackSettings
@@ -11,6 +10,7 @@ from stack import prometheus
 from stack.home import Home
 from stack.ports import choose
 from stack.supervisor import Supervisor
+from tests.http_client import http_client
 
 pytestmark = pytest.mark.prometheus
 
@@ -21,7 +21,7 @@ async def test_it_starts_with_the_rules_keeps_exemplars_and_stops(tmp_path: Path
     async with Supervisor(home, said.append) as supervisor:
         await supervisor.start(prometheus.part(home, ports))
         url = f"http://127.0.0.1:{ports.prometheus}/api/v1/"
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        async with http_client(base_url=url) as client:
             rules = (await client.get("rules")).json()["data"]["groups"]
             config = (await client.get("status/config")).json()["data"]["yaml"]
             flags = (await client.get("status/flags")).json()["data"]

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from pipeline.event import STRUCTURED
 from pipeline.keys import new
 from tests import jaeger_server
 from tests.gateway_process import answers, gateway
+from tests.http_client import http_client
 from tests.otlp_receiver import ReceivedSpan, Receiver
 from tests.waiting import until
 
@@ -47,7 +47,7 @@ def every_hop(aws: dict[str, str]) -> list[tuple[str, str, str]]:
 
 
 async def publish(aws: dict[str, str], event: Any, **headers: str) -> None:
-    async with httpx.AsyncClient(base_url=aws["gateway"]) as client:
+    async with http_client(base_url=aws["gateway"]) as client:
         answer = await client.post("/events", json=event, headers=headers)
         assert answer.status_code == 202, answer.text
 
@@ -142,7 +142,7 @@ async def test_a_bad_traceparent_starts_a_new_trace(aws: dict[str, str], source:
 
 async def test_a_refused_request_is_traced_with_its_reason(aws: dict[str, str], traces: Receiver) -> None:
     caller = "2" * 32
-    async with httpx.AsyncClient(base_url=aws["gateway"]) as client:
+    async with http_client(base_url=aws["gateway"]) as client:
         headers = {"content-type": STRUCTURED, "traceparent": f"00-{caller}-{CALLER_SPAN}-00"}
         assert (await client.post("/events", content=b"{}", headers=headers)).status_code == 422
 
@@ -163,7 +163,7 @@ async def test_what_a_dead_letter_is_made_of_is_in_its_trace(
     await created(traces, source, "1")
 
     async def is_stored() -> bool:
-        async with httpx.AsyncClient(base_url=aws["query"]) as client:
+        async with http_client(base_url=aws["query"]) as client:
             answer = await client.get("/event", params={"source": source, "id": "1"})
         return answer.status_code == 200 and answer.json()["receipt"]["postgres"] is not None
 
@@ -191,7 +191,7 @@ async def test_only_of_a_known_sender_is_the_flag_obeyed(
     trace_ids = [f"{number:032x}" for number in range(1, 5)]
     async with (
         gateway(aws, unused_tcp_port, traces_to=traces.url, **settings) as process,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
+        http_client(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
     ):
         await until(lambda: answers(client, "/readyz", 200), within_s=20)
         for number, trace_id in enumerate(trace_ids):
@@ -227,7 +227,7 @@ async def test_a_receiver_that_is_away_costs_events_nothing(
     with receiver() as url:
         async with (
             gateway(aws, unused_tcp_port, traces_to=url, TRACES_PER_S="100000") as process,
-            httpx.AsyncClient(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
+            http_client(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
         ):
             await until(lambda: answers(client, "/readyz", 200), within_s=20)
             for number in range(int(1000 * scale)):

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import pytest
 from botocore.exceptions import ClientError
 
@@ -18,6 +17,7 @@ from pipeline import trace_context
 from pipeline.aws import Endpoint, client
 from pipeline.settings import TraceSettings
 from pipeline.tracing import Tracing
+from tests.http_client import http_client
 from tests.waiting import until
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:events"
@@ -53,7 +53,7 @@ def endpoint(url: str) -> Endpoint:
 
 
 async def counts(stub: str) -> dict[str, Any]:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with http_client() as http:
         told: dict[str, Any] = (await http.get(f"{stub}/counts")).json()
     return told
 
@@ -110,7 +110,7 @@ async def test_another_action_is_an_error(sns: Any) -> None:
 
 
 async def test_a_message_is_given_once_and_its_deletion_counts(queue_and_table: str) -> None:
-    async with httpx.AsyncClient(base_url=queue_and_table, trust_env=False) as http:
+    async with http_client(base_url=queue_and_table) as http:
         await http.post("/load", json=[f"body {number}" for number in range(12)])
     async with client("sqs", endpoint(queue_and_table)) as sqs:
         given = [await sqs.receive_message(QueueUrl=queue_and_table, MaxNumberOfMessages=10) for _ in range(2)]
@@ -123,7 +123,7 @@ async def test_a_message_is_given_once_and_its_deletion_counts(queue_and_table: 
 
 
 async def test_a_receive_waits_for_a_message(queue_and_table: str) -> None:
-    async with client("sqs", endpoint(queue_and_table)) as sqs, httpx.AsyncClient(trust_env=False) as http:
+    async with client("sqs", endpoint(queue_and_table)) as sqs, http_client() as http:
         receiving = asyncio.ensure_future(sqs.receive_message(QueueUrl=queue_and_table))
 
         async def is_waiting() -> bool:
@@ -148,7 +148,7 @@ async def test_a_key_counts_once_however_often_it_is_put(queue_and_table: str) -
 
 
 async def test_one_message_in_a_hundred_is_sampled(queue_and_table: str) -> None:
-    async with httpx.AsyncClient(base_url=queue_and_table, trust_env=False) as http:
+    async with http_client(base_url=queue_and_table) as http:
         await http.post("/load", json=["{}"] * 2 * SAMPLED_EVERY)
     sampled = 0
     async with client("sqs", endpoint(queue_and_table)) as sqs:

@@ -39,7 +39,9 @@ def test_an_exposition_is_read_for_what_the_charts_need() -> None:
     assert found.oldest_ages_s == {"events-b": 2.5}
 
 
-@pytest.mark.parametrize("text", ["<html>", 'a{b="', "a b c"])
+@pytest.mark.parametrize(
+    "text", ["<html>", "", "# TYPE a counter\nevents_accepted_total b c", '# TYPE a counter\nevents_stored_total{b="']
+)
 def test_what_is_no_exposition_is_refused(text: str) -> None:
     with pytest.raises(NoExposition):
         numbers(text)
