@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import shlex
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -24,6 +25,7 @@ _TRIED = ROOT / ".local" / "benchmarks"
 def main() -> int:
     """The exit code: 1 where a run did not count or a ratio is worse, 2 where it can't run, 130 if interrupted."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped by that too
     try:
         _require_linux()
         if arguments.check:

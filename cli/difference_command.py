@@ -1,6 +1,6 @@
 """`mensageria differences`: what the stores don't agree about, and its repair."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -64,10 +64,9 @@ async def _compare(since: str, until: str, *, mend: bool, as_json: bool) -> int:
     async with AsyncExitStack() as resources:
         rows, items = await resources.enter_async_context(open_stores(addresses))
         mending = _Mending(await _outlets(addresses, resources) if mend else {})
-        walk = Walk(rows, items, since, until)
         with progress("compared") as tick:
-            found = _treated(walk, mending, tick)
-            count = await write_each(found, _COLUMNS, Difference.shown, as_json=as_json)
+            walk = Walk(rows, items, since, until, tick)
+            count = await write_each(_treated(walk, mending), _COLUMNS, Difference.shown, as_json=as_json)
     for error in mending.unsendable:
         complain(f"not sent: {error}")
     told = f"{count} differences, {mending.conflicts} of them conflicts"
@@ -75,10 +74,9 @@ async def _compare(since: str, until: str, *, mend: bool, as_json: bool) -> int:
     return FOUND if mending.unsendable or mending.conflicts or count > mending.sent else OK
 
 
-async def _treated(walk: Walk, mending: _Mending, tick: Callable[[int], None]) -> AsyncGenerator[Difference, None]:
+async def _treated(walk: Walk, mending: _Mending) -> AsyncGenerator[Difference, None]:
     async for difference in differences(walk):
         await mending.treat(difference)
-        tick(walk.compared)
         yield difference
 
 

@@ -9,19 +9,26 @@ from pipeline.comparison import first_place
 
 _LOOKED_UP = 100
 _ROUND = 1000
+_TICK = 100
 
 IsMeant = Callable[[Sequence[Copy]], bool]
 """Whether an event is to be looked up, by its copies at one place."""
 
 
 class Walk:
-    """The events received from `since` to before `until`; `compared` counts the positions that lie behind."""
+    """The events received from `since` to before `until`; `compared` counts the positions that lie behind.
 
-    def __init__(self, rows: Rows, items: Items, since: str, until: str) -> None:
+    `tick` is told of that count now and then.
+    """
+
+    def __init__(
+        self, rows: Rows, items: Items, since: str, until: str, tick: Callable[[int], object] = lambda _: None
+    ) -> None:
         self._rows = rows
         self._items = items
         self._since = since
         self._until = until
+        self._tick = tick
         self.compared = 0
 
     async def events(self, is_meant: IsMeant) -> AsyncGenerator[list[Found], None]:
@@ -35,6 +42,8 @@ class Walk:
         streams = [self._rows.copies(self._since, self._until), self._items.copies(self._since, self._until)]
         async for group in side_by_side(streams):
             self.compared += 1
+            if self.compared % _TICK == 0:
+                self._tick(self.compared)
             for identity, copies in _by_identity(group).items():
                 if is_meant(copies):
                     places.setdefault(identity, set()).add(copies[0].received_at)
