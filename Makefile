@@ -47,7 +47,7 @@ test-long: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the same tests with their full 
 	@exec .venv/bin/python -m pytest -q --long
 
 chaos: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the fault kit: MINUTES=30 of seeds, or the one run of SEED=… (KEEP=1 writes docs/chaos.md)
-	@exec .venv/bin/python -m tests.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(KEEP),--keep)
+	@exec .venv/bin/python -m tests.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE)) $(if $(KEEP),--keep)
 
 screenshots: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## write every page into docs/screenshots
 	@exec .venv/bin/python -m tests.screenshots

@@ -6,6 +6,7 @@ grew by.
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -113,6 +114,7 @@ def main() -> int:
     parser.add_argument("minutes", nargs="?", type=float, default=30.0)
     parser.add_argument("--out", type=Path, default=_KEPT)
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped by that too
     try:
         found = asyncio.run(soak(arguments.minutes))
     except (DoesNotCount, MensageriaError) as error:

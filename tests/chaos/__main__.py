@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stack.home import ROOT
 from tests.chaos import report, schedule, timeline
+from tests.chaos.publishers import Mix
 from tests.chaos.rig import Rig, rig
 from tests.chaos.run import Run, drive
 
@@ -26,12 +27,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30, help="begin no run after so long (30)")
     parser.add_argument("--seed", type=int, help="the one run of this seed")
+    parser.add_argument("--rate", type=float, default=Mix.per_s, help=f"events a second ({Mix.per_s:.0f})")
     parser.add_argument("--keep", action="store_true", help="add to docs/chaos, not to .local/chaos")
     arguments = parser.parse_args()
     folder = _KEPT if arguments.keep else _TRIED
     seeds = iter((arguments.seed,)) if arguments.seed is not None else _any_seeds(arguments.minutes)
     try:
-        are_well = asyncio.run(_stretch(seeds, folder))
+        are_well = asyncio.run(_stretch(seeds, Mix(per_s=arguments.rate), folder))
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.stderr.write("chaos: interrupted; the runs that ended are kept\n")
         return 130
@@ -45,7 +47,7 @@ def _any_seeds(minutes: float) -> Iterator[int]:
         yield random.randrange(1_000_000)
 
 
-async def _stretch(seeds: Iterator[int], folder: Path) -> bool:
+async def _stretch(seeds: Iterator[int], mix: Mix, folder: Path) -> bool:
     """Run each seed and keep its record; whether all were well."""
     running = typing.cast("asyncio.Task[bool]", asyncio.current_task())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
@@ -54,7 +56,7 @@ async def _stretch(seeds: Iterator[int], folder: Path) -> bool:
         _say("starting the system")
         async with rig(Path(home)) as one:
             for seed in seeds:
-                run = await _run(one, seed)
+                run = await _run(one, seed, mix)
                 report.keep(folder, run)
                 if len(run.faults) > most_faults:
                     most_faults = len(run.faults)
@@ -65,14 +67,14 @@ async def _stretch(seeds: Iterator[int], folder: Path) -> bool:
     return are_well
 
 
-async def _run(one: Rig, seed: int) -> Run:
+async def _run(one: Rig, seed: int, mix: Mix) -> Run:
     drawn = schedule.draw(seed)
     faults = schedule.possible(drawn)
     _say(f"seed {seed}: {'; '.join(map(str, faults))}")
     for fault in drawn:
         if fault not in faults:
             _say(f"  left out, as this machine can't: {fault}")
-    run = await drive(one, faults, seed=seed)
+    run = await drive(one, faults, seed=seed, mix=mix)
     _say(f"  {'well' if run.is_well else 'WRONG'}: {run.counts.accepted} accepted, at rest after {run.rest_s:.1f} s")
     if not run.is_well:
         _say(f"  {run.wrongs}")

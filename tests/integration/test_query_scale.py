@@ -7,9 +7,8 @@ import asyncio
 import io
 import itertools
 import json
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -164,7 +163,7 @@ async def test_a_page_takes_a_bounded_number_of_calls_of_dynamodb(
 
 
 async def test_pages_walk_through_everything_exactly_once_while_events_arrive(
-    aws: dict[str, str], system: System, crowd: Crowd
+    aws: dict[str, str], system: System, crowd: Crowd, record_property: Callable[[str, object], None]
 ) -> None:
     app = create_app(settings(aws, postgres_url=reading_url(system), store_timeout_s=20.0))
     arriving = asyncio.create_task(_arrive(aws))
@@ -183,8 +182,14 @@ async def test_pages_walk_through_everything_exactly_once_while_events_arrive(
         await arriving
     app.close()
     arrived = sum(not id_.isdigit() for id_ in seen)
-    pace = f"{elapsed / pages * 1000:.1f} ms a page, {arrived / elapsed:.0f} events a second arriving"
-    sys.stdout.write(f"{len(seen)} events, {pages} pages, {elapsed:.0f} s, {pace}\n")
+    figures = {
+        "events": len(seen),
+        "pages": pages,
+        "seconds": round(elapsed),
+        "arrived_per_s": round(arrived / elapsed),
+    }
+    for name, figure in figures.items():
+        record_property(name, figure)
     assert set(seen.values()) == {1}
     assert {id_ for id_ in seen if id_.isdigit()} == {f"{number:07}" for number in range(crowd.events)}
     assert arrived > 0
