@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests import jaeger_server, logged, prometheus_server
@@ -9,6 +10,8 @@ from tests.otlp_receiver import Receiver, receiving
 from tests.running_system import System, running
 
 SHORT, FULL = 0.1, 1.0
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
