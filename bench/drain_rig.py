@@ -11,7 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import psycopg2
 from aiokafka import AIOKafkaProducer
 
@@ -23,6 +22,7 @@ from bench.running import running
 from pipeline.settings import KafkaSettings, inherited, read
 from stack import kafka, postgres, services
 from stack.home import BIN
+from stack.http_client import http_client
 from stack.part import Part
 from stack.ports import Ports
 from stack.probes import answers
@@ -125,13 +125,13 @@ class DrainRig:
             await asyncio.gather(*sent)
 
     async def _counts(self, port: int | None = None) -> dict[str, Any]:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with http_client() as client:
             answer = await client.get(f"{services.url(port or self._ports.dynamodb)}/counts")
         counts: dict[str, Any] = answer.raise_for_status().json()
         return counts
 
     async def _fill_queue(self, bodies: Sequence[bytes]) -> None:
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        async with http_client(timeout=60) as client:
             answer = await client.post(f"{services.url(self._ports.aws)}/load", json=[body.decode() for body in bodies])
         answer.raise_for_status()
 

@@ -17,6 +17,7 @@ from pipeline import table
 from pipeline.aws import client
 from pipeline.event import STRUCTURED, parse
 from pipeline.table import Way
+from stack.http_client import http_client
 
 _EVERY_S = 0.025
 _LOOK_EVERY_S = 0.01
@@ -120,7 +121,7 @@ async def connected(system: System) -> AsyncGenerator[Follower, None]:
     connection.autocommit = True
     try:
         async with (
-            httpx.AsyncClient(base_url=told["gateway"], trust_env=False, timeout=10) as http,
+            http_client(base_url=told["gateway"], timeout=10) as http,
             client("dynamodb", system.dynamodb) as dynamodb,
         ):
             with connection.cursor() as cursor:

@@ -9,8 +9,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import httpx
-
 from bench import cpu, load_process, pinned, profiler, topic
 from bench.errors import DoesNotCount
 from bench.load.plan import Outcome, Plan
@@ -21,6 +19,7 @@ from bench.workload import Durations
 from pipeline.settings import KafkaSettings, inherited, read
 from stack import kafka, services
 from stack.home import BIN
+from stack.http_client import http_client
 from stack.part import Part
 from stack.ports import HOST
 from stack.probes import answers
@@ -88,7 +87,7 @@ class GatewayRig:
 
     async def stub_counts(self) -> dict[str, int]:
         """The stub's `events` and `calls`."""
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with http_client() as client:
             answer = await client.get(f"{services.url(self._ports.aws)}/counts")
         counts: dict[str, int] = answer.raise_for_status().json()
         return counts

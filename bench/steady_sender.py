@@ -9,6 +9,7 @@ import httpx
 
 from bench import events
 from pipeline.event import STRUCTURED
+from stack.http_client import http_client
 
 _CONNECTIONS = 64
 _PAUSE_S = 0.1
@@ -60,7 +61,7 @@ class SteadySender:
 async def sending(gateway: str, rate_per_s: float) -> AsyncGenerator[SteadySender, None]:
     """A sender for the length of the block; after it, all that was due is accepted."""
     limits = httpx.Limits(max_connections=_CONNECTIONS)
-    async with httpx.AsyncClient(base_url=gateway, trust_env=False, timeout=10, limits=limits) as http:
+    async with http_client(base_url=gateway, timeout=10, limits=limits) as http:
         sender = SteadySender(http, rate_per_s)
         running = asyncio.create_task(sender.run())
         try:

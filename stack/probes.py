@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
+from stack.http_client import http_client
 from stack.ports import HOST
 
 
@@ -25,11 +26,10 @@ def listens(port: int) -> Callable[[], Awaitable[bool]]:
 
 def answers(url: str) -> Callable[[], Awaitable[bool]]:
     """A probe: `url` answers with a status below 300."""
-    tls = httpx.create_ssl_context(trust_env=False)  # made once: it takes longer than a probe
 
     async def probe() -> bool:
         try:
-            async with httpx.AsyncClient(timeout=2, trust_env=False, verify=tls) as client:
+            async with http_client(timeout=2) as client:
                 return (await client.get(url)).is_success
         except httpx.TransportError:
             return False

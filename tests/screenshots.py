@@ -18,8 +18,8 @@ from pipeline.aws import Endpoint
 from pipeline.dead_letters import envelope
 from pipeline.delivery import Arrival
 from pipeline.errors import Rejected
+from stack.http_client import http_client
 from tests.e2e.browsing import chromium
-from tests.http_client import http_client
 from tests.running_system import ROOT, System, running
 
 TARGET = ROOT / "docs" / "screenshots"

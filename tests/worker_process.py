@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tests.http_client import http_client
+from stack.http_client import http_client
 from tests.running_system import ROOT
 from tests.waiting import until
 

@@ -11,8 +11,8 @@ import httpx
 from pipeline.backlog import BacklogReader
 from pipeline.places import Places
 from pipeline.settings import KafkaSettings, QueueSettings
+from stack.http_client import http_client
 from tests.chaos.rig import SERVICES, Rig
-from tests.http_client import http_client
 
 _EVERY_S = 1.0
 _DEADLINE_S = 120.0

@@ -15,9 +15,9 @@ from aiokafka import TopicPartition
 
 from pipeline import kafka, table
 from pipeline.settings import KafkaSettings
+from stack.http_client import http_client
 from tests.chaos.journal import Way, content_hash, raw_hash
 from tests.chaos.rig import Rig
-from tests.http_client import http_client
 
 Place = tuple[str, str]
 """A store and a way: ("postgres", "sqs"), ("dynamodb", "sqs"), ("dynamodb", "kafka")."""

@@ -15,13 +15,13 @@ import httpx
 import pytest
 
 from stack.home import ROOT
+from stack.http_client import http_client
 from tests.chaos.backlog import is_ready
 from tests.chaos.broken import BREAKS, Break
 from tests.chaos.publishers import Mix
 from tests.chaos.rig import Rig
 from tests.chaos.run import Run, drive
 from tests.chaos.schedule import Fault, possible
-from tests.http_client import http_client
 from tests.waiting import until
 
 SEED = 20261123

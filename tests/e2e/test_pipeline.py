@@ -13,7 +13,7 @@ import httpx
 import psycopg2
 import pytest
 
-from tests.http_client import http_client
+from stack.http_client import http_client
 from tests.waiting import until
 
 CONNECTIONS = 32

@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 from aiokafka import AIOKafkaConsumer
 
-from tests.http_client import http_client
+from stack.http_client import http_client
 from tests.processes import is_alive, naming
 from tests.running_system import ROOT, System, launch, running
 from tests.waiting import until

@@ -13,8 +13,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from pipeline.settings import inherited
+from stack.http_client import http_client
 from tests.e2e.browsing import opened
-from tests.http_client import http_client
 from tests.running_system import System
 from tests.waiting import until
 

@@ -12,8 +12,8 @@ import httpx
 
 from pipeline.event import STRUCTURED
 from pipeline.keys import new
+from stack.http_client import http_client
 from tests.gateway_process import answers, gateway
-from tests.http_client import http_client
 from tests.waiting import until
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
+from stack.http_client import http_client
 from tests.gateway_process import answers, gateway
-from tests.http_client import http_client
 from tests.proxies.aws import AwsFault, AwsProxy
 from tests.proxies.wire import KafkaProxy
 from tests.waiting import until

@@ -35,7 +35,6 @@ def test_every_answer_is_a_documented_one(aws: dict[str, str], scale: float, mod
 
         @settings(
             max_examples=max(20, int(500 * scale)),
-            deadline=None,
             phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
             database=None,

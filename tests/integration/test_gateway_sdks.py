@@ -11,7 +11,7 @@ from cloudevents.core.bindings.http import HTTPMessage, to_binary, to_structured
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
-from tests.http_client import http_client
+from stack.http_client import http_client
 from tests.waiting import until
 
 BATCH = "application/cloudevents-batch+json"

@@ -14,8 +14,8 @@ from infra import acls, topics
 from pipeline import kafka, kafka_access
 from pipeline.errors import AccessRefused
 from pipeline.settings import KafkaSettings
+from stack.http_client import http_client
 from tests.gateway_process import answers, gateway
-from tests.http_client import http_client
 from tests.secured_kafka import SecuredKafka, secured_kafka
 from tests.waiting import until
 from tests.worker_process import Worker, worker

@@ -10,7 +10,7 @@ from pipeline.event import STRUCTURED
 from pipeline.kafka import producer
 from pipeline.keys import new
 from pipeline.settings import KafkaSettings
-from tests.http_client import http_client
+from stack.http_client import http_client
 from tests.integration.mensageria import Tool
 from tests.logged import BODY
 from tests.waiting import until

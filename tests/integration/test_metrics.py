@@ -10,7 +10,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.aws import client
-from tests.http_client import http_client
+from stack.http_client import http_client
 from tests.prometheus_server import addresses
 from tests.waiting import until
 

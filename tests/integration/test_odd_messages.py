@@ -13,7 +13,7 @@ from pipeline.aws import client
 from pipeline.dead_letters import open_envelope
 from pipeline.kafka import producer
 from pipeline.settings import KafkaSettings
-from tests.http_client import http_client
+from stack.http_client import http_client
 from tests.waiting import until
 
 

@@ -16,8 +16,8 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from stack.http_client import http_client
 from stack.prometheus import configuration
-from tests.http_client import http_client
 from tests.prometheus_server import PrometheusServer, QueryFailed, addresses, in_haste, serving
 from tests.running_system import System
 from tests.waiting import until

@@ -11,8 +11,8 @@ from lambda_query.app import App, create_app
 from lambda_query.dynamodb import DynamoDB
 from pipeline.clock import rfc3339
 from pipeline.errors import StoreUnavailable
+from stack.http_client import http_client
 from streams.postgres import PostgresStore
-from tests.http_client import http_client
 from tests.integration.querying import DAY, PAST, Writers, get, pages, places, seed, settings
 
 

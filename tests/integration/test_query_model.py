@@ -80,7 +80,6 @@ def test_pages_are_the_models_events(
 
     @hypothesis_settings(
         max_examples=int(200 * scale),
-        deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -21,7 +21,7 @@ from lambda_query.differences import PAGE_DIFFERENCES
 from pipeline.clock import now, rfc3339
 from pipeline.errors import SettingsError
 from pipeline.settings import AwsSettings, QuerySettings, read
-from tests.http_client import http_client
+from stack.http_client import http_client
 from tests.integration.querying import Seed, Writers, get, reading_url, seed, settings
 from tests.integration.test_gateway_openapi import CHECKS
 from tests.running_system import System
@@ -252,7 +252,6 @@ def test_every_answer_is_a_documented_one(aws: dict[str, str], scale: float) -> 
 
         @hypothesis_settings(
             max_examples=int(100 * scale),
-            deadline=None,
             phases=[Phase.explicit, Phase.generate],
             suppress_health_check=list(HealthCheck),
             database=None,

@@ -8,9 +8,9 @@ import pytest
 from pipeline.settings import StackSettings
 from stack import prometheus
 from stack.home import Home
+from stack.http_client import http_client
 from stack.ports import choose
 from stack.supervisor import Supervisor
-from tests.http_client import http_client
 
 pytestmark = pytest.mark.prometheus
 

@@ -14,9 +14,9 @@ import pytest
 
 from pipeline.event import STRUCTURED
 from pipeline.keys import new
+from stack.http_client import http_client
 from tests import jaeger_server
 from tests.gateway_process import answers, gateway
-from tests.http_client import http_client
 from tests.otlp_receiver import ReceivedSpan, Receiver
 from tests.waiting import until
 

@@ -17,7 +17,7 @@ from pipeline import trace_context
 from pipeline.aws import Endpoint, client
 from pipeline.settings import TraceSettings
 from pipeline.tracing import Tracing
-from tests.http_client import http_client
+from stack.http_client import http_client
 from tests.waiting import until
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:events"
