@@ -9,6 +9,8 @@ from pathlib import Path
 
 _ROOM = "6g"
 """More than a run of an hour writes; a tmpfs takes memory for what is in it alone."""
+_ROOMS = (0, *(2**power for power in range(16, 27)))
+"""Bytes: none, then 64 KiB to 64 MiB."""
 
 
 @dataclass
@@ -19,17 +21,22 @@ class Disk:
     can_fill: bool
 
     def fill(self) -> None:
-        """Leave no room: it ends where its files end."""
-        found = os.statvfs(self.folder)
-        used = (found.f_blocks - found.f_bfree) * found.f_frsize
-        self._resize(str(used))
+        """Leave no room, or what files grow by while their end is looked for. Raises OSError."""
+        for room in _ROOMS:
+            found = os.statvfs(self.folder)
+            used = (found.f_blocks - found.f_bfree) * found.f_frsize
+            if self._resize(str(used + room)):  # refused where it would end before its files do
+                return
+        raise OSError(f"{self.folder} grows by more than {_ROOMS[-1]} bytes at a look")
 
     def empty(self) -> None:
         """Give the room back."""
-        self._resize(_ROOM)
+        if not self._resize(_ROOM):
+            raise OSError(f"{self.folder} could not be given its room back")
 
-    def _resize(self, size: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", self.folder], check=True)
+    def _resize(self, size: str) -> bool:
+        mount = ["mount", "-o", f"remount,size={size}", str(self.folder)]
+        return subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode == 0
 
 
 @contextmanager
