@@ -6,8 +6,7 @@ Counters and histograms are called as ever, and return at once: what is left of 
 import runpy
 import sys
 
-from prometheus_client import Counter
-
+from pipeline.counter import Count
 from pipeline.histogram import Series
 
 
@@ -17,7 +16,7 @@ def _nothing(*_: object) -> None:
 
 def main() -> None:
     """Run the module as `python -m` would."""
-    for owner, method in ((Counter, "inc"), (Series, "observe"), (Series, "show")):
+    for owner, method in ((Count, "inc"), (Series, "observe"), (Series, "show")):
         setattr(owner, method, _nothing)
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

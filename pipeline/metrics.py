@@ -4,10 +4,11 @@ A panel or an alert on a series that does not exist yet finds nothing, so nothin
 may first appear when something happens.
 """
 
-from prometheus_client import CollectorRegistry, Counter, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 from pipeline.call_metrics import CallMetrics
+from pipeline.counter import Counter
 from pipeline.histogram import SECONDS, Histogram
 
 _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
@@ -55,17 +56,14 @@ class GatewayMetrics:
         self.registry = new_registry()
         self.request_seconds = request_seconds(self.registry)
         self.calls = CallMetrics(self.registry)
-        self.accepted = Counter("events_accepted", "Events answered with 202.", registry=self.registry)
-        rejected = Counter("events_rejected", "Requests answered with an error.", ("reason",), registry=self.registry)
+        self.accepted = Counter(self.registry, "events_accepted", "Events answered with 202.").labels()
+        rejected = Counter(self.registry, "events_rejected", "Requests answered with an error.", ("reason",))
         self.rejected = {reason: rejected.labels(reason) for reason in REASONS}
-        by_publisher = Counter(
-            "events_accepted_by_publisher", "Events answered with 202, by key.", ("publisher",), registry=self.registry
+        self._by_publisher = Counter(
+            self.registry, "events_accepted_by_publisher", "Events answered with 202, by key.", ("publisher",)
         )
-        self._by_publisher = by_publisher
-        self._publishers = {_NOBODY: by_publisher.labels(_NOBODY)}
-        published = Counter(
-            "events_published", "Publications by leg and outcome.", ("leg", "outcome"), registry=self.registry
-        )
+        self._by_publisher.labels(_NOBODY)
+        published = Counter(self.registry, "events_published", "Publications by leg and outcome.", ("leg", "outcome"))
         self.published = {
             (leg, outcome): published.labels(leg, outcome)
             for leg in ("sns", "kafka")
@@ -75,19 +73,14 @@ class GatewayMetrics:
     def count_accepted(self, publisher: str | None, events: int) -> None:
         """`events` were accepted from the key's name, or from nobody's."""
         self.accepted.inc(events)
-        name = publisher or _NOBODY
-        if name not in self._publishers:
-            self._publishers[name] = self._by_publisher.labels(name)
-        self._publishers[name].inc(events)
+        self._by_publisher.labels(publisher or _NOBODY).inc(events)
 
 
 class WayMetrics:
     """What a consumer counts for one store and one way (`sqs` or `kafka`)."""
 
     def __init__(self, registry: CollectorRegistry, store: str, ways: tuple[str, ...]) -> None:
-        stored = Counter(
-            "events_stored", "Events that are in the store.", ("store", "via", "outcome"), registry=registry
-        )
+        stored = Counter(registry, "events_stored", "Events that are in the store.", ("store", "via", "outcome"))
         self.stored = {
             (via, outcome): stored.labels(store, via, outcome) for via in ways for outcome in ("stored", "duplicate")
         }
@@ -111,9 +104,9 @@ class WayMetrics:
         self.batch_seconds = {
             (via, outcome): seconds.labels(store, via, outcome) for via in ways for outcome in ("stored", "failed")
         }
-        retries = Counter("store_retries", "Batches tried again.", ("store", "error_type"), registry=registry)
+        retries = Counter(registry, "store_retries", "Batches tried again.", ("store", "error_type"))
         self._retries = {error: retries.labels(store, error) for error in STORE_ERRORS}
-        dead = Counter("dead_letters", "Dead letters written.", ("via", "reason"), registry=registry)
+        dead = Counter(registry, "dead_letters", "Dead letters written.", ("via", "reason"))
         self.dead_letters = {(via, reason): dead.labels(via, reason) for via in ways for reason in DEAD_LETTER_REASONS}
 
     def count_retry(self, error: Exception) -> None:

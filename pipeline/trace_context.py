@@ -49,6 +49,14 @@ def new() -> TraceContext:
     return TraceContext(made[16:], made[:16])
 
 
+def sampled(parent: TraceContext | None) -> TraceContext:
+    """A place of its own in the parent's trace, or in a new one, that is recorded."""
+    begun = new()
+    if not parent:
+        return begun._replace(flags=SAMPLED | _RANDOM)
+    return TraceContext(parent.trace_id, begun.span_id, SAMPLED | parent.flags & _RANDOM)
+
+
 def is_sampled(traceparent: str | None) -> bool:
     """Whether a traceparent says that it is; a look at one character, for every event that comes in."""
     return traceparent is not None and traceparent[_FLAGS_END:] in _SAMPLED_ENDS

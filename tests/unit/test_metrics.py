@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
 from pipeline.call_metrics import CallMetrics
+from pipeline.counter import Counter
 from pipeline.histogram import SECONDS, Histogram
 from pipeline.metrics import GatewayMetrics, WayMetrics, exposition, new_registry
 
@@ -24,6 +25,21 @@ def test_a_histogram_is_told_as_the_library_tells_its_own(values: list[float]) -
         series.observe(value)
         reference.labels("postgres").observe(value)
     reference.labels("postgres")
+    assert generate_latest(ours) == generate_latest(theirs)
+
+
+@given(st.lists(st.tuples(st.sampled_from(("sns", "kafka", 'a "quoted"\n')), st.integers(0, 2**40))))
+def test_a_counter_is_told_as_the_library_tells_its_own(counted: list[tuple[str, int]]) -> None:
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    counter, bare = Counter(ours, "sent", "Sent.", ("leg",)), Counter(ours, "all", "All.").labels()
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+    reference = prometheus_client.Counter("sent", "Sent.", ("leg",), registry=theirs)
+    bare_reference = prometheus_client.Counter("all", "All.", registry=theirs)
+    for leg, times in counted:
+        counter.labels(leg).inc(times)
+        bare.inc()
+        reference.labels(leg).inc(times)
+        bare_reference.inc()
     assert generate_latest(ours) == generate_latest(theirs)
 
 

@@ -42,6 +42,21 @@ def test_a_new_trace_is_one_that_parses_and_not_sampled() -> None:
     assert begun.trace_id != trace_context.new().trace_id
 
 
+@pytest.mark.parametrize(("flags", "told"), [(0, 1), (1, 1), (2, 3), (3, 3)])
+def test_what_is_recorded_is_in_its_parents_trace_and_says_so(flags: int, told: int) -> None:
+    made = trace_context.sampled(TraceContext(TRACE_ID, SPAN_ID, flags))
+    assert (made.trace_id, made.flags) == (TRACE_ID, told)
+    assert made.span_id != SPAN_ID
+    assert parse(made.traceparent) == made
+
+
+def test_what_is_recorded_without_a_parent_begins_a_trace() -> None:
+    one, other = trace_context.sampled(None), trace_context.sampled(None)
+    assert one.trace_id != other.trace_id
+    assert parse(one.traceparent) == one
+    assert one.flags == 3
+
+
 @pytest.mark.parametrize(("flags", "sampled"), [("00", False), ("01", True), ("02", False), ("03", True), ("ff", True)])
 def test_flags_are_bits(flags: str, sampled: bool) -> None:
     context = parse(PARENT[:-2] + flags)
