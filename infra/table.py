@@ -14,8 +14,8 @@ async def make(endpoint: Endpoint | None = None) -> None:
         there = await dynamodb.list_tables()
         if table["TableName"] not in there["TableNames"]:
             await dynamodb.create_table(**table)
-        # The service answers before the table can be written to.
-        await dynamodb.get_waiter("table_exists").wait(TableName=table["TableName"], WaiterConfig={"Delay": 1})
+            # It answers before the table can be written to. Of one that was there, this would count every item.
+            await dynamodb.get_waiter("table_exists").wait(TableName=table["TableName"], WaiterConfig={"Delay": 1})
         told = await dynamodb.describe_time_to_live(TableName=table["TableName"])
         if told["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED":  # it refuses to be enabled twice
             await dynamodb.update_time_to_live(**template.time_to_live())

@@ -32,7 +32,9 @@ class Counter(Collector):
 
     def labels(self, *values: str) -> Count:
         """The count with these values of the labels, made where it is asked for first: keep it."""
-        return self._counts.setdefault(values, Count())
+        if values not in self._counts:
+            self._counts[values] = Count()
+        return self._counts[values]
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """The metric now."""

@@ -21,6 +21,9 @@ INDEXED = ("received_at", "type", "subject", "time")
 SHARDS = 8
 """Partitions that share a day's writes, each good for 1,000 entries a second. May only ever be raised,
 and for the readers first: they look into every shard that there may be."""
+NO_EVENT = "no event"
+"""A partition key that no event's can be, as there is no line feed in it: what service C asks for to see whether the
+table answers. DescribeTable would be dear: DynamoDB Local counts every item for it."""
 MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit of a sort key."""
 

@@ -1,7 +1,7 @@
 """Installs the Java servers' jars as they are locked, and locks them anew.
 
-Runs in the servers' own environment (jgo is there), so nothing else of the project is
-imported here: `.venv-stack/bin/python -m stack.jars install|lock LOCK_FILE FOLDER`.
+Runs in the servers' own environment (jgo is there), so of the project only what needs no
+package is imported here: `.venv-stack/bin/python -m stack.jars install|lock LOCK_FILE FOLDER`.
 """
 
 import argparse
@@ -17,6 +17,8 @@ from typing import Any
 import tomli_w
 from jgo.env import EnvironmentBuilder, LinkStrategy
 from jgo.maven import MavenContext
+
+from stack import jar
 
 _COORDINATES = {
     "kafka": "org.apache.kafka:kafka_2.13:4.1.1+org.slf4j:slf4j-simple:1.7.36",
@@ -41,7 +43,7 @@ def install(lock: Path, folder: Path) -> None:
     context = MavenContext(repo_cache=cache, timeout=60)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for count, file in enumerate(threads.map(lambda item: _fetch(context, item), wanted), 1):
-            (new / file.name).hardlink_to(file)
+            jar.install(file, new / file.name)
             _show(f"{folder.name}: {count} of {len(wanted)} jars", whole=count == len(wanted))
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)

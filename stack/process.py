@@ -32,14 +32,6 @@ async def spawn(
     Raises StackError where the program is missing, or where what ran before on this log is still there.
     """
     output = await _locked(log)
-    supervisor = os.getpid()
-
-    def die_with_supervisor() -> None:
-        if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != supervisor:
-                os._exit(1)
-
     try:
         return await asyncio.create_subprocess_exec(
             *command,
@@ -49,12 +41,25 @@ async def spawn(
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=die_with_supervisor,
+            preexec_fn=ending_with_parent(signal.SIGKILL),
         )
     except FileNotFoundError:
         raise StackError(f"{command[0]} is missing: `make install` installs what is locked") from None
     finally:
         output.close()
+
+
+def ending_with_parent(number: signal.Signals) -> Callable[[], None]:
+    """What a child is to call before its program starts: it gets `number` when this process ends (Linux)."""
+    parent = os.getpid()
+
+    def arrange() -> None:
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, number)
+            if os.getppid() != parent:
+                os._exit(1)
+
+    return arrange
 
 
 async def run(

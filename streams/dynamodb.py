@@ -60,8 +60,9 @@ class DynamoStore:
         return Stored(new=list(deliveries))
 
     async def ping(self) -> None:
-        """Raises StoreUnavailable where the table can't be described."""
-        await self._call("DescribeTable", {"TableName": self._table}, dict[str, Any])
+        """Raises StoreUnavailable where the table doesn't answer."""
+        key = {name: {"S": table.NO_EVENT} for name in (table.IDENTITY, table.COPY)}
+        await self._call("GetItem", {"TableName": self._table, "Key": key}, dict[str, Any])
 
     async def close(self) -> None:
         """Close the connections."""

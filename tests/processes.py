@@ -20,6 +20,11 @@ def is_alive(pid: int) -> bool:
     return state != "Z"
 
 
+def maps(pid: int) -> str:
+    """The files that `pid` has mapped into its memory, and more: /proc/PID/maps."""
+    return (Path("/proc") / str(pid) / "maps").read_text()
+
+
 def family(pid: int) -> list[int]:
     """`pid` and what descends from it, in the order of the generations."""
     found = [pid]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stack.process import ending_with_parent
 from tests import logged
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +66,7 @@ def launch(home: Path, *, traces_to: str = "", **settings: str) -> System:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=ending_with_parent(signal.SIGTERM),
         )
     return System(process, home)
 

@@ -25,18 +25,20 @@ class Disk:
         for room in _ROOMS:
             found = os.statvfs(self.folder)
             used = (found.f_blocks - found.f_bfree) * found.f_frsize
-            if self._resize(str(used + room)):  # refused where it would end before its files do
+            if not (fault := self._resize(str(used + room))):  # else a file has outgrown that end meanwhile
                 return
-        raise OSError(f"{self.folder} grows by more than {_ROOMS[-1]} bytes at a look")
+        raise OSError(f"{self.folder} could not be filled: {fault}")
 
     def empty(self) -> None:
-        """Give the room back."""
-        if not self._resize(_ROOM):
-            raise OSError(f"{self.folder} could not be given its room back")
+        """Give the room back. Raises OSError."""
+        if fault := self._resize(_ROOM):
+            raise OSError(f"{self.folder} could not be given its room back: {fault}")
 
-    def _resize(self, size: str) -> bool:
+    def _resize(self, size: str) -> str:
+        """What mount says against it; nothing where it is done."""
         mount = ["mount", "-o", f"remount,size={size}", str(self.folder)]
-        return subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode == 0
+        done = subprocess.run(mount, check=False, stderr=subprocess.PIPE, text=True)
+        return done.stderr if done.returncode else ""
 
 
 @contextmanager

@@ -18,7 +18,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from stack.http_client import http_client
-from tests.processes import is_alive, naming
+from stack.java import kept_start
+from tests.processes import is_alive, maps, naming
 from tests.running_system import ROOT, System, launch, running
 from tests.waiting import until
 
@@ -107,6 +108,12 @@ def test_listens_on_loopback_only(system: System) -> None:
         with socket.socket() as probe:
             probe.settimeout(2)
             assert probe.connect_ex((machine, port)) != 0, f"{name} listens on {machine}"
+
+
+@pytest.mark.parametrize("server", ["kafka", "dynamodb"])
+def test_the_java_servers_start_from_what_was_kept_of_their_start(system: System, server: str) -> None:
+    assert str(kept_start(server)) in maps(system.pid(server))
+    assert "[aot" not in (system.home / "logs" / f"{server}.log").read_text()
 
 
 def _own_address() -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from infra import deploy, template
 from infra.cloudformation import DeployFailed
-from pipeline import settings
+from pipeline import settings, table
 from pipeline.variables import required
 from tests import dockerfile
 from tests.policy_statements import FILES, filled, resources, statements
@@ -75,6 +75,17 @@ def test_the_query_may_write_its_own_log() -> None:
     assert fnmatchcase(stream, filled(logs["Resource"]))
 
 
+def test_service_c_can_read_no_event() -> None:
+    [reading] = [
+        each
+        for each in statements(dict(resources(FILES[0].with_name("services.yaml")))["ServiceCRole"])
+        if "dynamodb:GetItem" in each["Action"]
+    ]
+    assert reading["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [table.NO_EVENT]}}
+    assert "\n" not in table.NO_EVENT
+    assert "\n" in table.identity_key("any source", "any id")
+
+
 def test_every_service_has_a_role_of_its_own_and_one_that_reads_its_own_secrets_alone() -> None:
     everything = dict(resources(FILES[0].with_name("services.yaml")))
     for service in SERVICES:
@@ -99,8 +110,8 @@ def test_what_holds_data_is_encrypted_and_not_deleted_by_accident() -> None:
     [kafka] = of_type("AWS::MSK::Cluster")
     assert kafka["EncryptionInfo"]["EncryptionInTransit"] == {"ClientBroker": "TLS", "InCluster": True}
     assert "DataVolumeKMSKeyId" in kafka["EncryptionInfo"]["EncryptionAtRest"]
-    [table] = of_type("AWS::DynamoDB::Table")
-    assert table["SSESpecification"]["SSEEnabled"] is True
+    [events] = of_type("AWS::DynamoDB::Table")
+    assert events["SSESpecification"]["SSEEnabled"] is True
     kinds = [f"AWS::{kind}" for kind in ("SQS::Queue", "RDS::DBInstance", "MSK::Cluster", "DynamoDB::Table")]
     kinds += ["AWS::KMS::Key", "AWS::SecretsManager::Secret"]
     for file in FILES:

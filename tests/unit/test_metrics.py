@@ -40,7 +40,8 @@ def test_a_counter_is_told_as_the_library_tells_its_own(counted: list[tuple[str,
         bare.inc()
         reference.labels(leg).inc(times)
         bare_reference.inc()
-    assert generate_latest(ours) == generate_latest(theirs)
+    for accept in (None, OPENMETRICS):
+        assert exposition(ours, accept) == exposition(theirs, accept)
 
 
 def test_a_bucket_leads_to_a_trace_where_the_scraper_can_read_it() -> None:
