@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import shlex
 import signal
 import sys
@@ -26,6 +27,7 @@ def main() -> int:
     """The exit code: 1 where a run did not count or a ratio is worse, 2 where it can't run, 130 if interrupted."""
     arguments = _arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is stopped by that too
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers are killed here: it would tell of each try
     try:
         _require_linux()
         if arguments.check:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import machine, processes, slope, steady_sender, system_rig
+from bench import machine, processes, slope, steady_sender, system_rig, waiting
 from bench.errors import DoesNotCount
 from bench.machine import Machine
 from bench.processes import Held
@@ -77,13 +77,15 @@ async def soak(minutes: float) -> Soak:
     async with system_rig.started("disk") as rig:
         rate_per_s = _SHARE * (await rig.saturated(_SATURATED)).per_s
         before = await rig.at_rest()
-        async with steady_sender.sending(rig.system.endpoints["gateway"], rate_per_s) as sender:
+        async with (
+            waiting.watched(rig.system) as backlog,
+            steady_sender.sending(rig.system.endpoints["gateway"], rate_per_s) as sender,
+        ):
             moments: list[float] = []
             held, behind = [], []
             begun = time.monotonic()
             while (moment := time.monotonic() - begun) < 60 * minutes:
-                stored = (await rig.counts.now()).since(before)
-                behind.append(sender.due - min(stored.rows, stored.items // 2))
+                behind.append(await backlog.events(sender))
                 held.append(processes.held(rig.system.pids()))
                 if moment // 60 > (moments[-1] // 60 if moments else -1):
                     _say_progress(moment / 60, minutes, sender.due, behind[-1], held[-1])

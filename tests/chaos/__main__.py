@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import random
 import shutil
 import signal
@@ -31,6 +32,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="add to docs/chaos, not to .local/chaos")
     arguments = parser.parse_args()
     folder = _KEPT if arguments.keep else _TRIED
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # brokers are killed here: it would tell of each try
     seeds = iter((arguments.seed,)) if arguments.seed is not None else _any_seeds(arguments.minutes)
     try:
         are_well = asyncio.run(_stretch(seeds, Mix(per_s=arguments.rate), folder))

@@ -1,0 +1,39 @@
+"""What is not through the system yet: without its 202, in a queue, or in the topic.
+
+The stores would tell it too, but DynamoDB Local counts every item for that, each time.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from bench.steady_sender import SteadySender
+from bench.system import System
+from pipeline.backlog import BacklogReader
+from pipeline.places import Places
+from pipeline.settings import KafkaSettings, QueueSettings
+
+
+class Waiting:
+    """Reads it as often as it is asked; what can't be read is as it was."""
+
+    def __init__(self, reader: BacklogReader) -> None:
+        self._reader = reader
+        self._queued: dict[str, int] = {}
+
+    async def events(self, sender: SteadySender) -> int:
+        """How many of what was due. An event is in both queues and in the topic: that where most wait counts."""
+        read = await self._reader.read()
+        self._queued |= {queue.place: sum(queue.depth) for queue in read.queues if not queue.dead}
+        if "kafka" not in read.unavailable:
+            self._queued["kafka"] = sum(read.lag.values())
+        return sender.due - sender.accepted + max(self._queued.values(), default=0)
+
+
+@asynccontextmanager
+async def watched(system: System) -> AsyncGenerator[Waiting, None]:
+    """What waits in `system`."""
+    told = system.endpoints
+    urls = {f"{name}_url": told[name] for name in ("queue_b", "queue_c", "dead_letter_b", "dead_letter_c")}
+    settings = QueueSettings(**urls, kafka=KafkaSettings(bootstrap_servers=told["kafka"]))
+    async with BacklogReader.open(Places(settings, system.aws)) as reader:
+        yield Waiting(reader)
