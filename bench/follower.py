@@ -19,7 +19,8 @@ from pipeline.event import STRUCTURED, parse
 from pipeline.table import Way
 from stack.http_client import http_client
 
-_EVERY_S = 0.025
+_EVERY_S = 0.1
+"""So rarely that a slow machine looks for probes faster than they come: else the figure would be the reader's."""
 _LOOK_EVERY_S = 0.01
 _REST_SHARE = 4
 """After a look, at least so many times what it took: a reader that never rests is a load of its own."""

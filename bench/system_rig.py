@@ -75,6 +75,7 @@ class SystemRig:
     async def latency_ms(self, durations: Durations, rate_per_s: float) -> dict[str, float]:
         """`p50_ms`, `p99_ms` and `longest_ms` from publishing to stored by every way, at `rate_per_s`."""
         before = await self.at_rest()
+        durations = durations.of_tail()
         async with follower.connected(self.system) as probes:
             loading = asyncio.create_task(self._load(self._plan(durations, rate_per_s=rate_per_s)))
             try:

@@ -64,7 +64,7 @@ IN_MEMORY = Workload(
     title="The whole system on the emulator, DynamoDB Local in memory",
     explanation=(
         "64 connections send as fast as they are answered; events/s count from the first request until every event is"
-        " a row and, by each way, an item. Then an open loop at half of that, and beside it 40 probes a second, each"
+        " a row and, by each way, an item. Then an open loop at half of that, and beside it ten probes a second, each"
         " looked for in both stores until it is there by all three ways. Load, emulator, servers and services share"
         " all cores."
     ),

@@ -1,6 +1,6 @@
 """`python -m stack.start_cache`: start each Java server once, and keep what its JVM made of the classes.
 
-Later starts load that in place of the jars: half the CPU of a start (decision 32). A JVM that can't use
+Later starts load that in place of the jars: a third less CPU (decision 32). A JVM that can't use
 what is kept, as the jars or its options have changed, says so in its log and starts without.
 """
 
