@@ -11,7 +11,8 @@ from tests.e2e.test_web import see_it_arrive
 from tests.running_system import System
 
 MOST_BYTES = 150_000
-MOST_PAINT_MS = 1000
+MOST_PAINTS = 10
+"""Times what a page of one word takes, on this machine now."""
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 PAGES = (
     "/",
@@ -65,16 +66,21 @@ async def test_axe_finds_nothing_on_any_page(system: System, browser: Browser, s
 
 async def test_every_page_is_light_and_quick(system: System, browser: Browser) -> None:
     async with opened(browser, system.endpoints["web"], refusals=True) as page:
+        bare_ms = await paint_ms(page, "/healthz")
         for address in PAGES:
-            await page.goto(address)
+            quickest_ms = await paint_ms(page, address)
             sizes = await page.evaluate(SIZES)
             assert 0 < sum(sizes.values()) < MOST_BYTES, sizes
-            # The best of three: whatever else runs on the machine can only slow a page down.
-            paints_ms = [await page.evaluate(FIRST_PAINT)]
-            for _ in range(2):
-                await page.reload()
-                paints_ms.append(await page.evaluate(FIRST_PAINT))
-            assert min(paints_ms) < MOST_PAINT_MS, (address, paints_ms)
+            assert quickest_ms < MOST_PAINTS * bare_ms, (address, quickest_ms, bare_ms)
+
+
+async def paint_ms(page: Page, address: str) -> float:
+    """Until something of a page is seen: the best of three, as whatever else runs can only slow it down."""
+    paints_ms = []
+    for _ in range(3):
+        await page.goto(address)
+        paints_ms.append(float(await page.evaluate(FIRST_PAINT)))
+    return min(paints_ms)
 
 
 @pytest.mark.long
