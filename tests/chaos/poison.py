@@ -6,6 +6,9 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
+import stamina
+from aiokafka.errors import KafkaError
+
 from pipeline import kafka
 from pipeline.settings import KafkaSettings
 from tests.chaos.journal import Journal, Way
@@ -82,7 +85,9 @@ async def _ways(rig: Rig) -> AsyncIterator[dict[Way, Put]]:
         await producer.send_and_wait(rig.endpoints["kafka_topic"], body)
 
     try:
-        await producer.start()
+        async for attempt in stamina.retry_context(on=KafkaError, attempts=None, timeout=_LAST_RETRY_S, wait_max=1):
+            with attempt:
+                await producer.start()
         yield dict(zip(EVERY_WAY, (queue("queue_b"), queue("queue_c"), topic), strict=True))
     finally:
         await producer.stop()
