@@ -57,8 +57,8 @@ async def _killed(rig: SystemRig, part: str, backlog: Waiting, sender: SteadySen
             break
         if now - killed > _LONGEST_S:
             raise DoesNotCount(
-                f"{behind} events are behind {_LONGEST_S:g} s after the kill, {sender.due - sender.accepted} of them"
-                f" without a 202; {usual:.0f} are usual"
+                f"{behind} events are behind {_LONGEST_S:g} s after the kill, {sender.unaccepted} of them without"
+                f" a 202; {usual:.0f} are usual"
             )
         await asyncio.sleep(_POLL_S)
     shrinks_s = most_at - killed if most > usual else 0.0

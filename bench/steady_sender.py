@@ -27,6 +27,11 @@ class SteadySender:
         self._bodies = events.bodies()
         self._is_ended = False
 
+    @property
+    def unaccepted(self) -> int:
+        """How many of what was due have no 202 yet."""
+        return self.due - self.accepted
+
     async def run(self) -> None:
         """Send until `end`, then until all that was due is accepted."""
         begun = time.perf_counter()

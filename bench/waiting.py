@@ -3,11 +3,12 @@
 The stores would tell it too, but DynamoDB Local counts every item for that, each time.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from bench.steady_sender import SteadySender
 from bench.system import System
+from pipeline.aws import Endpoint
 from pipeline.backlog import BacklogReader
 from pipeline.places import Places
 from pipeline.settings import KafkaSettings, QueueSettings
@@ -26,14 +27,17 @@ class Waiting:
         self._queued |= {queue.place: sum(queue.depth) for queue in read.queues if not queue.dead}
         if "kafka" not in read.unavailable:
             self._queued["kafka"] = sum(read.lag.values())
-        return sender.due - sender.accepted + max(self._queued.values(), default=0)
+        return sender.unaccepted + max(self._queued.values(), default=0)
 
 
 @asynccontextmanager
 async def watched(system: System) -> AsyncGenerator[Waiting, None]:
     """What waits in `system`."""
-    told = system.endpoints
-    urls = {f"{name}_url": told[name] for name in ("queue_b", "queue_c", "dead_letter_b", "dead_letter_c")}
-    settings = QueueSettings(**urls, kafka=KafkaSettings(bootstrap_servers=told["kafka"]))
-    async with BacklogReader.open(Places(settings, system.aws)) as reader:
+    async with BacklogReader.open(places(system.endpoints, system.aws)) as reader:
         yield Waiting(reader)
+
+
+def places(endpoints: Mapping[str, str], sqs: Endpoint) -> Places:
+    """The places of a system with these addresses, by the names of endpoints.json."""
+    urls = {f"{name}_url": endpoints[name] for name in ("queue_b", "queue_c", "dead_letter_b", "dead_letter_c")}
+    return Places(QueueSettings(**urls, kafka=KafkaSettings(bootstrap_servers=endpoints["kafka"])), sqs)

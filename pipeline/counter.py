@@ -40,5 +40,5 @@ class Counter(Collector):
         """The metric now."""
         family = CounterMetricFamily(self._name, self._documentation, labels=self._names)
         for values, count in self._counts.items():
-            family.add_metric(values, count.value)
+            family.add_metric(values, float(count.value))
         yield family

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from bench.waiting import places
 from pipeline.backlog import BacklogReader
-from pipeline.places import Places
-from pipeline.settings import KafkaSettings, QueueSettings
 from stack.http_client import http_client
 from tests.chaos.rig import SERVICES, Rig
 
@@ -47,7 +46,7 @@ class Backlog:
     @asynccontextmanager
     async def watched(cls, rig: Rig) -> AsyncIterator["Backlog"]:
         """A sample every second for as long as the block runs."""
-        async with BacklogReader.open(_places(rig)) as reader:
+        async with BacklogReader.open(places(rig.endpoints, rig.emulator)) as reader:
             backlog = cls(rig, reader)
             watching = asyncio.create_task(backlog._watch())
             try:
@@ -85,9 +84,3 @@ async def is_ready(rig: Rig, service: str) -> bool:
             return (await client.get(f"{rig.url(service)}/readyz")).is_success
         except httpx.TransportError:
             return False
-
-
-def _places(rig: Rig) -> Places:
-    names = ("queue_b", "queue_c", "dead_letter_b", "dead_letter_c")
-    kafka = KafkaSettings(bootstrap_servers=rig.endpoints["kafka"])
-    return Places(QueueSettings(**{f"{name}_url": rig.endpoints[name] for name in names}, kafka=kafka), rig.emulator)

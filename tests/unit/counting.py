@@ -8,4 +8,4 @@ if __name__ == "__main__":
     metrics = GatewayMetrics()
     metrics.count_accepted(None, 1)
     counted = metrics.registry.get_sample_value("events_accepted_total")
-    sys.stdout.write("\n".join([*sys.argv[1:], f"{counted:.0f}"]))
+    sys.stdout.write("\n".join([*sys.argv[1:], str(counted)]))

@@ -23,4 +23,4 @@ def test_a_run_with_other_spans_does_not_count(pipeline: object, spans: int) -> 
 def test_what_is_run_uncounted_counts_nothing() -> None:
     command = [sys.executable, "-m", "bench.uncounted", "tests.unit.counting", "an argument"]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert told.splitlines() == ["an argument", "0"]
+    assert told.splitlines() == ["an argument", "0.0"]
