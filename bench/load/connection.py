@@ -65,6 +65,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection ended; a request that is under way will have no answer."""
         self._lost(self)
+        self._due_at = None
 
     def _take_answer(self, head: bytes) -> None:
         due_at, self._due_at, self._received = self._due_at, None, b""

@@ -55,7 +55,7 @@ class Generator:
         self._began_at = time.time()
         async with self._connecting:
             for _ in range(self._plan.connections):
-                connection = Connection(self._pace.ready, self._tally.answered, self._lost)
+                connection = Connection(self._ready, self._tally.answered, self._lost)
                 self._connections.append(connection)
                 self._connect(connection)
             await asyncio.sleep(self._plan.warm_up_s)
@@ -73,6 +73,12 @@ class Generator:
         connecting = asyncio.get_running_loop().create_connection(lambda: connection, self._plan.host, self._plan.port)
         self._connecting.create_task(connecting)
 
+    def _ready(self, connection: Connection) -> None:
+        if self._is_done:
+            connection.close()  # it was on its way when the load ended
+        else:
+            self._pace.ready(connection)
+
     def _lost(self, connection: Connection) -> None:
         self._pace.lost(connection)
         if not self._is_done:
@@ -86,10 +92,13 @@ class Generator:
             connection.close()
 
     async def _drain(self) -> None:
-        """Wait for the answers that are missing, for a while."""
+        """Wait for what is late to be sent, and for the answers that are missing, for a while."""
         deadline = time.perf_counter() + _DRAIN_S
-        while any(each.is_waiting for each in self._connections) and time.perf_counter() < deadline:  # noqa: ASYNC110
+        while self._is_under_way() and time.perf_counter() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_S)  # an event for each answer would cost the load itself
+
+    def _is_under_way(self) -> bool:
+        return self._pace.is_behind or any(each.is_waiting for each in self._connections)
 
     def _mark(self) -> _Mark:
         watched = {**self._plan.watched, "load": os.getpid()}

@@ -13,6 +13,9 @@ _TICK_S = 0.001
 class ClosedLoop:
     """A request on every connection as soon as the one before it is answered."""
 
+    is_behind = False
+    """Whether a request that is due was not sent."""
+
     def __init__(self, requests: Iterator[bytes]) -> None:
         self.sent = 0
         self._requests = requests
@@ -47,6 +50,11 @@ class OpenLoop:
         self._free: deque[Connection] = deque()
         self._next_due: float | None = None
         self._last_due = float("inf")
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a request that is due was not sent."""
+        return self._next_due is not None and self._next_due <= min(time.perf_counter(), self._last_due)
 
     def ready(self, connection: Connection) -> None:
         """`connection` can take a request."""

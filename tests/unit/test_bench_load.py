@@ -48,6 +48,11 @@ async def server(answer: Answer) -> AsyncGenerator[int, None]:
     listening.close()  # without a wait: from Python 3.12 on it would wait for every connection's end
 
 
+async def accept_once(_: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 202 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    writer.close()
+
+
 async def load(answer: Answer, *, connections: int = 4, rate_per_s: float | None = None) -> Outcome:
     async with server(answer) as port:
         plan = Plan(
@@ -90,12 +95,14 @@ async def test_refusals_are_counted_by_status() -> None:
 
 
 async def test_a_connection_that_the_server_closes_with_an_answer_is_opened_anew() -> None:
-    async def accept_once(_: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 202 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        writer.close()
-
     outcome = await load(accept_once, connections=2)
     assert outcome.accepted == outcome.sent > 4
+    assert outcome.unanswered == 0
+
+
+async def test_what_is_late_at_the_end_is_sent_and_counted_though_the_only_connection_is_being_opened() -> None:
+    outcome = await load(accept_once, connections=1, rate_per_s=2000)  # more than it can
+    assert outcome.accepted == outcome.sent > 800
     assert outcome.unanswered == 0
 
 
