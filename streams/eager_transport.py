@@ -1,13 +1,17 @@
-"""Faust's Kafka transport with the delivery of a message tried before it is waited for.
+"""Faust's Kafka transport, with the delivery of a message tried before it is waited for, and a stop that ends.
 
 Faust 0.15.3 makes four tasks a message to wait for the delivery or for a rebalance,
 whichever comes first: half of what a message costs. A delivery that ends at once, as
 nearly all do, needs none of them. docs/decisions/0003 has the measurement.
+
+aiokafka 0.14 ends its stop with a cancellation where a fetch waits to be tried again, as it does while
+no broker answers; the thread that stops it then ends without a word, and Faust waits for that.
 """
 
 import asyncio
 import types
 from collections.abc import Coroutine, Generator
+from contextlib import suppress
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
@@ -29,6 +33,18 @@ class EagerConsumer(driver.Consumer):  # type: ignore[misc]
             suspended.close()
             return WaitResults([delivery], [done.value], self.should_stop)
         return await super().wait_first(_rest(delivery, awaited), suspended)
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return EndingThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class EndingThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
+    """Says that it has ended also where no broker answers."""
+
+    async def on_thread_stop(self) -> None:
+        """Stop the consumer."""
+        with suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
 
 
 class EagerTransport(driver.Transport):  # type: ignore[misc]

@@ -15,7 +15,7 @@ def is_alive(pid: int) -> bool:
     """Whether `pid` runs: a zombie doesn't."""
     try:
         state = (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it ends while the file is read
         return False
     return state != "Z"
 

@@ -41,6 +41,11 @@ async def strike(rig: Rig, faults: Sequence[Fault], begun: float) -> list[str]:
     return [late for task in tasks if (late := task.result())]
 
 
+async def is_gone(pid: int) -> bool:
+    """Whether `pid` has ended."""
+    return not is_alive(pid)
+
+
 async def _at_its_time(rig: Rig, fault: Fault, begun: float) -> str | None:
     await asyncio.sleep(max(0.0, begun + fault.at_s - time.monotonic()))
     try:
@@ -64,7 +69,7 @@ async def _kill_thrice(rig: Rig, fault: Fault) -> None:
 async def _restart(rig: Rig, fault: Fault) -> None:
     pid = await _signalled(rig, fault.target, _STOP_SIGNALS.get(fault.target, signal.SIGTERM))
     if fault.target in SERVICES:
-        await until(lambda: _is_gone(pid), within_s=STOP_S)
+        await until(lambda: is_gone(pid), within_s=STOP_S)
 
 
 async def _signalled(rig: Rig, part: str, number: signal.Signals) -> int:

@@ -18,6 +18,7 @@ from stack.home import ROOT
 from stack.http_client import http_client
 from tests.chaos.backlog import is_ready
 from tests.chaos.broken import BREAKS, Break
+from tests.chaos.faults import STOP_S, is_gone
 from tests.chaos.publishers import Mix
 from tests.chaos.rig import Rig
 from tests.chaos.run import Run, drive
@@ -96,6 +97,20 @@ async def test_an_outage_is_waited_for(rig: Rig, scale: float, record_property: 
     tell(run, record_property)
     assert run.is_well, run.wrongs
     assert await repeats_of_b(rig) == repeated
+
+
+async def test_a_stop_while_kafka_is_away_is_an_ordered_one(rig: Rig) -> None:
+    await until(lambda: is_ready(rig, "service-c"), within_s=60)
+    link, pid, said = rig.links["service-c-kafka"], rig.pid("service-c"), len(rig.said)
+    link.break_as("reset")
+    try:
+        await until(lambda: lacks(rig, "service-c", ["kafka"]), within_s=60)
+        os.kill(pid, signal.SIGTERM)
+        await until(lambda: is_gone(pid), within_s=STOP_S)
+    finally:
+        link.break_as(None)
+    await until(lambda: is_ready(rig, "service-c"), within_s=60)
+    assert "service-c: ended by itself (exit code 0), starting it again" in rig.said[said:]
 
 
 @pytest.mark.parametrize(
