@@ -19,7 +19,7 @@ from streams.intake import Intake
 log = structlog.get_logger(__name__)
 
 _SETTLE_S = 2.0
-_LONGEST_S = 6.0
+_LONGEST_S = 7.0
 """Less than the 10 s by what a starved machine takes to notice the signal (2.6 s were seen) and to end the process."""
 _EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h."""
