@@ -47,7 +47,6 @@ class Connection(asyncio.Protocol):
         """A new connection: ready."""
         self._transport = cast(asyncio.WriteTransport, transport)
         self._received = b""
-        self._due_at = None
         self._ready(self)
 
     def data_received(self, data: bytes) -> None:
