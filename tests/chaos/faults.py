@@ -46,6 +46,20 @@ async def is_gone(pid: int) -> bool:
     return not is_alive(pid)
 
 
+@contextmanager
+def broken_link(rig: Rig, name: str, what: Any) -> Iterator[None]:
+    """Break a link for as long as the block runs."""
+    link = rig.links[name]
+    if isinstance(link, AwsProxy) and what not in WIRE_FAULTS:
+        link.break_as(what, share=_REFUSED_SHARE)
+    else:
+        link.break_as(what)
+    try:
+        yield
+    finally:
+        link.break_as(None)
+
+
 async def _at_its_time(rig: Rig, fault: Fault, begun: float) -> str | None:
     await asyncio.sleep(max(0.0, begun + fault.at_s - time.monotonic()))
     try:
@@ -91,16 +105,8 @@ async def _pause(rig: Rig, fault: Fault) -> None:
 
 
 async def _break_link(rig: Rig, fault: Fault) -> None:
-    link = rig.links[fault.target]
-    what: Any = fault.what
-    if isinstance(link, AwsProxy) and what not in WIRE_FAULTS:
-        link.break_as(what, share=_REFUSED_SHARE)
-    else:
-        link.break_as(what)
-    try:
+    with broken_link(rig, fault.target, fault.what):
         await asyncio.sleep(fault.for_s)
-    finally:
-        link.break_as(None)
 
 
 async def _storm(rig: Rig, fault: Fault) -> None:
@@ -170,10 +176,6 @@ async def _has_another(rig: Rig, part: str, pid: int) -> bool:
 
 async def _is_there(rig: Rig, part: str) -> bool:
     return is_alive(rig.pid(part))
-
-
-async def _is_gone(pid: int) -> bool:
-    return not is_alive(pid)
 
 
 def _signal_all(processes: list[int], number: signal.Signals) -> None:

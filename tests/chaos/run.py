@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -52,9 +52,15 @@ class Run:
 
 
 async def drive(
-    rig: Rig, schedule: Sequence[Fault], *, seed: int, mix: Mix | None = None, load_s: float = LOAD_S
+    rig: Rig,
+    schedule: Sequence[Fault],
+    *,
+    seed: int,
+    mix: Mix | None = None,
+    load_s: float = LOAD_S,
+    then: Callable[[], Awaitable[None]] | None = None,
 ) -> Run:
-    """Run `schedule` under load; the load lasts at least until every fault has ended."""
+    """Run `schedule` under load, and what follows `then`; the load lasts at least until both have ended."""
     name, mix, said, begun = f"{seed}-{uuid.uuid4().hex[:8]}", mix or Mix(), len(rig.said), time.time()
     source, log = f"urn:chaos:{name}", Journal(rig.home.folder("journals") / f"{name}.jsonl")
     async with AsyncExitStack() as run:
@@ -65,6 +71,8 @@ async def drive(
         async with poisoned(rig, source, log, per_s=mix.poison_per_s, seed=seed), publishers.load():
             load = asyncio.create_task(asyncio.sleep(load_s))
             late = await faults.strike(rig, schedule, time.monotonic())
+            if then:
+                await then()
             await load
         load_ended = time.time()
         is_drained = await backlog.drained() and not publishers.is_stuck

@@ -18,7 +18,7 @@ from stack.home import ROOT
 from stack.http_client import http_client
 from tests.chaos.backlog import is_ready
 from tests.chaos.broken import BREAKS, Break
-from tests.chaos.faults import STOP_S, is_gone
+from tests.chaos.faults import STOP_S, broken_link, is_gone
 from tests.chaos.publishers import Mix
 from tests.chaos.rig import Rig
 from tests.chaos.run import Run, drive
@@ -84,16 +84,21 @@ async def test_poison_and_conflicts_are_dead_letters_once_each(rig: Rig, record_
 async def test_an_outage_is_waited_for(rig: Rig, scale: float, record_property: Record) -> None:
     """B without PostgreSQL, C without Kafka: alive, not ready, and no message is seen twice for it."""
     away_s = max(12, 60 * scale)  # longer than a message is hidden
-    outages = [Fault("reset", "service-b-postgres", 1, away_s), Fault("reset", "service-c-kafka", 1, away_s)]
-    begins_s = 60  # on a busy machine a run's clients take long to connect
     repeated = await repeats_of_b(rig)
+
+    async def outage() -> None:
+        """It lasts `away_s` from when both services have told of it: a busy machine tells late."""
+        with broken_link(rig, "service-b-postgres", "reset"), broken_link(rig, "service-c-kafka", "reset"):
+            await both_wait()
+            await asyncio.sleep(away_s)
+            await both_wait()
+
+    async def both_wait() -> None:
+        await is_waiting(rig, "service-b", ["postgres"])
+        await is_waiting(rig, "service-c", ["kafka"])
+
     mix = Mix(repeats=0, conflicts=0, given_up=0)
-    async with asyncio.TaskGroup() as group:
-        driving = group.create_task(drive(rig, outages, seed=SEED, mix=mix, load_s=away_s + 2))
-        for service, missing in (("service-b", ["postgres"]), ("service-c", ["kafka"])):
-            await until(lambda service=service, missing=missing: lacks(rig, service, missing), within_s=begins_s)  # type: ignore[misc]
-            assert (await page(rig, service, "healthz")).status_code == 200
-    run = driving.result()
+    run = await drive(rig, [], seed=SEED, mix=mix, load_s=away_s + 2, then=outage)
     tell(run, record_property)
     assert run.is_well, run.wrongs
     assert await repeats_of_b(rig) == repeated
@@ -101,14 +106,11 @@ async def test_an_outage_is_waited_for(rig: Rig, scale: float, record_property: 
 
 async def test_a_stop_while_kafka_is_away_is_an_ordered_one(rig: Rig) -> None:
     await until(lambda: is_ready(rig, "service-c"), within_s=60)
-    link, pid, said = rig.links["service-c-kafka"], rig.pid("service-c"), len(rig.said)
-    link.break_as("reset")
-    try:
-        await until(lambda: lacks(rig, "service-c", ["kafka"]), within_s=60)
+    pid, said = rig.pid("service-c"), len(rig.said)
+    with broken_link(rig, "service-c-kafka", "reset"):
+        await is_waiting(rig, "service-c", ["kafka"])
         os.kill(pid, signal.SIGTERM)
         await until(lambda: is_gone(pid), within_s=STOP_S)
-    finally:
-        link.break_as(None)
     await until(lambda: is_ready(rig, "service-c"), within_s=60)
     assert "service-c: ended by itself (exit code 0), starting it again" in rig.said[said:]
 
@@ -145,6 +147,12 @@ def tell(run: Run, record_property: Record) -> None:
     record_property("seconds", round(run.load_s + run.rest_s))
     record_property("counts", asdict(run.counts))  # a worker tells its controller in plain values
     record_property("wrongs", run.wrongs)
+
+
+async def is_waiting(rig: Rig, service: str, missing: list[str]) -> None:
+    """Raises TimeoutError where `service` does not tell that it lacks just `missing`; it has to be well otherwise."""
+    await until(lambda: lacks(rig, service, missing), within_s=60)
+    assert (await page(rig, service, "healthz")).status_code == 200
 
 
 async def lacks(rig: Rig, service: str, missing: list[str]) -> bool:
