@@ -86,12 +86,12 @@ async def test_sigterm_under_load_loses_nothing_that_was_accepted(
 
 async def test_a_stop_is_announced_before_it_begins(aws: dict[str, str], source: str, unused_tcp_port: int) -> None:
     async with (
-        gateway(aws, unused_tcp_port, GATEWAY_DRAIN_S="1") as process,
+        gateway(aws, unused_tcp_port, GATEWAY_DRAIN_S="3") as process,
         http_client(base_url=f"http://127.0.0.1:{unused_tcp_port}") as client,
     ):
         await until(lambda: answers(client, "/readyz", 200), within_s=20)
         process.send_signal(signal.SIGTERM)
-        await until(lambda: answers(client, "/readyz", 503), within_s=0.9, every_s=0.05)
+        await until(lambda: answers(client, "/readyz", 503), within_s=2.5, every_s=0.05)
         late = await client.post("/events", json={"type": "t", "source": source, "data": 1})
         assert late.status_code == 202
         assert await asyncio.wait_for(process.wait(), 10) == 0
