@@ -21,6 +21,8 @@ from stack.http_client import http_client
 
 _EVERY_S = 0.1
 """So rarely that a slow machine looks for probes faster than they come: else the figure would be the reader's."""
+LEAST_S = 30.0
+"""So many probes that their p99 is not the slowest one."""
 _LOOK_EVERY_S = 0.01
 _REST_SHARE = 4
 """After a look, at least so many times what it took: a reader that never rests is a load of its own."""

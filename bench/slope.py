@@ -12,10 +12,11 @@ _TWO_SIDED_95 = 1.96
 
 @dataclass(frozen=True)
 class Slope:
-    """Growth a second, and its least that 95 % confidence leaves."""
+    """Growth a second, and the least and the most that 95 % confidence leaves."""
 
     per_s: float
     least_per_s: float
+    most_per_s: float
 
 
 def of(moments_s: Sequence[float], figures: Sequence[float]) -> Slope:
@@ -28,7 +29,8 @@ def of(moments_s: Sequence[float], figures: Sequence[float]) -> Slope:
     rests = [figure - intercept - slope * moment for moment, figure in zip(moments_s, figures, strict=True)]
     spread = math.sqrt(sum((moment - statistics.fmean(moments_s)) ** 2 for moment in moments_s))
     error = math.sqrt(sum(rest**2 for rest in rests) / (len(figures) - 2)) / spread
-    return Slope(slope, slope - _TWO_SIDED_95 * error * _widening(rests))
+    margin = _TWO_SIDED_95 * error * _widening(rests)
+    return Slope(slope, slope - margin, slope + margin)
 
 
 def _widening(rests: Sequence[float]) -> float:

@@ -1,7 +1,7 @@
 """`python -m bench.soak [MINUTES]`: half load for long; no process may grow, and nothing lag.
 
 Writes docs/benchmarks/soak.json, and says how much memory and how many descriptors each process
-grew by.
+may have grown by.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from bench import machine, processes, slope, steady_sender, system_rig, waiting
 from bench.errors import DoesNotCount
 from bench.machine import Machine
 from bench.processes import Held
+from bench.slope import Slope
 from bench.workload import Durations
 from pipeline import clock
 from pipeline.errors import MensageriaError
@@ -35,20 +36,24 @@ _MOST_GROWTH = 0.05
 _MOST_LAG_S = 2.0
 
 
+Bounds = tuple[float, float]
+"""The least and the most that a figure may be (95 %)."""
+
+
 class Growth(msgspec.Struct, frozen=True):
-    """What a process held at first, and the growth that is certain (95 %) over the time that counts."""
+    """What a process held at first, and what it grew by over the time that counts."""
 
     memory_mib: float
-    memory_growth_mib: float
+    memory_growth_mib: Bounds
     descriptors: float
-    descriptor_growth: float
+    descriptor_growth: Bounds
 
     @property
     def is_flat(self) -> bool:
-        """Whether neither grew by more than a little."""
+        """Whether neither may have grown by more than a little: what can't be told is not flat."""
         return (
-            self.memory_growth_mib <= _MOST_GROWTH * self.memory_mib
-            and self.descriptor_growth <= _MOST_GROWTH * self.descriptors
+            self.memory_growth_mib[1] <= _MOST_GROWTH * self.memory_mib
+            and self.descriptor_growth[1] <= _MOST_GROWTH * self.descriptors
         )
 
 
@@ -65,14 +70,14 @@ class Soak(msgspec.Struct, frozen=True):
 
     def faults(self) -> list[str]:
         """What is wrong; nothing where all is flat and nothing lagged."""
-        found = [f"{name} grows: {self.growth[name]}" for name in OURS if not self.growth[name].is_flat]
+        found = [f"{name} may grow: {self.growth[name]}" for name in OURS if not self.growth[name].is_flat]
         if self.most_behind > _MOST_LAG_S * self.rate_per_s:
             found.append(f"{self.most_behind} events were behind at one moment: over {_MOST_LAG_S:g} s of the load")
         return found
 
 
 async def soak(minutes: float) -> Soak:
-    """Run it. Raises DoesNotCount where an event is lost or doubled."""
+    """Run it. Raises DoesNotCount where an event is lost or doubled, or where a service was started again."""
     began_at = clock.rfc3339(clock.now())
     async with system_rig.started("disk") as rig:
         rate_per_s = _SHARE * (await rig.saturated(_SATURATED)).per_s
@@ -83,7 +88,7 @@ async def soak(minutes: float) -> Soak:
         ):
             moments: list[float] = []
             held, behind = [], []
-            begun = time.monotonic()
+            begun, first_pids = time.monotonic(), rig.system.pids()
             while (moment := time.monotonic() - begun) < 60 * minutes:
                 behind.append(await backlog.events(sender))
                 held.append(processes.held(rig.system.pids()))
@@ -91,6 +96,8 @@ async def soak(minutes: float) -> Soak:
                     _say_progress(moment / 60, minutes, sender.due, behind[-1], held[-1])
                 moments.append(moment)
                 await asyncio.sleep(_EVERY_S)
+        if again := [name for name in OURS if rig.system.pid(name) != first_pids[name]]:
+            raise DoesNotCount(f"started again meanwhile: {', '.join(again)}")
         await rig.all_stored(before, sender.due)
     first = int(len(moments) * _SETTLING)
     growth = {name: _growth(moments[first:], [each[name] for each in held[first:]]) for name in held[0]}
@@ -106,17 +113,25 @@ def _say_progress(passed: float, minutes: float, sent: int, behind: int, held: M
 def _growth(moments_s: list[float], held: list[Held]) -> Growth:
     memory, descriptors = [each.memory_mib for each in held], [float(each.descriptors) for each in held]
     seconds = moments_s[-1] - moments_s[0]
-    certain = [max(0.0, slope.of(moments_s, series).least_per_s * seconds) for series in (memory, descriptors)]
-    return Growth(memory[0], certain[0], descriptors[0], certain[1])
+    of_memory, of_descriptors = (slope.of(moments_s, series) for series in (memory, descriptors))
+    return Growth(memory[0], _over(of_memory, seconds), descriptors[0], _over(of_descriptors, seconds))
+
+
+def _over(found: Slope, seconds: float) -> Bounds:
+    return found.least_per_s * seconds, found.most_per_s * seconds
 
 
 def table(growth: Mapping[str, Growth]) -> list[str]:
     """A line a process."""
     return [
-        f"{name:<10} {each.memory_mib:7.1f} MiB, certain growth {each.memory_growth_mib:5.2f};"
-        f" {each.descriptors:4.0f} descriptors, {each.descriptor_growth:4.2f}"
+        f"{name:<10} {each.memory_mib:7.1f} MiB, grown by {_told(each.memory_growth_mib)};"
+        f" {each.descriptors:4.0f} descriptors, by {_told(each.descriptor_growth)}"
         for name, each in growth.items()
     ]
+
+
+def _told(bounds: Bounds) -> str:
+    return f"{bounds[0]:.2f} to {bounds[1]:.2f}"
 
 
 def main() -> int:

@@ -67,15 +67,15 @@ class SystemRig:
             )
             events = outcome.accepted - outcome.sent // REPEAT_EVERY
             ended = await self._all_reported(reported, events, outcome.accepted)
-            await self.all_stored(before, events)
             await poison.are_all_dead_letters(_LONGEST_S)
             ended = max(ended, time.time())
+            await self.all_stored(before, events)
         return _through(outcome, outcome.accepted + poison.sent, ended)
 
     async def latency_ms(self, durations: Durations, rate_per_s: float) -> dict[str, float]:
         """`p50_ms`, `p99_ms` and `longest_ms` from publishing to stored by every way, at `rate_per_s`."""
         before = await self.at_rest()
-        durations = durations.of_tail()
+        durations = Durations(durations.warm_up_s, max(durations.of_tail().measure_s, follower.LEAST_S))
         async with follower.connected(self.system) as probes:
             loading = asyncio.create_task(self._load(self._plan(durations, rate_per_s=rate_per_s)))
             try:

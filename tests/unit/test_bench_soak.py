@@ -26,7 +26,7 @@ def test_growth_is_found_and_its_rate() -> None:
     series = [figure + 0.1 * moment for figure, moment in zip(wandering(1), MOMENTS, strict=True)]
     found = slope.of(MOMENTS, series)
     assert found.per_s == pytest.approx(0.1, abs=0.02)
-    assert 0.07 < found.least_per_s < found.per_s
+    assert 0.07 < found.least_per_s < found.per_s < found.most_per_s < 0.13
 
 
 def test_what_only_wanders_is_not_called_growth() -> None:
@@ -35,21 +35,21 @@ def test_what_only_wanders_is_not_called_growth() -> None:
 
 
 def test_a_constant_does_not_grow() -> None:
-    assert slope.of(MOMENTS, [7.0] * len(MOMENTS)) == slope.Slope(0, 0)
+    assert slope.of(MOMENTS, [7.0] * len(MOMENTS)) == slope.Slope(0, 0, 0)
 
 
 def soaked(growth: Growth, most_behind: int = 10) -> Soak:
-    flat = Growth(100, 0, 50, 0)
+    flat = Growth(100, (0, 0), 50, (0, 0))
     return Soak("", 30, 100, 1000, most_behind, dict.fromkeys(OURS, flat) | {"web": growth}, machine.this())
 
 
 @pytest.mark.parametrize(
     ("found", "faults"),
     [
-        (soaked(Growth(100, 5, 50, 2)), 0),
-        (soaked(Growth(100, 5.1, 50, 0)), 1),
-        (soaked(Growth(100, 0, 50, 2.6)), 1),
-        (soaked(Growth(100, 0, 50, 0), most_behind=201), 1),
+        (soaked(Growth(100, (0, 5), 50, (0, 2))), 0),
+        (soaked(Growth(100, (-5, 5.1), 50, (0, 0))), 1),
+        (soaked(Growth(100, (0, 0), 50, (-1, 2.6))), 1),
+        (soaked(Growth(100, (0, 0), 50, (0, 0)), most_behind=201), 1),
     ],
 )
 def test_a_soak_fails_for_growth_over_a_twentieth_and_for_lag_over_two_seconds(found: Soak, faults: int) -> None:
