@@ -14,8 +14,8 @@ import uvicorn
 from aiokafka.errors import KafkaConnectionError
 from quart import Quart
 
-from gateway.app import ACCESS, READINESS, create_app
-from gateway.http_protocol import BoundedHttpProtocol
+from gateway import http_protocol
+from gateway.app import ACCESS, METRICS, READINESS, create_app
 from gateway.readiness import Readiness
 from pipeline import kafka_access, logs
 from pipeline.errors import AccessRefused, SettingsError
@@ -107,7 +107,7 @@ def _serve(app: Quart, settings: GatewaySettings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=BoundedHttpProtocol,
+        http=http_protocol.counting(app.extensions[METRICS]),
         ws="none",
         log_config=logs.logging_config("gateway", settings.log),
         access_log=False,

@@ -30,6 +30,9 @@ READINESS = "gateway.readiness"
 ACCESS = "gateway.access"
 """Key in `app.extensions`: what runs the app has it read the keys again."""
 
+METRICS = "gateway.metrics"
+"""Key in `app.extensions`: what runs the app counts in them what it refuses before the app sees it."""
+
 _ADVICE = {
     404: "nothing is at this address: events go to POST /events",
     405: "this address doesn't know the method: `Allow` names those it does",
@@ -57,6 +60,7 @@ def create_app(settings: GatewaySettings) -> Quart:
     app = Quart(__name__, static_folder=None)
     app.extensions[READINESS] = readiness
     app.extensions[ACCESS] = access
+    app.extensions[METRICS] = metrics
     app.register_blueprint(pages.operations(readiness, metrics))
     app.register_blueprint(pages.schemas(known))
     app.register_blueprint(reference())

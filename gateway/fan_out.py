@@ -94,9 +94,10 @@ class FanOut:
         for leg, breaker, each, since in zip(self._legs, self._breakers, sent, begun, strict=True):
             error = each.exception()
             legs[leg.name] = "failed" if error else "stored"
-            self._metrics.published[leg.name, legs[leg.name]].inc()
             if isinstance(error, LegRefused):
-                refusal = str(error)
+                refusal = str(error)  # for the content, which is the sender's: no failure of the leg
+            else:
+                self._metrics.published[leg.name, legs[leg.name]].inc()
             if not isinstance(error, LegUnavailable):
                 breaker.succeeded()
             else:

@@ -5,9 +5,11 @@ from typing import Any
 
 import httptools
 import msgspec
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline import problems
+from pipeline.metrics import GatewayMetrics
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request line and headers: an event's attributes in ce-* headers fit well."""
@@ -19,6 +21,8 @@ BODY_TIMEOUT_S = 30
 """Longest wait for a body, from its head on."""
 
 MAX_CONNECTIONS = 4096
+
+_log = structlog.get_logger(__name__)
 
 
 class HeadTooLarge(Exception):
@@ -35,6 +39,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     one for each request would cost as much as parsing it.
     """
 
+    metrics: GatewayMetrics
     _due: float | None
     _look: asyncio.TimerHandle
     _head_bytes: int
@@ -140,6 +145,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._is_answered():
             self.transport.close()
             return
+        self.metrics.rejected[kind.replace("-", "_")].inc()
+        _log.warning("not a request", status=status, reason=kind)
         content = problems.problem(status, kind, detail)
         body = msgspec.json.encode(content)
         retry = b"retry-after: 1\r\n" if status == 503 else b""
@@ -154,3 +161,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._is_in_head:
             return bool(self.cycle and not self.cycle.response_complete)
         return bool(self.cycle.response_started or self.pipeline)
+
+
+def counting(metrics: GatewayMetrics) -> type[BoundedHttpProtocol]:
+    """The protocol of one app: uvicorn is told a class, and makes one of it for each connection."""
+    return type("CountingHttpProtocol", (BoundedHttpProtocol,), {"metrics": metrics})

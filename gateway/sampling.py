@@ -73,8 +73,8 @@ class SampledRequest(RequestTrace):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
         if isinstance(error, MensageriaError):
-            self._span.set("error.type", type(error).__name__)
             self.answered(answers.refusal(error).status)
+            self._span.set("error.type", type(error).__name__)
             self._span.end()
         else:
             self._span.end(kind)
@@ -95,5 +95,7 @@ class SampledRequest(RequestTrace):
             return span.context.traceparent
 
     def answered(self, status: int) -> None:
-        """The answer that the request gets."""
+        """The answer that the request gets. The span fails by a 5xx alone, as HTTP's conventions ask."""
         self._span.set("http.response.status_code", status)
+        if status >= 500:
+            self._span.fail(str(status))

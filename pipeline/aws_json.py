@@ -48,7 +48,7 @@ class JsonApi:
             raise _failure(status, told)
         try:
             return msgspec.json.decode(told, type=answer)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CallFailed("NoAnswer", f"what answers is no {self._service}: {error}") from error
 
     async def close(self) -> None:
@@ -65,7 +65,7 @@ class JsonApi:
 def _failure(status: int, told: bytes) -> CallFailed:
     try:
         error: dict[str, Any] = msgspec.json.decode(told, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return CallFailed(f"Http{status}", told[:200].decode(errors="replace"))
     code = str(error.get("__type", f"Http{status}")).rpartition("#")[2]
     return CallFailed(code, str(error.get("message") or error.get("Message") or ""))

@@ -16,10 +16,12 @@ _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 REASONS = (
     *("malformed", "invalid", "too_large", "media_type", "unavailable"),
     *("no_key", "key_revoked", "rate", "overloaded", "method", "foreign_host", "internal"),
+    *("timeout", "head_too_large"),
 )
 DEAD_LETTER_REASONS = ("malformed", "invalid", "too_large", "conflict", "rejected")
-STORE_ERRORS = ("StoreUnavailable", "QueueUnavailable", "TimeoutError", "_OTHER")
-"""Why a batch is tried again: the store, its dead letters' queue, its deadline, or what nobody thought of."""
+STORE_ERRORS = ("StoreUnavailable", "UnprocessedItems", "QueueUnavailable", "TimeoutError", "_OTHER")
+"""Why a batch, or a part of it, is tried again: the store took nothing, or not all of a call; its dead letters'
+queue; its deadline; or what nobody thought of."""
 _NOBODY = "nobody"
 """The publisher of what came without a key."""
 
@@ -104,7 +106,7 @@ class WayMetrics:
         self.batch_seconds = {
             (via, outcome): seconds.labels(store, via, outcome) for via in ways for outcome in ("stored", "failed")
         }
-        retries = Counter(registry, "store_retries", "Batches tried again.", ("store", "error_type"))
+        retries = Counter(registry, "store_retries", "Batches, or parts of them, tried again.", ("store", "error_type"))
         self._retries = {error: retries.labels(store, error) for error in STORE_ERRORS}
         dead = Counter(registry, "dead_letters", "Dead letters written.", ("via", "reason"))
         self.dead_letters = {(via, reason): dead.labels(via, reason) for via in ways for reason in DEAD_LETTER_REASONS}

@@ -45,7 +45,8 @@ class SignedHttp:
             async with self._http.post(self._account.url, data=data, headers=signed, timeout=timeout) as answer:
                 return answer.status, await answer.read()
         except (BotoCoreError, aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise NoAnswer(repr(error)) from error
+            # Not its repr: that of an answer which is no HTTP has the signed headers of the request in it.
+            raise NoAnswer(f"{type(error).__name__}: {error}".removesuffix(": ")) from error
 
 
 @asynccontextmanager

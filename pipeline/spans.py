@@ -43,7 +43,7 @@ class _Origin:
 class Span:
     """One span that has begun, to be ended once; as a context manager it ends with the block."""
 
-    __slots__ = ("_attributes", "_begun_ns", "_kind", "_links", "_name", "_origin", "_parent", "context")
+    __slots__ = ("_attributes", "_begun_ns", "_kind", "_links", "_name", "_origin", "_parent", "_status", "context")
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Span:
         self._attributes = dict(attributes)
         self._parent = parent
         self._links = links
+        self._status = _UNSET
         self._begun_ns = time.time_ns()
 
     def __enter__(self) -> Self:
@@ -73,10 +74,15 @@ class Span:
         """Set an attribute."""
         self._attributes[name] = value
 
+    def fail(self, error_type: str) -> None:
+        """Mark it as failed, by the name or code of what went wrong."""
+        self.set("error.type", error_type)
+        self._status = _ERROR
+
     def end(self, error: type[BaseException] | None = None) -> None:
         """End it; `error` is what went wrong."""
         if error:
-            self.set("error.type", error.__name__)
+            self.fail(error.__name__)
         self._origin.processor.on_end(
             ReadableSpan(
                 self._name,
@@ -86,7 +92,7 @@ class Span:
                 dict(self._attributes),  # the sender's thread reads it
                 links=[Link(_known(context)) for context in self._links[:_MAX_LINKS]],
                 kind=SpanKind[self._kind],
-                status=_ERROR if error else _UNSET,
+                status=self._status,
                 start_time=self._begun_ns,
                 end_time=time.time_ns(),
                 instrumentation_scope=_SCOPE,

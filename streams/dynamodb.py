@@ -5,12 +5,13 @@ BatchWriteItem knows no condition, and needs none.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
 import stamina
+import structlog
 
 from pipeline import table
 from pipeline.aws_json import CallFailed, JsonApi
@@ -19,6 +20,7 @@ from pipeline.delivery import Delivery
 from pipeline.errors import Rejected, StoreUnavailable
 from streams.store import Stored
 
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 CALL_ITEMS = 25
 """DynamoDB's limit of one BatchWriteItem."""
@@ -41,7 +43,15 @@ class DynamoStore:
 
     name = "dynamodb"
 
-    def __init__(self, table_name: str, *, calls: int, retention_days: int = 0) -> None:
+    def __init__(
+        self,
+        table_name: str,
+        *,
+        calls: int,
+        retention_days: int = 0,
+        count_retry: Callable[[Exception], None] | None = None,
+    ) -> None:
+        self._count_retry = count_retry
         self._table = table_name
         self._retention_days = retention_days
         self._calls = asyncio.Semaphore(calls)
@@ -85,7 +95,15 @@ class DynamoStore:
                 with attempt:
                     requests = await self._write(requests)
                     if requests:
-                        raise UnprocessedItems(f"dynamodb: {len(requests)} items were not processed")
+                        raise self._left_out(len(requests))
+
+    def _left_out(self, items: int) -> UnprocessedItems:
+        """What is told of a call of which DynamoDB took a part: a batch that is throttled is slow, and no more."""
+        error = UnprocessedItems(f"dynamodb: {items} items were not processed")
+        log.warning("items sent again", items=items, error=str(error))
+        if self._count_retry:
+            self._count_retry(error)
+        return error
 
     async def _write(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
         answer = await self._call("BatchWriteItem", {"RequestItems": {self._table: requests}}, _Written)

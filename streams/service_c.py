@@ -34,8 +34,13 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     worker, kafka = settings.worker, settings.kafka
     app, topic_app = create_worker(SERVICE, worker), create_topic_app(SERVICE, worker, kafka)
     registry, tracing = new_registry(), Tracing(SERVICE, worker.trace)
-    store = DynamoStore(settings.table, calls=settings.write_calls, retention_days=settings.retention_days)
-    metrics, calls = WayMetrics(registry, store.name, ("sqs", "kafka")), CallMetrics(registry)
+    metrics, calls = WayMetrics(registry, DynamoStore.name, ("sqs", "kafka")), CallMetrics(registry)
+    store = DynamoStore(
+        settings.table,
+        calls=settings.write_calls,
+        retention_days=settings.retention_days,
+        count_retry=metrics.count_retry,
+    )
     queue = Queue(settings.queue_url, MeasuredSqs(calls.queue(settings.queue_url)))
     letters_url = settings.dead_letter_queue_url
     queue_letters = DeadLetterQueue(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))

@@ -10,6 +10,7 @@ _NEVER = (
     re.compile(re.escape(BODY).encode()),
     re.compile(rb"specversion"),  # of every event in structured JSON
     re.compile(rb"mens_[A-Za-z0-9_-]{43}"),  # every key
+    re.compile(rb"AWS4-HMAC-SHA256"),  # of every request to AWS that is signed
 )
 _own = tempfile.TemporaryDirectory(prefix="mensageria-logged-")
 _folders: set[Path] = set()

@@ -25,6 +25,8 @@ from pipeline.tracing import Tracing
 from streams.dynamodb import DynamoStore
 from streams.intake import Intake, Interrupted
 from streams.postgres import PostgresStore
+from streams.store import Store
+from tests.proxies.aws import AwsProxy
 from tests.waiting import until
 
 RECEIVED_AT = "2026-11-23T15:24:00.123456Z"
@@ -226,9 +228,9 @@ async def test_a_connection_that_the_server_ends_is_replaced(own_database: str, 
         await store.close()
 
 
-async def stores(store: PostgresStore, one: Delivery) -> bool:
+async def stores(store: Store, *deliveries: Delivery) -> bool:
     try:
-        return len((await store.store([one])).new) == 1
+        return len((await store.store(deliveries)).new) == len(deliveries)
     except StoreUnavailable:
         return False
 
@@ -285,6 +287,23 @@ async def test_dynamodb_takes_more_than_one_call_holds(dynamodb: DynamoStore, so
         assert len(await items_of(source, id_, aws["table"])) == 1
 
 
+async def test_what_dynamodb_leaves_out_is_sent_again_and_told(
+    aws: dict[str, str], source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Exception] = []
+    async with AwsProxy(aws["dynamodb"]).serving() as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", proxy.url)
+        store = DynamoStore(aws["table"], calls=1, count_retry=told.append)
+        proxy.break_as("part")
+        try:
+            await store.store([delivery(source, str(number)) for number in range(25)])
+        finally:
+            await store.close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws["dynamodb"])
+    assert [len(await items_of(source, str(number), aws["table"])) for number in range(25)] == [1] * 25
+    assert {type(each).__name__ for each in told} == {"UnprocessedItems"}
+
+
 async def test_dynamodb_takes_a_call_of_large_events(dynamodb: DynamoStore, source: str, aws: dict[str, str]) -> None:
     await dynamodb.store([delivery(source, str(number), "x" * 250_000) for number in range(25)])
     assert len(await items_of(source, "24", aws["table"])) == 1
@@ -302,7 +321,8 @@ async def test_asking_dynamodb_whether_it_answers_costs_the_same_however_much_it
     store = DynamoStore(empty_table, calls=4)
     try:
         empty_s = await least_s(store.ping)
-        await store.store([delivery(source, str(number)) for number in range(10_000)])
+        many = [delivery(source, str(number)) for number in range(10_000)]
+        await until(lambda: stores(store, *many), within_s=60)
         assert await least_s(store.ping) < 2.5 * empty_s
     finally:
         await store.close()

@@ -63,6 +63,16 @@ async def created(traces: Receiver, source: str, id_: str) -> ReceivedSpan:
     return span
 
 
+async def ended(traces: Receiver, trace_id: str, span_id: str) -> ReceivedSpan:
+    """That span, once it came: a span ends, and is sent, after those below it."""
+
+    async def found() -> Any:
+        return next((span for span in traces.trace(trace_id) if span.span_id == span_id), None)
+
+    span: ReceivedSpan = await until(found, within_s=20)
+    return span
+
+
 async def test_one_published_event_is_one_trace_with_every_hop(
     aws: dict[str, str], source: str, traces: Receiver, every_hop: list[tuple[str, str, str]]
 ) -> None:
@@ -126,7 +136,7 @@ async def test_a_batch_has_a_span_of_its_own_that_links_its_events(
 
     for span in await until(settled, within_s=20):
         [(batch_trace, batch_span)] = span.links
-        around = next(each for each in traces.trace(batch_trace) if each.span_id == batch_span)
+        around = await ended(traces, batch_trace, batch_span)
         assert (around.kind, around.parent_id, around.name) == ("CONSUMER", "", span.name)
         assert (span.trace_id, span.parent_id) in around.links
         assert 1 <= len(around.links) <= around.attributes["messaging.batch.message_count"]
@@ -136,7 +146,7 @@ async def test_a_bad_traceparent_starts_a_new_trace(aws: dict[str, str], source:
     await publish(aws, {"type": "t", "source": source, "id": "1", "data": 1}, traceparent=f"{PARENT}-more")
     create = await created(traces, source, "1")
     assert create.trace_id != CALLER
-    server = next(span for span in traces.trace(create.trace_id) if span.span_id == create.parent_id)
+    server = await ended(traces, create.trace_id, create.parent_id)
     assert (server.kind, server.parent_id) == ("SERVER", "")
 
 

@@ -1,5 +1,6 @@
 """Calls in AWS JSON: answers decoded, errors told apart."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -51,6 +52,8 @@ async def test_an_answer_is_decoded(api: Any) -> None:
         (500, b'{"__type": "InternalFailure"}', "InternalFailure"),
         (502, b"<html>", "Http502"),
         (200, b"<html>", "NoAnswer"),
+        (200, b'{"Items": ["\xff"]}', "NoAnswer"),
+        (500, b'{"__type": "\xff"}', "Http500"),
     ],
 )
 async def test_a_failure_says_its_code(api: Any, status: int, body: bytes, code: str) -> None:
@@ -59,6 +62,25 @@ async def test_a_failure_says_its_code(api: Any, status: int, body: bytes, code:
     with pytest.raises(CallFailed) as failed:
         await made.call("Query", {}, dict[str, Any], timeout_s=5)
     assert failed.value.code == code
+
+
+async def test_what_is_no_http_is_told_without_the_signed_request(
+    api: Any, unused_tcp_port_factory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = api
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"no HTTP\r\n\r\n")
+        writer.close()
+
+    port = unused_tcp_port_factory()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    async with await asyncio.start_server(answer, "127.0.0.1", port):
+        with pytest.raises(CallFailed) as failed:
+            await made.call("Query", {}, dict[str, Any], timeout_s=5)
+    assert "no HTTP" in str(failed.value)
+    assert "AWS4-HMAC" not in repr(failed.value)
 
 
 async def test_nobody_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -242,12 +242,13 @@ class RefusingLeg(OneLeg):
 
 
 async def test_a_refusal_is_told_and_opens_no_breaker() -> None:
-    kafka = OneLeg("kafka")
+    kafka, metrics = OneLeg("kafka"), GatewayMetrics()
     kafka.gate.set()
-    async with FanOut([RefusingLeg("sns"), kafka], 0.05, GatewayMetrics()) as fan_out:
+    async with FanOut([RefusingLeg("sns"), kafka], 0.05, metrics) as fan_out:
         outcomes = [await fan_out.publish(make(id_)) for id_ in range(breaker.MIN_FAILURES + 1)]
     assert {outcome.refusal for outcome in outcomes} == {"sns: InvalidParameter"}
     assert outcomes[-1].legs == {"sns": "failed", "kafka": "stored"}
+    assert b'events_published_total{leg="sns",outcome="failed"} 0.0' in generate_latest(metrics.registry)
 
 
 async def _turn() -> None:

@@ -12,8 +12,9 @@ from quart.typing import TestClientProtocol as Client
 from uvicorn.server import ServerState
 
 from gateway import http_protocol
+from gateway.app import METRICS
 from gateway.front import MAX_REQUEST_BYTES
-from gateway.http_protocol import MAX_HEAD_BYTES, BoundedHttpProtocol
+from gateway.http_protocol import MAX_HEAD_BYTES
 from pipeline.event import STRUCTURED
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
@@ -82,9 +83,10 @@ async def address(app: Quart, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     """A real server on a port of its own, as main() makes it, that waits for a second at most."""
     monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.3)
     monkeypatch.setattr(http_protocol, "BODY_TIMEOUT_S", 0.3)
-    config = uvicorn.Config(app, http=BoundedHttpProtocol, log_config=None, lifespan="off")
+    protocol = http_protocol.counting(app.extensions[METRICS])
+    config = uvicorn.Config(app, http=protocol, log_config=None, lifespan="off")
     state, loop = ServerState(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: BoundedHttpProtocol(config, state, {}, loop), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: protocol(config, state, {}, loop), "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()
 
@@ -229,5 +231,33 @@ async def test_this_machines_names_are_its_own(address: Address, host: bytes) ->
 
 async def test_a_refused_name_is_counted(address: Address) -> None:
     await talk(address, b"GET /events HTTP/1.1\r\nhost: evil.example\r\n\r\n")
+    assert await rejected(address, "foreign_host") == 1
+
+
+@pytest.mark.parametrize(
+    ("pieces", "reason"),
+    [
+        ((HEAD, b"a: " + b"y" * (MAX_HEAD_BYTES + 1)), "head_too_large"),
+        ((HEAD,), "timeout"),
+        ((b"no request\r\n\r\n",), "malformed"),
+        ((b"CONNECT localhost:1 HTTP/1.1\r\nhost: localhost\r\n\r\n",), "method"),
+    ],
+)
+async def test_what_is_refused_before_it_is_a_request_is_counted(
+    address: Address, pieces: tuple[bytes, ...], reason: str
+) -> None:
+    await talk(address, *pieces)
+    assert await rejected(address, reason) == 1
+
+
+async def test_a_connection_too_many_is_refused_and_counted(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 0)
+    assert (await talk(address)).startswith(b"HTTP/1.1 503 ")
+    monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 1)
+    assert await rejected(address, "overloaded") == 1
+
+
+async def rejected(address: Address, reason: str) -> float:
     counted = await talk(address, b"GET /metrics HTTP/1.1\r\nconnection: close\r\nhost: localhost\r\n\r\n")
-    assert b'events_rejected_total{reason="foreign_host"} 1.0' in counted
+    [line] = [line for line in counted.decode().splitlines() if f'events_rejected_total{{reason="{reason}"}}' in line]
+    return float(line.rpartition(" ")[2])
