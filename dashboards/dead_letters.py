@@ -27,7 +27,8 @@ def dead_letters() -> Dashboard:
                 ),
                 number(
                     "Written in this time",
-                    "By services B and C, in the time that is shown, by the way that the event came.",
+                    "By services B and C, in the time that is shown, by the way that the event came. Those that a"
+                    " service wrote between its start and its first scrape may be missing here: the list has them.",
                     "short",
                     Query(f"sum by (via) (increase({_WRITTEN}[$__range]))", "by {{via}}"),
                     bad_from=1,

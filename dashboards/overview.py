@@ -59,7 +59,8 @@ def _flow() -> Sequence[Panel]:
     return (
         lines(
             "Accepted and stored",
-            "Events a second: answered with 202, and new in each store by each way. The lines lie on one another.",
+            "Events a second: answered with 202, and stored by each way. The lines lie on one another, but where"
+            " senders repeat events: PostgreSQL's has no repeats, DynamoDB's has them, as it can't tell what it had.",
             "cps",
             Query(rate("events_accepted_total"), "accepted"),
             Query(rate("events_stored_total", "store, via", 'outcome="stored"'), _WAY),

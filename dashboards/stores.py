@@ -25,7 +25,8 @@ def _events() -> Sequence[Panel]:
     return (
         lines(
             "Events stored",
-            "Events a second that are new, and those that were there already. After a kill some come twice.",
+            "Events a second that are new, and those that were there already: PostgreSQL's alone. DynamoDB can't"
+            " tell, and counts a repeat as stored. After a kill some come twice.",
             "cps",
             Query(rate("events_stored_total", "store, via, outcome"), f"{_WAY} {{{{outcome}}}}"),
         ),
