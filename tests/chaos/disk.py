@@ -1,10 +1,12 @@
-"""A data folder on a file system of its own, which can be full: a tmpfs, and only root may mount one."""
+"""A data folder on a file system of its own, which can be full: a tmpfs, where one may be mounted."""
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _ROOM = "6g"
@@ -43,17 +45,35 @@ class Disk:
 
 @contextmanager
 def disk(folder: Path) -> Iterator[Disk]:
-    """A disk of its own for the block where this is run by root, else the folder as it is."""
+    """A disk of its own for the block where one can be mounted, else the folder as it is."""
     if not can_mount():
         yield Disk(folder, can_fill=False)
         return
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_ROOM}", "mensageria-chaos", folder], check=True)
+    subprocess.run(_mount(folder, _ROOM), check=True)
     try:
         yield Disk(folder, can_fill=True)
     finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
+        subprocess.run(_unmount(folder), check=True)
 
 
+@cache
 def can_mount() -> bool:
-    """Whether a file system can be mounted."""
-    return os.geteuid() == 0
+    """Whether a file system can be mounted: tried, as root in a container is root without the right to it."""
+    with tempfile.TemporaryDirectory(prefix="mensageria-chaos-") as name:
+        folder = Path(name)
+        return _is_done(_mount(folder, "64k")) and _is_done(_unmount(folder))
+
+
+def _mount(folder: Path, size: str) -> list[str]:
+    return ["mount", "-t", "tmpfs", "-o", f"size={size}", "mensageria-chaos", str(folder)]
+
+
+def _unmount(folder: Path) -> list[str]:
+    return ["umount", "--lazy", str(folder)]
+
+
+def _is_done(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0
+    except FileNotFoundError:
+        return False

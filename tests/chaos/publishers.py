@@ -25,12 +25,13 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class Mix:
-    """What is sent: shares of repeats, of other contents under a known id, and of events that are given up."""
+    """What is sent: shares of repeats and of other contents under a known id; who gives up."""
 
     per_s: float = 100.0
     repeats: float = 0.05
     conflicts: float = 0.01
-    given_up: float = 0.002
+    given_up: float = 0.1
+    """Of the requests whose first try fails, the share that is not tried again."""
     poison_per_s: float = 1.0
     """Into each way, past the gateway."""
 
@@ -53,7 +54,10 @@ class Publishers:
 
     @asynccontextmanager
     async def load(self) -> AsyncIterator[None]:
-        """Publish for as long as the block runs, and afterwards what was not accepted yet."""
+        """Publish for as long as the block runs, and afterwards what was not accepted yet.
+
+        Raises, in a group, what connections died of: the load was less than it was to be.
+        """
         async with ClientSession(timeout=ClientTimeout(total=_REQUEST_TIMEOUT_S)) as http:
             self._http = http
             connections = [asyncio.create_task(self._connection()) for _ in range(_CONNECTIONS)]
@@ -61,9 +65,12 @@ class Publishers:
                 yield
             finally:
                 self._is_over = True
-                _, self._left = await asyncio.wait(connections, timeout=_LAST_RETRY_S)
+                ended, self._left = await asyncio.wait(connections, timeout=_LAST_RETRY_S)
                 for connection in self._left:
                     connection.cancel()
+                died = [error for connection in ended if (error := connection.exception())]
+            if died:
+                raise BaseExceptionGroup("connections died", died)
 
     @property
     def is_stuck(self) -> bool:
@@ -74,7 +81,8 @@ class Publishers:
         while not self._is_over:
             events = self._some()
             pause = asyncio.create_task(asyncio.sleep(len(events) * _CONNECTIONS / self._mix.per_s))
-            gives_up = self._random.random() < self._mix.given_up * len(events)
+            # Drawn before it is known whether a try fails, so that a seed sends the same whatever fails.
+            gives_up = self._random.random() < self._mix.given_up
             await self._publish(events, tries=1 if gives_up else None)
             await pause
 

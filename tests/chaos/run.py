@@ -21,18 +21,25 @@ _MARGIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
-class Run:
-    """What was done and what came of it; `begun` is the load's begin (epoch seconds)."""
+class Begun:
+    """What is to be done: `rate` is in events a second, `begun` the load's begin (epoch seconds)."""
 
     seed: int
+    rate: float
     begun: float
+    faults: list[Fault]
+
+
+@dataclass(frozen=True)
+class Run(Begun):
+    """What was done and what came of it."""
+
     load_s: float
     rest_s: float
     """From the load's end until nothing waited any more."""
     is_drained: bool
     late: list[str]
     """Faults after which a service did not stop, or come back, in time."""
-    faults: list[Fault]
     findings: Findings
     counts: Counts
     told: Told = field(repr=False)
@@ -41,14 +48,15 @@ class Run:
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing is wrong, stuck or late."""
-        return self.is_drained and not self.late and not self.findings
+        """Whether nothing is wrong, stuck or late, and something was there to go wrong."""
+        return self.counts.accepted > 0 and self.is_drained and not self.late and not self.findings
 
     @property
     def wrongs(self) -> str:
         """What is wrong, in words."""
         stuck = [] if self.is_drained else ["something still waits"]
-        return "; ".join([str(self.findings), *(f"late: {each}" for each in self.late), *stuck])
+        idle = [] if self.counts.accepted else ["nothing was accepted"]
+        return "; ".join([str(self.findings), *(f"late: {each}" for each in self.late), *stuck, *idle])
 
 
 async def drive(
@@ -83,12 +91,13 @@ async def drive(
         findings, counts = checker.check(told, held, await letters.of(source))
     return Run(
         seed=seed,
+        rate=mix.per_s,
         begun=begun,
+        faults=list(schedule),
         load_s=load_ended - begun,
         rest_s=rest_s,
         is_drained=is_drained,
         late=late,
-        faults=list(schedule),
         findings=findings,
         counts=counts,
         told=told,

@@ -63,7 +63,7 @@ def draw(seed: int) -> list[Fault]:
 
 
 def possible(faults: Iterable[Fault]) -> list[Fault]:
-    """Those that this machine can do: a disk is filled by root alone, a clock set with libfaketime."""
+    """Those that this machine can do: a disk is filled where one can be mounted, a clock set with libfaketime."""
     cannot = {"fill"} if not disk.can_mount() else set()
     cannot |= set() if clock.IS_THERE else {"clock"}
     return [fault for fault in faults if fault.what not in cannot]

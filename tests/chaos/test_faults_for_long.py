@@ -1,13 +1,19 @@
 """One kind of fault after the other, with the full counts."""
 
+import asyncio
+
 import pytest
 
+from tests.chaos.faults import DO
 from tests.chaos.rig import Rig
 from tests.chaos.run import drive
 from tests.chaos.schedule import Fault, possible
-from tests.chaos.test_faults import SEED, Record, tell
+from tests.chaos.test_faults import SEED, Record, has_come_back, tell
 from tests.proxies.aws import AWS_FAULTS
+from tests.waiting import until
 
+WORK_S = 2
+"""What a service has between an end and the next, from when it is ready on."""
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(900), pytest.mark.long]
 
 
@@ -22,11 +28,12 @@ def each_fault(*links: str) -> list[Fault]:
     return [Fault(what, link, 1 + 12 * turn, 10) for turn, what in enumerate(AWS_FAULTS) for link in links]
 
 
+ENDS = {
+    "20 kills of B and of C": [("kill", "service-b"), ("kill", "service-c")] * 20,
+    "10 stops of B and of C": [("restart", "service-b"), ("restart", "service-c")] * 10,
+    "10 kills and stops of the gateway": [("kill", "gateway"), ("restart", "gateway")] * 10,
+}
 LONG = {
-    # Time to become ready in between: five ends without it would stop the system, as it should.
-    "20 kills of B and of C": every(6, 20, ("kill", "service-b"), ("kill", "service-c")),
-    "10 stops of B and of C": every(6, 10, ("restart", "service-b"), ("restart", "service-c")),
-    "10 kills and stops of the gateway": every(4, 10, ("kill", "gateway"), ("restart", "gateway")),
     "two and three workers of C for two minutes": [
         Fault("storm", "service-c", 1, 120),
         Fault("storm", "service-c", 4, 117),
@@ -40,6 +47,18 @@ LONG = {
     "DynamoDB at its worst": each_fault("service-c-dynamodb"),
     "SNS at its worst": each_fault("gateway-sns"),
     "full disks": [Fault("fill", "postgres", 1, 10), Fault("fill", "dynamodb", 15, 10)],
+    "what the short schedule leaves out": [
+        Fault("kill thrice", "service-b", 1, 24),  # 8 s for each: five ends before it is ready stop the system
+        Fault("kill thrice", "service-c", 5, 24),
+        Fault("delay", "gateway-kafka", 36, 6),
+        Fault("delay", "service-b-postgres", 44, 6),
+        Fault("credentials", "gateway-sns", 52, 6),
+        Fault("credentials", "service-c-sqs", 60, 6),
+        Fault("password", "postgres", 68, 8),
+        Fault("clock", "gateway", 80, 6),
+        Fault("clock", "service-b", 88, 6),
+        Fault("clock", "service-c", 96, 6),
+    ],
 }
 
 
@@ -48,3 +67,22 @@ async def test_one_kind_of_fault_for_long(rig: Rig, faults: list[Fault], record_
     run = await drive(rig, possible(faults), seed=SEED)
     tell(run, record_property)
     assert run.is_well, run.wrongs
+
+
+@pytest.mark.parametrize("ends", ENDS.values(), ids=ENDS.keys())
+async def test_one_end_after_the_other(rig: Rig, ends: list[tuple[str, str]], record_property: Record) -> None:
+    async def each() -> None:
+        for what, service in ends:
+            pid = rig.pid(service)
+            await DO[what](rig, Fault(what, service, 0))
+            await comes_back(rig, service, pid)
+
+    run = await drive(rig, [], seed=SEED, then=each)
+    tell(run, record_property)
+    assert run.is_well, run.wrongs
+
+
+async def comes_back(rig: Rig, service: str, ended: int) -> None:
+    """Wait until `service` is ready again, and works: five ends before that would stop the system, as they should."""
+    await until(lambda: has_come_back(rig, service, ended), within_s=60)
+    await asyncio.sleep(WORK_S)

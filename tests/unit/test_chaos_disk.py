@@ -2,9 +2,33 @@
 
 import errno
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.chaos.disk import can_mount, disk
+
+
+@pytest.fixture
+def anew() -> Iterator[None]:
+    """Forget what was found of this machine, before and after the test."""
+    can_mount.cache_clear()
+    yield
+    can_mount.cache_clear()
+
+
+@pytest.mark.usefixtures("anew")
+@pytest.mark.parametrize("is_there", [True, False])
+def test_who_may_not_mount_has_no_disk(is_there: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a container, root is refused by the program, or has none."""
+    if is_there:
+        (tmp_path / "mount").write_text("#!/bin/sh\nexit 32\n")
+        (tmp_path / "mount").chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not can_mount()
+    with disk(tmp_path) as one:
+        assert not one.can_fill
 
 
 def test_a_disk_is_filled_while_a_file_on_it_grows(tmp_path: Path) -> None:

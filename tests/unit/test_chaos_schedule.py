@@ -4,6 +4,8 @@ from itertools import combinations
 
 from tests.chaos.faults import DO
 from tests.chaos.schedule import KINDS, LOAD_S, draw
+from tests.chaos.test_faults import SHORT
+from tests.chaos.test_faults_for_long import LONG
 
 SEEDS = range(500)
 
@@ -16,6 +18,10 @@ def test_every_fault_is_drawn_and_can_be_done() -> None:
     drawn = {(fault.what, fault.target) for seed in range(5000) for fault in draw(seed)}
     assert drawn == {(what, target) for what, targets in KINDS.items() for target in targets}
     assert set(DO) == set(KINDS)
+
+
+def test_the_tests_schedules_have_every_kind() -> None:
+    assert {fault.what for faults in (SHORT, *LONG.values()) for fault in faults} == set(KINDS)
 
 
 def test_faults_end_with_the_load_and_leave_a_part_its_time() -> None:
