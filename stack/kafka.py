@@ -35,10 +35,10 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
-# After a kill a broker is let in again once the session of the one before it is over: 9 s by Kafka's default.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 """
+"""After a kill a broker is let in again once the session of the one before it is over: 9 s by Kafka's default."""
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSXXX",
