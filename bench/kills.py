@@ -7,14 +7,12 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-import httpx
-
 from bench import steady_sender, system_rig, waiting
 from bench.steady_sender import SteadySender
 from bench.system_rig import SystemRig
 from bench.waiting import Waiting
 from bench.workload import Durations, Figure, MeasureCase, Target, Workload
-from stack.http_client import http_client
+from stack.probes import answers
 
 _SHRINKS = Figure("shrinks_s", "s until the backlog shrinks", 1)
 _GONE = Figure("gone_s", "s until it is as before", 1)
@@ -24,7 +22,6 @@ _SERVICES = ("gateway", "service_b", "service_c")
 _SHARE = 0.5
 _BEFORE_S, _LONGEST_S = 3.0, 60.0
 _POLL_S = 0.2
-_ANSWER_S = 2.0
 _LITTLE = 1.25
 """What is usual is so many times the most that was behind before the kill."""
 
@@ -69,12 +66,8 @@ async def _killed(rig: SystemRig, part: str, backlog: Waiting, sender: SteadySen
 
 async def _all_are_ready(rig: SystemRig) -> bool:
     """Whether each service has all that it needs."""
-    async with http_client(timeout=_ANSWER_S) as http:
-        try:
-            answers = [await http.get(f"{rig.system.endpoints[service]}/readyz") for service in _SERVICES]
-        except httpx.TransportError:
-            return False
-    return all(answer.is_success for answer in answers)
+    probes = [answers(f"{rig.system.endpoints[service]}/readyz") for service in _SERVICES]
+    return all([await probe() for probe in probes])
 
 
 async def _most(backlog: Waiting, sender: SteadySender) -> int:
