@@ -26,6 +26,7 @@ from pipeline.settings import QuerySettings
 MIN_KEY_CHARACTERS = 32
 _OPEN = ("/openapi.json",)
 """Routes that ask for no key."""
+_METHODS = ("GET", "HEAD")
 
 
 class _Request(NamedTuple):
@@ -39,7 +40,11 @@ class _Request(NamedTuple):
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "_Request":
         http = event["requestContext"]["http"]
-        return cls(http["method"], event["rawPath"], event.get("rawQueryString", ""), event.get("headers", {}))
+        return cls(http["method"], event["rawPath"], event.get("rawQueryString", ""), event.get("headers") or {})
+
+
+_UNREADABLE = _Request("", "", "", {})
+"""What is logged of an event that is no request."""
 
 
 class App:
@@ -60,10 +65,11 @@ class App:
     def __call__(self, event: dict[str, Any]) -> Response:
         """The response to `event`; whatever happens, there is one, and one line in the log."""
         started = perf_counter()
-        request = _Request.of(event)
+        request = _UNREADABLE
         inquiry = Inquiry(self._stores)
         told: dict[str, Any] = {}
         try:
+            request = _Request.of(event)
             reader, response = self._answer(request, inquiry)
         except Exception as error:  # noqa: BLE001 - it is logged below, with its traceback
             told = {"error": repr(error), "traceback": traceback.format_exc()}
@@ -71,7 +77,8 @@ class App:
         route = request.path if request.path in self._routes else "unknown"
         seen = {"method": request.method, "route": route, "reader": reader, "headers": request.headers}
         request_log.write(seen, response["statusCode"], perf_counter() - started, inquiry.failures, **told)
-        return response
+        # RFC 9110, 9.3.2: the answer to HEAD is that to GET without its content.
+        return {**response, "body": ""} if request.method == "HEAD" else response
 
     def close(self) -> None:
         """Close the connections to the stores."""
@@ -81,15 +88,16 @@ class App:
         """The name of the key that asks, and its answer."""
         if request.path not in self._routes:
             return None, problem(HTTPStatus.NOT_FOUND, "not-found", f"there are {', '.join(self._routes)}")
-        if request.method != "GET":
-            return None, problem(HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", "send GET", {"allow": "GET"})
+        if request.method not in _METHODS:
+            headers = {"allow": ", ".join(_METHODS)}
+            return None, problem(HTTPStatus.METHOD_NOT_ALLOWED, "method", "send GET or HEAD", headers)
         try:
             reader = None if request.path in _OPEN else self._check(request.headers)
         except NoKey as error:
             headers = {"www-authenticate": "Bearer"}
-            return None, problem(HTTPStatus.UNAUTHORIZED, "no_key", str(error), headers)
+            return None, problem(HTTPStatus.UNAUTHORIZED, "no-key", str(error), headers)
         except KeyRevoked as error:
-            return None, problem(HTTPStatus.FORBIDDEN, "key_revoked", str(error))
+            return None, problem(HTTPStatus.FORBIDDEN, "key-revoked", str(error))
         return reader, self._routed(request, inquiry)
 
     def _routed(self, request: _Request, inquiry: Inquiry) -> Response:

@@ -5,6 +5,8 @@ at once, without a thread. Why not the SDK: docs/decisions/0010-the-query-withou
 """
 
 import json
+import random
+import time
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
@@ -17,6 +19,8 @@ from pipeline.signature import Credentials, Signer
 AT_ONCE = 8
 """Most calls under way at once: the connections that one instance holds."""
 _PROTOCOLS = {"dynamodb": ("1.0", "DynamoDB_20120810"), "secretsmanager": ("1.1", "secretsmanager")}
+_PAUSE_S = 0.1
+"""Before what was throttled is sent once more, half of it at least: at once it would be throttled again."""
 _BUSY = ("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException")
 
 
@@ -65,7 +69,7 @@ class AwsCalls:
             for content in contents:
                 under_way.append(self._connection())
                 self._send(under_way[-1], operation, content)
-            answers = [self._finish(*each, operation) for each in zip(under_way, contents, strict=True)]
+            answers = self._finish(operation, list(zip(under_way, contents, strict=True)))
         except OSError as error:
             raise CallFailed("NoAnswer", repr(error)) from error
         else:
@@ -91,23 +95,35 @@ class AwsCalls:
             connection.close()
             connection.send(headers, content)
 
-    def _finish(self, connection: HttpConnection, content: bytes, operation: str) -> dict[str, Any]:
-        """The answer to what was sent; where it may help, the request is sent once more."""
-        try:
-            return _answer(connection)
-        except ConnectionError:
-            connection.close()
-        except CallFailed as error:
-            if not error.retriable:
-                raise
-        self._send(connection, operation, content)
-        return _answer(connection)
+    def _finish(self, operation: str, sent: list[tuple[HttpConnection, bytes]]) -> list[dict[str, Any]]:
+        """The answers to what was sent; where it may help, a request is sent once more, and all of these together."""
+        first = [_first_answer(connection) for connection, _ in sent]
+        if any(isinstance(answer, CallFailed) for answer in first):
+            time.sleep(_PAUSE_S * random.uniform(0.5, 1))  # noqa: S311 - it spreads calls, and hides nothing
+        again = [each for each, answer in zip(sent, first, strict=True) if isinstance(answer, Exception)]
+        for connection, content in again:
+            self._send(connection, operation, content)
+        second = iter([_answer(connection) for connection, _ in again])
+        return [next(second) if isinstance(answer, Exception) else answer for answer in first]
 
 
 class CallRefused(CallFailed):
     """The service will refuse this call each time."""
 
     retriable = False
+
+
+def _first_answer(connection: HttpConnection) -> dict[str, Any] | CallFailed | ConnectionError:
+    """The answer, or why the request may be sent once more. Raises CallRefused."""
+    try:
+        return _answer(connection)
+    except ConnectionError as error:
+        connection.close()
+        return error
+    except CallFailed as error:
+        if not error.retriable:
+            raise
+        return error
 
 
 def _answer(connection: HttpConnection) -> dict[str, Any]:

@@ -27,8 +27,7 @@ def days_of(question: Question) -> list[date]:
 def skip_empty(store: DynamoDB, days: list[date], budget: Budget) -> list[date]:
     """`days` without the empty ones that it begins with, as far as one round of calls shows them."""
     stretches = [days[start : start + _PROBED_DAYS] for start in range(0, len(days), _PROBED_DAYS)][:AT_ONCE]
-    budget.calls -= len(stretches)
-    occupied = store.any_in([buckets(stretch) for stretch in stretches])
+    occupied = store.any_in([buckets(stretch) for stretch in stretches], budget)
     if True not in occupied:
         return days[sum(map(len, stretches)) :]
     first = occupied.index(True)
@@ -50,8 +49,7 @@ def _quiet_days(store: DynamoDB, days: list[date], budget: Budget) -> int:
     if len(days) == 1:
         return 0
     half = len(days) // 2
-    budget.calls -= 1
-    if store.any_in([buckets(days[:half])])[0]:
+    if store.any_in([buckets(days[:half])], budget)[0]:
         return _quiet_days(store, days[:half], budget)
     return half + _quiet_days(store, days[half:], budget)
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lambda_query.aws_calls import AwsCalls, CallFailed
+from lambda_query.budget import Budget
 from lambda_query.question import Identity, Place
 from lambda_query.records import Listed, Stored
 from pipeline.errors import StoreUnavailable
@@ -66,11 +67,15 @@ class DynamoDB:
         """The answers to these Query calls of the index, all under way at once."""
         return self._all("Query", [{"IndexName": BY_TIME, **request} for request in requests])
 
-    def any_in(self, stretches: Sequence[list[str]]) -> list[bool]:
-        """Whether there is anything in each stretch of buckets, IN_VALUES of them at most."""
+    def any_in(self, stretches: Sequence[list[str]], budget: Budget) -> list[bool]:
+        """Whether there is anything in each stretch of buckets, IN_VALUES of them at most.
+
+        `budget` is charged for each call. Where it is spent, a stretch of which that is not known counts as occupied.
+        """
         found: dict[int, bool] = {}
         unsure = {number: self._probe(buckets) for number, buckets in enumerate(stretches)}
         while unsure:
+            budget.calls -= len(unsure)
             pages = self._all("ExecuteStatement", unsure.values())
             for number, page in zip(list(unsure), pages, strict=True):
                 if page["Items"] or not page.get("NextToken"):
@@ -78,6 +83,9 @@ class DynamoDB:
                     del unsure[number]
                 else:
                     unsure[number]["NextToken"] = page["NextToken"]
+            if budget.spent:
+                found |= dict.fromkeys(unsure, True)
+                break
         return [found[number] for number in range(len(stretches))]
 
     def close(self) -> None:

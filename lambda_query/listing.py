@@ -119,7 +119,11 @@ def _page(question: Question, events: list[Merged], end: Place | None, key: byte
         if shown and size > MAX_BYTES:
             break
         shown.append(encoded)
-    after = events[len(shown) - 1].listed.place if len(shown) < len(events) else end
+    after = end
+    if len(shown) < len(events):
+        if not shown:
+            raise AssertionError("a page begins with an event whose content was read")
+        after = events[len(shown) - 1].listed.place
     return {"events": array(shown), "next": cursor.encode(after, question.scope, key) if after else None}
 
 

@@ -9,7 +9,6 @@ and SQS counts the retention from the first day on, however often they are recei
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator, Sequence
 
 import structlog
@@ -61,14 +60,15 @@ class _QueueReading:
         self._held: dict[str, Message] = {}
 
     async def letters(self) -> AsyncIterator[DeadLetter]:
-        """Each letter that came before now, once: one that comes back while it is sent again is left for later."""
-        begun_ms = int(time.time() * 1000)
+        """Each letter that is there, once: one that comes back while it is sent again is left for later."""
+        found: dict[str, Message] = {}
+        # All of them are held before the first is shown: what comes later is none of them, whatever
+        # this machine's clock and SQS' say, and a reading may end at any letter.
         while messages := await self._receive():
-            # All of them are held before the first is shown: a reading may end at any letter.
-            for key, message in self._take(messages).items():
-                if message.sent_ms <= begun_ms:
-                    yield self._letter(key, message)
+            found |= self._take(messages)
         self.elsewhere = sum(await self._queue.depth()) - len(self._held)
+        for key, message in found.items():
+            yield self._letter(key, message)
 
     async def send_again(self, letter: DeadLetter) -> None:
         """Send it to the queue that it came from."""

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import faust
+from aiohttp.typedefs import Handler
+from aiohttp.web import Request, StreamResponse, middleware
 from faust import web
 from prometheus_client import CollectorRegistry
 
@@ -29,6 +31,7 @@ def add_pages(
     app: faust.App, needed: Sequence[Needed], suspicion: Callable[[], str | None], registry: CollectorRegistry
 ) -> None:
     """Give `app` its pages; `suspicion` tells why the process is probably stuck, where it is."""
+    app.web.web_app.middlewares.append(_answer_head)
 
     @app.page("/healthz")  # type: ignore[untyped-decorator]
     async def healthz(view: web.View, _request: web.Request) -> web.Response:
@@ -46,6 +49,12 @@ def add_pages(
     async def metrics_page(view: web.View, request: web.Request) -> web.Response:
         body, content_type = metrics.exposition(registry, request.headers.get("accept"))
         return view.bytes(body, headers={"Content-Type": content_type})
+
+
+@middleware
+async def _answer_head(request: Request, handler: Handler) -> StreamResponse:
+    """HEAD as GET: Faust's views know no HEAD. aiohttp leaves out the content of the answer."""
+    return await handler(request.clone(method="GET") if request.method == "HEAD" else request)
 
 
 async def missing(needed: Sequence[Needed]) -> list[str]:

@@ -8,12 +8,16 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import get_args
 
+import structlog
+
 from pipeline.dead_letters import DeadLetter, Place, Reading
+from pipeline.errors import QueueUnavailable
 from pipeline.places import Places
 from pipeline.redrive import Choice, chosen
 from web.letters import Listing, Summary, find
-from web.redrive import Action, Redrive
+from web.redrive import Action, Redrive, Stage
 
+_log = structlog.get_logger(__name__)
 _MOST_REDRIVES = 50
 
 
@@ -65,6 +69,8 @@ class Desk:
         """Stop it where it is: what was done stays done, the rest stays there."""
         if task := self._running.get(redrive.id):
             task.cancel()
+        elif redrive.stage == "running":
+            redrive.end("stopped")
 
     async def close(self) -> None:
         """Stop all, and return when every letter is given back."""
@@ -78,11 +84,22 @@ class Desk:
             async with self._reading(redrive.place) as reading:
                 await redrive.run(reading)
         except asyncio.CancelledError:
-            redrive.end("stopped")
+            self._end(redrive, "stopped")
             raise
+        except QueueUnavailable as error:
+            self._end(redrive, "failed", str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it stumbles on, the page says that it has ended
+            _log.exception("redrive failed", redrive=redrive.id)
+            self._end(redrive, "failed", repr(error))
         finally:
             self._running.pop(redrive.id, None)
             self._notice()
+
+    @staticmethod
+    def _end(redrive: Redrive, stage: Stage, fault: str = "") -> None:
+        """What comes after the last letter, such as giving back the others, changes no end that it has."""
+        if not redrive.is_over:
+            redrive.end(stage, fault)
 
     @asynccontextmanager
     async def _reading(self, place: Place) -> AsyncIterator[Reading]:

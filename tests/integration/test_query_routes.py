@@ -197,7 +197,10 @@ async def test_the_function_uses_that_role_and_answers_the_webs_origin_alone(
         for origin, allowed in ((aws["web"], aws["web"]), ("http://elsewhere.example", None)):
             answer = await client.options("/events", headers={"origin": origin, **preflight})
             assert answer.headers.get("access-control-allow-origin") == allowed
-        document = (await client.get("/openapi.json")).json()
+        told, head = await client.get("/openapi.json"), await client.head("/openapi.json")
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == told.headers["content-type"]
+        document = told.json()
         assert document["openapi"].startswith("3.1")
     with psycopg2.connect(aws["postgres"]) as connection, connection.cursor() as cursor:
         cursor.execute("select distinct usename from pg_stat_activity where application_name = 'mensageria-query'")

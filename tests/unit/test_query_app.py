@@ -44,7 +44,20 @@ def test_an_unknown_path_is_404(app: App) -> None:
 
 def test_another_method_is_405(app: App) -> None:
     response = app(request("/event", method="DELETE"))
-    assert (response["statusCode"], response["headers"]["allow"]) == (405, "GET")
+    assert (response["statusCode"], response["headers"]["allow"]) == (405, "GET, HEAD")
+    assert json.loads(response["body"])["type"] == "urn:mensageria:problem:method"
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/event", "/none", "/events"])
+def test_head_is_answered_as_get_without_content(app: App, path: str) -> None:
+    told = app(request(path))
+    assert told["body"]
+    assert app(request(path, method="HEAD")) == told | {"body": ""}
+
+
+def test_an_event_that_is_no_request_is_500_and_logged(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    assert app({"rawPath": "/events"})["statusCode"] == 500
+    assert "KeyError" in json.loads(capsys.readouterr().err)["error"]
 
 
 def test_a_wrong_parameter_is_400_and_named(app: App) -> None:
@@ -95,9 +108,9 @@ def test_who_has_a_key_may_ask_and_the_log_names_it(capsys: pytest.CaptureFixtur
     (key, line), (old, revoked) = new("shop"), new("mail")
     app = create_app(settings(access="keys", keys=f"{line}, {revoked} revoked"))
     for headers, status, kind in [
-        ({}, 401, "no_key"),
-        ({"authorization": "Bearer mens_other"}, 401, "no_key"),
-        ({"authorization": f"Bearer {old}"}, 403, "key_revoked"),
+        ({}, 401, "no-key"),
+        ({"authorization": "Bearer mens_other"}, 401, "no-key"),
+        ({"authorization": f"Bearer {old}"}, 403, "key-revoked"),
         ({"authorization": f"Bearer {key}"}, 400, "invalid-parameters"),
     ]:
         response = app(request("/event", **headers))

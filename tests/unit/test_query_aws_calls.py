@@ -3,12 +3,15 @@
 import io
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
 
 from lambda_query.aws_calls import AwsCalls, CallFailed
+from lambda_query.budget import Budget
+from lambda_query.dynamodb import DynamoDB
 from pipeline.settings import AwsSettings
 
 OK = b'HTTP/1.1 200 OK\r\nServer: test\r\nContent-Length: 11\r\n\r\n{"Items":1}'
@@ -63,13 +66,25 @@ class Service:
 @contextmanager
 def calling(*answers: bytes) -> Iterator[tuple[AwsCalls, Service]]:
     service = Service(answers)
-    where = AwsSettings(region="eu-west-1", access_key="a", secret_key="s", endpoint_url=service.url)
-    calls = AwsCalls("dynamodb", where, LONGEST_SILENCE_S)
+    calls = AwsCalls("dynamodb", reached(service), LONGEST_SILENCE_S)
     try:
         yield calls, service
     finally:
         calls.close()
         service.close()
+
+
+@contextmanager
+def answering(*answers: bytes) -> Iterator[AwsSettings]:
+    service = Service(answers)
+    try:
+        yield reached(service)
+    finally:
+        service.close()
+
+
+def reached(service: Service) -> AwsSettings:
+    return AwsSettings(region="eu-west-1", access_key="a", secret_key="s", endpoint_url=service.url)
 
 
 def test_calls_share_a_connection_and_say_what_they_are() -> None:
@@ -95,6 +110,14 @@ def test_what_another_try_may_help_is_sent_once_more(failing: bytes) -> None:
         assert calls.call("Query", {}) == {"Items": 1}
 
 
+def test_what_was_throttled_is_sent_again_after_a_pause_and_all_of_it_together() -> None:
+    begun = time.monotonic()
+    with calling(BUSY, OK) as (calls, service):
+        assert calls.call("Query", {}) == {"Items": 1}
+    assert time.monotonic() - begun >= 0.05
+    assert len(service.requests) == 2
+
+
 @pytest.mark.parametrize(
     ("answer", "code"), [(REFUSED, "ValidationException"), (CHUNKED, "NoAnswer")], ids=["refused", "chunked"]
 )
@@ -114,3 +137,14 @@ def test_silence_and_nobody_there_are_no_answer() -> None:
             calls.call("Query", {})
     with pytest.raises(CallFailed, match="ConnectionRefusedError"):
         calls.call("Query", {})
+
+
+def test_looking_for_days_with_events_ends_with_the_budget() -> None:
+    unsure = b'{"Items":[],"NextToken":"more"}'
+    page = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(unsure), unsure)
+    with answering(page, page, page) as where:
+        store = DynamoDB("events", where, LONGEST_SILENCE_S)
+        budget = Budget(until=time.monotonic() + END_S, calls=3)
+        assert store.any_in([["2026-11-23#0"]], budget) == [True]
+        assert budget.calls == 0
+        store.close()

@@ -3,8 +3,13 @@
 import asyncio
 import time
 
+import faust
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from prometheus_client import CollectorRegistry
+
 from pipeline.errors import QueueUnavailable
-from streams.pages import missing
+from streams.pages import add_pages, missing
 
 
 class Hanging:
@@ -40,3 +45,14 @@ async def test_what_hangs_is_named_before_who_asks_has_gone() -> None:
         "queue events-b: refused",
     ]
     assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/metrics", "/none"])
+async def test_head_is_answered_as_get_without_content(path: str) -> None:
+    app = faust.App("pages", broker="kafka://127.0.0.1:1")
+    add_pages(app, [There()], lambda: None, CollectorRegistry())
+    app.web.init_server()
+    async with TestClient(TestServer(app.web.web_app)) as client:
+        told, asked = await client.get(path), await client.head(path)
+        assert (asked.status, await asked.read()) == (told.status, b"")
+        assert asked.headers["content-type"] == told.headers["content-type"]

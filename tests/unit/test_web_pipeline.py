@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from quart.typing import TestClientProtocol as Client
 
 from pipeline import clock
+from pipeline.dead_letters import Place, Reading
+from pipeline.errors import QueueUnavailable
+from pipeline.places import Places
 from pipeline.settings import HealthSettings, WebSettings
 from tests.unit.conftest import Edge
 from tests.unit.test_web_events import listing, text_of
@@ -14,7 +18,9 @@ from tests.unit.test_web_samples import TEXT
 from tests.waiting import until
 from web.app import create_app
 from web.backlogs import Emptiness
+from web.desk import Desk
 from web.figures import oldest
+from web.redrive import Redrive
 from web.state import Age, Road, State, Waiting
 
 
@@ -86,6 +92,36 @@ async def test_what_changes_is_sent_as_it_changes(watched: Client, well: Edge) -
         while b"no leg" not in seen:
             seen += await asyncio.wait_for(stream.receive(), 5)
         await stream.disconnect()
+
+
+class Nowhere(Places):
+    """Places whose dead letters can't be opened."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    @asynccontextmanager
+    async def dead_letters(self, place: Place) -> AsyncIterator[Reading]:
+        raise self.error
+        yield
+
+
+@pytest.mark.parametrize("error", [QueueUnavailable("kafka: away"), RuntimeError("a defect")])
+async def test_a_redrive_whose_letters_cannot_be_opened_has_failed(error: Exception) -> None:
+    desk = Desk(Nowhere(error), lambda: None)
+    redrive = Redrive("kafka", "send_again", [], "somebody")
+    desk.start(redrive)
+    ended = [changed.stage async for changed in redrive.changes(0)]
+    assert ended[-1] == "failed"
+    assert str(error) in redrive.fault
+    await desk.close()
+
+
+async def test_a_redrive_without_a_task_can_be_stopped() -> None:
+    desk = Desk(Nowhere(RuntimeError()), lambda: None)
+    redrive = Redrive("b", "discard", [], "somebody", stage="running")
+    desk.stop(redrive)
+    assert redrive.stage == "stopped"
 
 
 def test_the_age_of_the_oldest_is_said_as_far_as_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
