@@ -14,15 +14,16 @@ import uvicorn
 from aiokafka.errors import KafkaConnectionError
 from quart import Quart
 
-from gateway import http_protocol
 from gateway.app import ACCESS, METRICS, READINESS, create_app
 from gateway.readiness import Readiness
-from pipeline import kafka_access, logs
+from pipeline import http_protocol, kafka_access, logs
 from pipeline.errors import AccessRefused, SettingsError
 from pipeline.settings import GatewaySettings, KafkaSettings, read
 
-_KEEP_ALIVE_S = 75
 _BACKLOG = 2048
+_HEADS_BYTES = 16 * 1024**2
+"""Memory for heads that are being received, beside the bodies that the settings bound."""
+
 _YOUNG_OBJECTS = 10_000
 """Allocations between two garbage collections: reference counts free what a request leaves."""
 _log = structlog.get_logger("gateway")
@@ -107,14 +108,14 @@ def _serve(app: Quart, settings: GatewaySettings) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=http_protocol.counting(app.extensions[METRICS]),
+        http=http_protocol.bounded(settings.max_bytes + _HEADS_BYTES, app.extensions[METRICS].count_rejected),
         ws="none",
         log_config=logs.logging_config("gateway", settings.log),
         access_log=False,
         server_header=False,
         proxy_headers=False,
         backlog=_BACKLOG,
-        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_keep_alive=http_protocol.KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.stop_timeout_s,
     )
     server = GatewayServer(config, app.extensions[READINESS], settings.drain_s)

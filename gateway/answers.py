@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -101,6 +102,14 @@ def refusal(error: MensageriaError) -> Answer:
         case InvalidBatch():
             return _batch_refusal(error)
     return _refused_unread(error)
+
+
+def of_error(error: Exception) -> Answer:
+    """The answer to whatever ends a request: a refusal, or 500 where the sender can do nothing about it."""
+    if isinstance(error, MensageriaError):
+        with suppress(MensageriaError):
+            return refusal(error)
+    return fault()
 
 
 def wrong_method() -> Answer:

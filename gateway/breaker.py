@@ -24,6 +24,7 @@ class Breaker:
         self._failures = 0
         self._succeeded_at = float("-inf")
         self._refuses_until = float("-inf")
+        self._probed_at = float("-inf")
 
     @property
     def is_open(self) -> bool:
@@ -38,6 +39,7 @@ class Breaker:
         """An event goes to the leg; its beginning, to be told with its end."""
         begun = self._now()
         if self.is_open:
+            self._probed_at = begun
             self._refuses_until = begun + PROBE_TIMEOUT_S
         return begun
 
@@ -51,4 +53,6 @@ class Breaker:
         if self._succeeded_at >= begun:
             return
         self._failures += 1
+        if begun < self._probed_at:
+            return  # it began before the probe that is under way, whose end alone counts now
         self._refuses_until = self._now() + PAUSE_S * random.uniform(0.75, 1)  # noqa: S311 - no secret

@@ -12,7 +12,7 @@ from gateway.answers import Answer
 from gateway.edge import Edge
 from gateway.inbound import Inbound, first
 from gateway.room import Place, Room
-from pipeline.errors import MensageriaError, TooLarge
+from pipeline.errors import TooLarge
 from pipeline.event import MAX_EVENT_BYTES
 from pipeline.metrics import GatewayMetrics
 
@@ -66,13 +66,13 @@ class Front:
                 body = await _body(headers, receive, place)
                 place.grow(events=1)
                 return await self._edge.accept(Inbound(headers, body, publisher), place)
-        except MensageriaError as error:
-            return self._refused(answers.refusal(error), publisher)
         except ClientGone:
             raise
-        except Exception:  # noqa: BLE001 - whatever it is, the sender gets a problem and the log its trace
-            _log.exception("a request failed unexpectedly", publisher=publisher)
-            return self._refused(answers.fault(), publisher)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets a problem and the log its trace
+            answer = answers.of_error(error)
+            if answer.status == 500:
+                _log.exception("a request failed unexpectedly", publisher=publisher)
+            return self._refused(answer, publisher)
 
     def _refused(self, answer: Answer, publisher: str | None) -> Answer:
         _log.warning("refused", status=answer.status, reason=answer.reason, publisher=publisher)
@@ -85,20 +85,18 @@ async def _body(headers: list[tuple[bytes, bytes]], receive: ASGIReceiveCallable
     length = first(headers, b"content-length")
     if length and int(length) > MAX_REQUEST_BYTES:
         raise _endless()
-    chunks: list[bytes] = []
-    size_bytes = 0
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] != "http.request":
             raise ClientGone
         chunk = message["body"]
         place.grow(size_bytes=len(chunk))
-        chunks.append(chunk)
-        size_bytes += len(chunk)
-        if size_bytes > MAX_REQUEST_BYTES:
+        if len(body) + len(chunk) > MAX_REQUEST_BYTES:
             raise _endless()
         if not message["more_body"]:
-            return chunk if len(chunks) == 1 else b"".join(chunks)
+            return bytes(body + chunk) if body else chunk
+        body += chunk  # one buffer: each of a million small pieces would be an object
 
 
 def _endless() -> TooLarge:

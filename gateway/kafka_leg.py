@@ -9,7 +9,13 @@ from typing import Any, NamedTuple, Self
 import stamina
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    ProducerClosed,
+    UnknownTopicOrPartitionError,
+)
 
 from gateway.publication import Publication
 from pipeline import kafka, kafka_access
@@ -19,6 +25,7 @@ from pipeline.settings import KafkaSettings
 from pipeline.tracing import Tracing
 
 _STOP_TIMEOUT_S = 1.0
+_RESTART_S = 1.0
 _log = structlog.get_logger(__name__)
 
 
@@ -85,35 +92,44 @@ class KafkaLeg:
             raise LegUnavailable(self.name, f"the topic {self._settings.topic} is missing")
 
     def _send_waiting(self) -> None:
-        """Send what came in one turn of the loop by one task."""
+        """Send what came in one turn of the loop, by one task a partition: a blocked partition holds up no other."""
         entries, self._waiting = self._waiting, []
-        send = asyncio.create_task(self._send_all(entries))
-        self._sends.add(send)
-        send.add_done_callback(self._sends.discard)
-
-    async def _send_all(self, entries: list[_Entry]) -> None:
         if not self._connected.done():
             return _fail(entries, LegUnavailable(self.name, self._obstacle))
         producer = self._connected.result()
-        partitions = len(producer.client.cluster.partitions_for_topic(self._settings.topic))
+        partitions = len(producer.client.cluster.partitions_for_topic(self._settings.topic) or ())
+        if not partitions:
+            return _fail(entries, LegUnavailable(self.name, f"the topic {self._settings.topic} is missing"))
+        by_partition: dict[int, list[_Entry]] = {}
+        for entry in entries:
+            by_partition.setdefault(kafka.partition_of(entry.publication.key, partitions), []).append(entry)
+        for partition, its_entries in by_partition.items():
+            send = asyncio.create_task(self._send_all(producer, partition, its_entries))
+            self._sends.add(send)
+            send.add_done_callback(self._sends.discard)
+        return None
+
+    async def _send_all(self, producer: AIOKafkaProducer, partition: int, entries: list[_Entry]) -> None:
         try:
             for entry in entries:
                 if not entry.acknowledged.done():
-                    await self._send(producer, entry, partitions)
+                    await self._send(producer, entry, partition)
         except KafkaTimeoutError:
             _fail(entries, LegUnavailable(self.name, "its buffer is full"))
         except KafkaError as error:
             self._replace(producer, error)
             _fail(entries, LegUnavailable(self.name, repr(error)))
+        except Exception as error:  # noqa: BLE001 - whatever it is, no event waits for it until its deadline
+            _log.exception("kafka send failed unexpectedly", partition=partition)
+            _fail(entries, LegUnavailable(self.name, repr(error)))
 
-    async def _send(self, producer: AIOKafkaProducer, entry: _Entry, partitions: int) -> None:
-        key = entry.publication.key
+    async def _send(self, producer: AIOKafkaProducer, entry: _Entry, partition: int) -> None:
         self._tracing.follow(entry.acknowledged, "kafka", self._settings.topic, entry.publication.traceparent)
         sent = await producer.send(
             self._settings.topic,
             value=entry.publication.body,
-            key=key,
-            partition=kafka.partition_of(key, partitions),
+            key=entry.publication.key,
+            partition=partition,
             headers=[kafka.CONTENT_TYPE, *((name, value.encode()) for name, value in entry.publication.metadata)],
         )
         sent.add_done_callback(partial(self._settle, producer, entry.acknowledged, time.perf_counter()))
@@ -145,10 +161,15 @@ class KafkaLeg:
             self._broken.set_result(producer)
 
     async def _keep_connected(self) -> None:
+        """Connect, and connect again once the producer is broken, whatever goes wrong on the way."""
         while True:
-            self._broken = asyncio.get_running_loop().create_future()
-            self._connected.set_result(await self._connect())
-            await _stop(await self._broken)
+            try:
+                self._broken = asyncio.get_running_loop().create_future()
+                self._connected.set_result(await self._connect())
+                await _stop(await self._broken)
+            except Exception:  # noqa: BLE001 - without its keeper the leg would be out until a restart
+                _log.exception("keeping the kafka producer connected failed unexpectedly")
+                await asyncio.sleep(_RESTART_S)
 
     async def _connect(self) -> AIOKafkaProducer:
         async for attempt in stamina.retry_context(
@@ -197,4 +218,22 @@ async def _stop(producer: AIOKafkaProducer) -> None:
             await producer.stop()
     except TimeoutError:
         _log.warning("kafka producer closed with events that were never acknowledged")
-        await producer.client.close()
+        await _abandon(producer)
+    except Exception:  # noqa: BLE001 - another producer takes its place in any case
+        _log.exception("kafka producer did not close: its tasks are ended")
+        await _abandon(producer)
+
+
+async def _abandon(producer: AIOKafkaProducer) -> None:
+    """End the producer's tasks and fail its batches.
+
+    Closing its client alone would leave its sender, and what flushes its batches, waiting for
+    futures that nobody completes any more.
+    """
+    producer._message_accumulator.fail_all(ProducerClosed())
+    sender = producer._sender.sender_task if producer._sender else None
+    if sender:
+        sender.cancel()
+    await producer.client.close()
+    if sender:
+        await asyncio.wait([sender], timeout=_STOP_TIMEOUT_S)

@@ -15,6 +15,7 @@ from pipeline.errors import SettingsError
 from pipeline.keys import Key, new, owner, parse
 
 CHECK_EVERY_S = 1.0
+_Version = tuple[int, int, int, int]
 _log = structlog.get_logger(__name__)
 
 
@@ -26,7 +27,7 @@ class Keys:
         self._path = path
         self._now = now
         self._keys = read(path)
-        self._version = _version(path)
+        self._version: _Version | None = None  # the first look reads it again: it may have changed meanwhile
         self._checked_at = now()
 
     def publisher(self, authorization: str | None) -> str:
@@ -38,22 +39,25 @@ class Keys:
     def reload(self) -> None:
         """Read the file now."""
         try:
-            self._version = _version(self._path)
-            self._keys = read(self._path)
+            self._read(_version(self._path))
         except (SettingsError, OSError) as error:
             _log.error("keys not reloaded: the old ones stay", error=str(error))
-        else:
-            _log.info("keys reloaded", keys=[key.name for key in self._keys])
 
     def _reload_if_changed(self) -> None:
         self._checked_at = self._now()
         try:
             version = _version(self._path)
-        except OSError as error:
+            if version != self._version:
+                self._read(version)
+        except (SettingsError, OSError) as error:
             _log.error("keys not reloaded: the old ones stay", error=str(error))
-            return
-        if version != self._version:
-            self.reload()
+
+    def _read(self, version: _Version) -> None:
+        # The version counts once the file was read, and is taken before: what fails, or changes meanwhile, is read
+        # again a second later.
+        self._keys = read(self._path)
+        self._version = version
+        _log.info("keys reloaded", keys=[key.name for key in self._keys])
 
 
 def read(path: Path) -> tuple[Key, ...]:
@@ -75,9 +79,10 @@ def _key(path: Path, number: int, line: str) -> Key:
         raise SettingsError(f"{path}, line {number}: {error}") from None
 
 
-def _version(path: Path) -> tuple[int, int, int]:
+def _version(path: Path) -> _Version:
+    """What changes with the file, also where a copy keeps the time of its content (`cp -p`, `rsync -t`)."""
     seen = path.stat()
-    return seen.st_mtime_ns, seen.st_size, seen.st_ino
+    return seen.st_mtime_ns, seen.st_ctime_ns, seen.st_size, seen.st_ino
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ class SampledRequest(RequestTrace):
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
         if isinstance(error, MensageriaError):
-            self.answered(answers.refusal(error).status)
+            self.answered(answers.of_error(error).status)
             self._span.set("error.type", type(error).__name__)
             self._span.end()
         else:

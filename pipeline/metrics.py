@@ -72,6 +72,10 @@ class GatewayMetrics:
             for outcome in ("stored", "failed")
         }
 
+    def count_rejected(self, reason: str) -> None:
+        """A request was answered with an error for `reason`, which is one of REASONS."""
+        self.rejected[reason].inc()
+
     def count_accepted(self, publisher: str | None, events: int) -> None:
         """`events` were accepted from the key's name, or from nobody's."""
         self.accepted.inc(events)

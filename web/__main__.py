@@ -9,12 +9,15 @@ from contextlib import suppress
 import structlog
 import uvicorn
 
-from pipeline import logs
+from pipeline import http_protocol, logs
 from pipeline.errors import SettingsError
 from pipeline.settings import WebSettings, read
 from web.app import create_app
 
 _STOP_TIMEOUT_S = 5
+_RECEIVED_BYTES = 32 * 1024**2
+"""Memory for requests that have no answer yet."""
+
 _log = structlog.get_logger("web")
 
 
@@ -48,10 +51,12 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=http_protocol.bounded(_RECEIVED_BYTES, app.extensions["refusals"].count),
+        ws="none",
         log_config=logs.logging_config("web", settings.log),
         access_log=False,
         server_header=False,
+        timeout_keep_alive=http_protocol.KEEP_ALIVE_S,
         timeout_graceful_shutdown=_STOP_TIMEOUT_S,
     )
     server = Server(config, app.extensions["closing"])

@@ -36,7 +36,7 @@ from web import (
 from web.backlogs import Backlogs
 from web.desk import Desk
 from web.edges import Edges
-from web.metrics import BacklogMetrics
+from web.metrics import BacklogMetrics, Refusals
 from web.openid import Provider
 from web.services import Services
 from web.suggestions import Suggestions
@@ -60,6 +60,7 @@ def create_app(settings: WebSettings) -> Quart:
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
 
     registry = app.extensions["metrics"] = metrics.new_registry()
+    app.extensions["refusals"] = Refusals(registry)
     measure(app, metrics.request_seconds(registry))
     backlogs = _backlogs(settings, registry)
     languages.install(app)

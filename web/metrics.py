@@ -1,6 +1,6 @@
-"""What web tells Prometheus of the queues and the topic: what waits there.
+"""Web's own metrics: the backlogs of queues and topic, and refused requests.
 
-The consumers could tell the same of themselves, but not once they are dead.
+The consumers could export their backlogs themselves, but not once they are dead.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,21 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from pipeline import http_protocol
 from pipeline.backlog import NOTHING_READ, Backlog
+from pipeline.counter import Counter
+
+
+class Refusals:
+    """`http_requests_refused_total`: what the server refused before the app saw it."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        counter = Counter(registry, "http_requests_refused", "Requests refused before they were whole.", ("reason",))
+        self._counts = {reason: counter.labels(reason) for reason in http_protocol.REASONS}
+
+    def count(self, reason: str) -> None:
+        """A request was refused for `reason`."""
+        self._counts[reason].inc()
 
 
 class BacklogMetrics(Collector):

@@ -62,3 +62,17 @@ def test_a_probe_that_was_broken_off_bars_the_way_for_a_while_only(clock: Clock,
     opened.begin()
     clock.now += PROBE_TIMEOUT_S
     assert opened.retry_after_s() == 0
+
+
+def test_a_failure_from_before_the_probe_lets_no_second_one_through(clock: Clock) -> None:
+    breaker = Breaker(clock)
+    begun = breaker.begin()
+    for _ in range(MIN_FAILURES):
+        breaker.failed(begun)
+    clock.now += PAUSE_S
+    probed = breaker.begin()
+    breaker.failed(begun)
+    clock.now += PAUSE_S
+    assert breaker.retry_after_s() == pytest.approx(PROBE_TIMEOUT_S - PAUSE_S)
+    breaker.failed(probed)
+    assert 0 < breaker.retry_after_s() <= PAUSE_S

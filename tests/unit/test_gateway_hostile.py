@@ -11,11 +11,13 @@ from quart import Quart
 from quart.typing import TestClientProtocol as Client
 from uvicorn.server import ServerState
 
-from gateway import http_protocol
+from gateway import formats
 from gateway.app import METRICS
 from gateway.front import MAX_REQUEST_BYTES
-from gateway.http_protocol import MAX_HEAD_BYTES
+from pipeline import http_protocol
+from pipeline.errors import MensageriaError
 from pipeline.event import STRUCTURED
+from pipeline.http_protocol import MAX_HEAD_BYTES
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
 BATCH = "application/cloudevents-batch+json"
@@ -83,7 +85,7 @@ async def address(app: Quart, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     """A real server on a port of its own, as main() makes it, that waits for a second at most."""
     monkeypatch.setattr(http_protocol, "HEAD_TIMEOUT_S", 0.3)
     monkeypatch.setattr(http_protocol, "BODY_TIMEOUT_S", 0.3)
-    protocol = http_protocol.counting(app.extensions[METRICS])
+    protocol = http_protocol.bounded(32 * 1024**2, app.extensions[METRICS].count_rejected)
     config = uvicorn.Config(app, http=protocol, log_config=None, lifespan="off")
     state, loop = ServerState(), asyncio.get_running_loop()
     server = await loop.create_server(lambda: protocol(config, state, {}, loop), "127.0.0.1", 0)
@@ -92,7 +94,7 @@ async def address(app: Quart, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 
 
 async def talk(address: Address, *pieces: bytes) -> bytes:
-    """What the server answers to `pieces` before it closes the connection."""
+    """What the server answers to `pieces` before it closes the connection; "" where it was reset on unread bytes."""
     reader, writer = await asyncio.open_connection(*address)
     try:
         for piece in pieces:
@@ -102,6 +104,8 @@ async def talk(address: Address, *pieces: bytes) -> bytes:
         pass  # it has answered before it had read all
     try:
         return await asyncio.wait_for(reader.read(), 5)
+    except ConnectionResetError:
+        return b""
     finally:
         writer.close()
 
@@ -159,6 +163,21 @@ async def test_an_upgrade_is_ignored_and_the_body_read_as_a_body(address: Addres
     answer = await talk(address, *(sent if pieces == 2 else [b"".join(sent)]))
     assert answer.startswith(b"HTTP/1.1 422 ")
     assert b'"/type"' in answer
+
+
+@pytest.mark.parametrize("path", [b"/events", b"/healthz"])
+@pytest.mark.parametrize("trailer", [b"a: b\r\n" * 20_000, b"a: " + b"y" * 500_000])
+async def test_endless_trailers_are_ended_and_counted(address: Address, path: bytes, trailer: bytes) -> None:
+    head = b"POST " + path + b" HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    await talk(address, head + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", trailer)
+    assert await rejected(address, "head_too_large") == 1
+
+
+async def test_a_trailer_is_no_header(address: Address) -> None:
+    trailers = b"ce-specversion: 1.0\r\nce-id: 1\r\nce-source: /s\r\nce-type: t\r\n"
+    head = b"POST /events HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+    answer = await talk(address, head + b"2\r\n{}\r\n0\r\ncontent-type: application/json\r\n" + trailers + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 415 ")  # without a content type: neither binary nor JSON
 
 
 async def test_a_body_after_an_upgrade_is_no_request(address: Address) -> None:
@@ -255,6 +274,20 @@ async def test_a_connection_too_many_is_refused_and_counted(address: Address, mo
     assert (await talk(address)).startswith(b"HTTP/1.1 503 ")
     monkeypatch.setattr(http_protocol, "MAX_CONNECTIONS", 1)
     assert await rejected(address, "overloaded") == 1
+
+
+@pytest.mark.parametrize("error", [MensageriaError("unheard of"), ZeroDivisionError("oops")])
+async def test_whatever_goes_wrong_is_answered_by_a_problem_and_counted(
+    address: Address, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(formats, "read", fail)
+    answer = await talk(address, HEAD + b"content-length: 2\r\n\r\n{}")
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"urn:mensageria:problem:internal" in answer
+    assert await rejected(address, "internal") == 1
 
 
 async def rejected(address: Address, reason: str) -> float:

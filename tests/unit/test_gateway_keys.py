@@ -1,5 +1,7 @@
 """Keys: who is let in, what the file may say, and that a new file counts without a restart."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,43 @@ def test_a_changed_file_counts_and_a_broken_one_leaves_the_old_keys(path: Path, 
     keys.reload()
     with pytest.raises(NoKey):
         keys.publisher(f"Bearer {old_key}")
+
+
+def test_a_file_that_could_not_be_read_once_is_read_again(path: Path, clock: Clock) -> None:
+    """A revocation counts, though the first reading of it failed."""
+    key, line = new("shop")
+    path.write_text(f"{line}\n")
+    keys = Keys(path, clock)
+    path.write_bytes(b"\xff" + f"{line} revoked\n".encode()[1:])
+    clock.now += CHECK_EVERY_S
+    assert keys.publisher(f"Bearer {key}") == "shop"
+    seen = path.stat()
+    with path.open("r+b") as file:  # the same file, size and time: only the change of the inode tells
+        file.write(line[:1].encode())
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    clock.now += CHECK_EVERY_S
+    with pytest.raises(KeyRevoked):
+        keys.publisher(f"Bearer {key}")
+
+
+def test_a_reading_that_fails_for_a_moment_is_tried_again(
+    path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, line = new("shop")
+    path.write_text(f"{line}\n")
+    keys = Keys(path, clock)
+    path.write_text(f"{line} revoked\n")
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_text", _raise_io_error)
+        clock.now += CHECK_EVERY_S
+        assert keys.publisher(f"Bearer {key}") == "shop"
+    clock.now += CHECK_EVERY_S
+    with pytest.raises(KeyRevoked):
+        keys.publisher(f"Bearer {key}")
+
+
+def _raise_io_error(_: Path) -> str:
+    raise OSError(errno.EIO, "Input/output error")
 
 
 @pytest.mark.parametrize("text", ["", "# nobody\n", "shop", "shop abc", f"a b {'0' * 64}", f"shop {'0' * 64} maybe"])

@@ -60,3 +60,9 @@ def test_a_refusal_is_told_by_its_name(
     with pytest.raises(type(error)), request(made):
         raise error
     assert only(made) == (code, status, type(error).__name__)
+
+
+def test_an_error_without_an_answer_of_its_own_ends_the_span_as_a_fault(made: spans.Spans) -> None:
+    with pytest.raises(MensageriaError), request(made):
+        raise MensageriaError("unheard of")
+    assert only(made) == (StatusCode.ERROR, 500, "MensageriaError")
