@@ -1,5 +1,6 @@
 """Calls of SQS and DynamoDB over signed HTTP. Source: the AWS JSON 1.0 protocol (Smithy)."""
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import Any, Literal, TypeVar
 
@@ -34,6 +35,7 @@ class JsonApi:
         self._endpoint = endpoint
         self._open = AsyncExitStack()
         self._http: SignedHttp | None = None
+        self._connecting = asyncio.Lock()
 
     async def call(self, operation: str, request: Any, answer: type[T], *, timeout_s: float) -> T:
         """The answer to `operation`, decoded; `timeout_s` is the longest silence. Raises CallFailed."""
@@ -54,12 +56,15 @@ class JsonApi:
     async def close(self) -> None:
         """Close the connections; the next call makes others."""
         self._http = None
+        self._connecting = asyncio.Lock()  # the next call may be made in another loop
         await self._open.aclose()
 
     async def _connect(self) -> SignedHttp:
-        http = signed_http(self._service, connections=_CONNECTIONS, endpoint=self._endpoint)
-        self._http = await self._open.enter_async_context(http)
-        return self._http
+        async with self._connecting:  # the first calls come together, and an SDK session is dear
+            if self._http is None:
+                http = signed_http(self._service, connections=_CONNECTIONS, endpoint=self._endpoint)
+                self._http = await self._open.enter_async_context(http)
+            return self._http
 
 
 def _failure(status: int, told: bytes) -> CallFailed:

@@ -103,7 +103,7 @@ class WayMetrics:
         seconds = Histogram(
             registry,
             "store_batch_duration_seconds",
-            "Time of one try to store a batch.",
+            "Time of one call to store a batch, or a part of it.",
             ("store", "via", "outcome"),
             SECONDS,
         )
@@ -115,7 +115,7 @@ class WayMetrics:
         dead = Counter(registry, "dead_letters", "Dead letters written.", ("via", "reason"))
         self.dead_letters = {(via, reason): dead.labels(via, reason) for via in ways for reason in DEAD_LETTER_REASONS}
 
-    def count_retry(self, error: Exception) -> None:
+    def count_retry(self, error: BaseException) -> None:
         """A batch is tried again because of `error`."""
         name = type(error).__name__
         self._retries[name if name in self._retries else "_OTHER"].inc()

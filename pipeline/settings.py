@@ -146,7 +146,7 @@ class WorkerSettings:
         "WORKER_BATCH_WAIT_S", "Longest wait for a batch to fill: latency of every event.", default=0.05
     )
     store_timeout_s: float = setting(
-        "WORKER_STORE_TIMEOUT_S", "Longest time that one try to store a batch may take.", default=20.0
+        "WORKER_STORE_TIMEOUT_S", "Longest time that one call to a store may take.", default=20.0
     )
     visibility_timeout_s: int = setting(
         "WORKER_VISIBILITY_TIMEOUT_S", "How long SQS hides a message that was received.", default=30
@@ -160,7 +160,11 @@ class WorkerSettings:
     in_flight_events: int = setting(
         "WORKER_IN_FLIGHT_EVENTS", "Most messages of the queue that are received and not yet deleted.", default=1000
     )
-    in_flight_bytes: int = setting("WORKER_IN_FLIGHT_BYTES", "Most bytes of them.", default=32 * 1024**2)
+    in_flight_bytes: int = setting(
+        "WORKER_IN_FLIGHT_BYTES",
+        "Most bytes of them; and as many of records that are read from the topic and not yet stored.",
+        default=32 * 1024**2,
+    )
     stuck_after_s: float = setting(
         "WORKER_STUCK_AFTER_S",
         "How long nothing may move, with work there and nothing away, before the process ends itself.",

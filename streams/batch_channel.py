@@ -1,7 +1,7 @@
 """The channel that brings an agent whole batches from outside Kafka."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import faust
@@ -12,9 +12,14 @@ from pipeline.delivery import Arrival
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Arrivals that are settled together; `settled` says whether they were, or were given back."""
+    """Arrivals that are settled together.
+
+    `release` lets go of those at some positions while others are still being settled; `settled`
+    says of the rest whether it was settled, or is to be given back.
+    """
 
     arrivals: Sequence[Arrival]
+    release: Callable[[Sequence[int]], Awaitable[None]]
     settled: asyncio.Future[bool] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 

@@ -5,32 +5,30 @@ BatchWriteItem knows no condition, and needs none.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-import stamina
-import structlog
 
 from pipeline import table
 from pipeline.aws_json import CallFailed, JsonApi
 from pipeline.clock import now, rfc3339
 from pipeline.delivery import Delivery
 from pipeline.errors import Rejected, StoreUnavailable
-from streams.store import Stored
+from streams.store import PartlyStored, Stored
 
-log = structlog.get_logger(__name__)
 T = TypeVar("T")
 CALL_ITEMS = 25
 """DynamoDB's limit of one BatchWriteItem."""
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 20.0
+"""A table at a few items a second answers a call of 25 late, and writes it: to give up early is to write it again."""
 _TOO_LARGE = "exceeded the maximum"
 """What AWS says of an item, or of a key, that is too large. All else that it finds invalid is a
 table unlike ours: the events are not to blame, and wait."""
 
 
-class UnprocessedItems(StoreUnavailable):
+class UnprocessedItems(PartlyStored):
     """DynamoDB took a part of a call: the rest is to be sent again, more slowly."""
 
 
@@ -42,32 +40,28 @@ class DynamoStore:
     """The table; it connects at the first use."""
 
     name = "dynamodb"
+    call_events = CALL_ITEMS
 
-    def __init__(
-        self,
-        table_name: str,
-        *,
-        calls: int,
-        retention_days: int = 0,
-        count_retry: Callable[[Exception], None] | None = None,
-    ) -> None:
-        self._count_retry = count_retry
+    def __init__(self, table_name: str, *, calls: int, retention_days: int = 0) -> None:
         self._table = table_name
         self._retention_days = retention_days
-        self._calls = asyncio.Semaphore(calls)
+        self.calls = calls
+        self._room = asyncio.Semaphore(calls)
         self._api = JsonApi("dynamodb")
 
     async def store(self, deliveries: Sequence[Delivery]) -> Stored:
         """Put each delivery; which of them were there before is not told."""
         stored_at = rfc3339(now())
-        items = (_item(delivery, stored_at) | self._expiry(delivery) for delivery in deliveries)
-        distinct = {(item["identity"]["S"], item["copy"]["S"]): item for item in items}
-        calls = [self._put(chunk) for chunk in _chunks(list(distinct.values()), CALL_ITEMS)]
+        copies: dict[tuple[str, str], _Copy] = {}
+        for delivery in deliveries:
+            item = _item(delivery, stored_at) | self._expiry(delivery)
+            # A call with a key twice is invalid, and one item does for both.
+            copies.setdefault(_key(item), _Copy(item, [])).deliveries.append(delivery)
+        calls = [self._put(chunk) for chunk in _chunks(list(copies.values()), CALL_ITEMS)]
+        if len(calls) == 1:
+            return await calls[0]
         # All of them to their end: none may go on behind a batch that is tried again.
-        for outcome in await asyncio.gather(*calls, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return Stored(new=list(deliveries))
+        return _combined(await asyncio.gather(*calls, return_exceptions=True))
 
     async def ping(self) -> None:
         """Raises StoreUnavailable where the table doesn't answer."""
@@ -85,29 +79,15 @@ class DynamoStore:
         received = datetime.fromisoformat(delivery.received_at).timestamp()
         return {"expires_at": {"N": str(int(received) + self._retention_days * 86_400)}}
 
-    async def _put(self, items: list[dict[str, Any]]) -> None:
-        """Put `items`; those that DynamoDB left out are sent again, alone, until the caller's time is up."""
-        requests: list[dict[str, Any]] = [{"PutRequest": {"Item": item}} for item in items]
-        async with self._calls:
-            async for attempt in stamina.retry_context(
-                on=UnprocessedItems, attempts=None, timeout=None, wait_initial=0.05, wait_max=2, wait_jitter=0.1
-            ):
-                with attempt:
-                    requests = await self._write(requests)
-                    if requests:
-                        raise self._left_out(len(requests))
-
-    def _left_out(self, items: int) -> UnprocessedItems:
-        """What is told of a call of which DynamoDB took a part: a batch that is throttled is slow, and no more."""
-        error = UnprocessedItems(f"dynamodb: {items} items were not processed")
-        log.warning("items sent again", items=items, error=str(error))
-        if self._count_retry:
-            self._count_retry(error)
-        return error
-
-    async def _write(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        answer = await self._call("BatchWriteItem", {"RequestItems": {self._table: requests}}, _Written)
-        return answer.unprocessed_items.get(self._table, [])
+    async def _put(self, copies: Sequence["_Copy"]) -> Stored:
+        requests = [{"PutRequest": {"Item": copy.item}} for copy in copies]
+        async with self._room:
+            answer = await self._call("BatchWriteItem", {"RequestItems": {self._table: requests}}, _Written)
+        if not (left_out := answer.unprocessed_items.get(self._table)):
+            return Stored(new=[each for copy in copies for each in copy.deliveries])
+        keys = [_key(request["PutRequest"]["Item"]) for request in left_out]
+        written = [each for copy in copies if _key(copy.item) not in keys for each in copy.deliveries]
+        raise UnprocessedItems(Stored(new=written), f"dynamodb: {len(keys)} items were not processed")
 
     async def _call(self, operation: str, request: dict[str, Any], answer: type[T]) -> T:
         try:
@@ -116,6 +96,34 @@ class DynamoStore:
             if error.code == "ValidationException" and _TOO_LARGE in str(error):
                 raise Rejected("rejected", f"dynamodb: {error}") from error
             raise StoreUnavailable(f"dynamodb: {error}") from error
+
+
+class _Copy(NamedTuple):
+    """An item, and the deliveries that it is of."""
+
+    item: dict[str, Any]
+    deliveries: list[Delivery]
+
+
+def _key(item: dict[str, Any]) -> tuple[str, str]:
+    return item[table.IDENTITY]["S"], item[table.COPY]["S"]
+
+
+def _combined(outcomes: Sequence[Stored | BaseException]) -> Stored:
+    """What several calls stored; raises where one of them failed."""
+    new: list[Delivery] = []
+    failures: list[BaseException] = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            failures.append(outcome)
+        if isinstance(outcome, Stored | PartlyStored):
+            new += (outcome if isinstance(outcome, Stored) else outcome.stored).new
+    if not failures:
+        return Stored(new=new)
+    gravest = min(failures, key=lambda failure: isinstance(failure, StoreUnavailable))
+    if new and isinstance(gravest, StoreUnavailable):
+        raise PartlyStored(Stored(new=new), str(gravest)) from gravest
+    raise gravest
 
 
 def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:

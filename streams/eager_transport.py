@@ -4,22 +4,62 @@ Faust 0.15.3 makes four tasks a message to wait for the delivery or for a rebala
 whichever comes first: half of what a message costs. A delivery that ends at once, as
 nearly all do, needs none of them. docs/decisions/0003 has the measurement.
 
+Faust bounds what is delivered and not yet acknowledged by a number of messages, whatever
+their size. Here it is bounded in bytes too.
+
 aiokafka 0.14 ends its stop with a cancellation where a fetch waits to be tried again, as it does while
 no broker answers; the thread that stops it then ends without a word, and Faust waits for that.
 """
 
 import asyncio
 import types
-from collections.abc import Coroutine, Generator
+from collections.abc import AsyncIterator, Coroutine, Generator
 from contextlib import suppress
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
 from mode.services import WaitResults
 
+_LOOK_S = 0.05
+"""How often the consumer looks whether there is room again: half of the bound lasts longer at any rate."""
+
 
 class EagerConsumer(driver.Consumer):  # type: ignore[misc]
-    """Delivers at once where that needs no waiting."""
+    """Delivers at once where that needs no waiting, and no more than `transport.most_bytes` at a time."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._held_bytes = 0
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[Any, Any]]:  # noqa: ASYNC109 - the base class's
+        """As the base class does; waits where the messages that are not yet acknowledged have too many bytes."""
+        async for partition, message in super().getmany(timeout):
+            self._held_bytes += _size(message)
+            if self._held_bytes >= self.transport.most_bytes:
+                generation = self.app.consumer_generation_id
+                await self._wait_for_room()
+                # As the base class does: what was fetched before a rebalance is fetched again after it.
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+            yield partition, message
+
+    async def _wait_for_room(self) -> None:
+        """Wait until half of the bound is free, or the partitions are to be given up.
+
+        What is held is counted anew here, and only here: a message is let go of in more ways than by
+        its acknowledgement, a rebalance for one, and none of them tells.
+        """
+        self._held_bytes = self._unacked_bytes()
+        if self._held_bytes < self.transport.most_bytes * 3 / 4:
+            return
+        while self._held_bytes >= self.transport.most_bytes / 2 and not (
+            self.suspend_flow.is_set() or self.should_stop
+        ):
+            await self.sleep(_LOOK_S)
+            self._held_bytes = self._unacked_bytes()
+
+    def _unacked_bytes(self) -> int:
+        return sum(map(_size, self.unacked))
 
     async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:  # noqa: ASYNC109 - the base class's
         """As the base class does; called for each message with its delivery and the wait for a rebalance."""
@@ -48,9 +88,21 @@ class EndingThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
 
 class EagerTransport(driver.Transport):  # type: ignore[misc]
-    """The transport of an EagerConsumer."""
+    """The transport of an EagerConsumer, which holds `most_bytes` of messages that are not acknowledged."""
 
     Consumer = EagerConsumer
+
+    def __init__(self, *args: Any, most_bytes: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.most_bytes = most_bytes
+
+
+def _size(message: Any) -> int:
+    """The bytes of a message, without what Python needs for it."""
+    size = len(message.value or b"") + len(message.key or b"")
+    for name, value in message.headers or ():
+        size += len(name) + len(value or b"")
+    return size
 
 
 async def _rest(begun: Coroutine[Any, Any, Any], awaited: Any) -> Any:

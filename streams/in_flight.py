@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 
-from pipeline.sqs import Message
+from pipeline.sqs import CALL_MESSAGES, Message
 
 
 class InFlight:
@@ -20,6 +20,8 @@ class InFlight:
         self._longest_s = longest_s
         self._hidden_until: dict[Message, float] = {}
         self._since: dict[Message, float] = {}
+        self._leaving: set[Message] = set()
+        self._asked = 0
         self._bytes = 0
         self._some_left = asyncio.Event()
         self._is_empty = asyncio.Event()
@@ -42,6 +44,7 @@ class InFlight:
         """Messages that were deleted or given back."""
         for message in messages:
             del self._hidden_until[message], self._since[message]
+            self._leaving.discard(message)
             self._bytes -= len(message.body)
             self.removed += 1
         self._some_left.set()
@@ -49,9 +52,16 @@ class InFlight:
             self._is_empty.set()
 
     def due(self, within_s: float) -> list[Message]:
-        """Those that show up again in less than `within_s` seconds."""
+        """Those that show up again in less than `within_s` seconds, and are not leaving."""
         end = time.monotonic() + within_s
-        return [message for message, until in self._hidden_until.items() if until < end]
+        leaving = self._leaving
+        return [message for message, until in self._hidden_until.items() if until < end and message not in leaving]
+
+    def leave(self, messages: Iterable[Message]) -> list[Message]:
+        """Those of `messages` that nobody else deletes or gives back: from now on the caller does."""
+        staying = [message for message in messages if message in self._hidden_until and message not in self._leaving]
+        self._leaving.update(staying)
+        return staying
 
     def hidden(self, messages: Iterable[Message], until: float) -> None:
         """The visibility of these messages was extended."""
@@ -65,16 +75,28 @@ class InFlight:
 
     @property
     def is_full(self) -> bool:
-        """Whether no call may receive."""
+        """Whether nothing more may be received."""
         oldest = next(iter(self._since.values()), None)
         is_slow = oldest is not None and time.monotonic() - oldest > self._longest_s
         return is_slow or len(self._since) >= self._most_events or self._bytes >= self._most_bytes
 
     async def has_room(self) -> None:
-        """Wait until one more call may receive: it can bring ten messages over the bound, and no more."""
-        while self.is_full:
+        """Wait until one more call may receive, and begin it: all together bring ten messages too many at most."""
+        while self.is_full or self._is_asked_for():
             self._some_left.clear()
             await self._some_left.wait()
+        self._asked += CALL_MESSAGES
+
+    def was_answered(self) -> None:
+        """A call to receive has ended, and what it brought was added."""
+        self._asked -= CALL_MESSAGES
+        self._some_left.set()
+
+    def _is_asked_for(self) -> bool:
+        """Whether the calls under way may bring as much as there is room for, by the mean size of what is there."""
+        held = len(self._since)
+        expected_bytes = self._asked * self._bytes / held if held else 0
+        return held + self._asked >= self._most_events or self._bytes + expected_bytes >= self._most_bytes
 
     async def is_empty(self) -> None:
         """Wait until nothing is in flight."""

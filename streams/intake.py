@@ -1,15 +1,17 @@
 """From bytes that arrived to rows that are stored: the one path of both ways.
 
-A batch is settled when each of its arrivals is in the store or is a dead letter.
+An arrival is settled when it is in the store or is a dead letter. A batch goes to the store
+in calls, as many and as large as the store can take; what a call has stored stays stored, and
+only the rest is tried again.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any
 
-import stamina
 import structlog
 
 from pipeline import trace_context
@@ -18,28 +20,33 @@ from pipeline.delivery import Arrival, Delivery
 from pipeline.errors import InvalidEvent, MalformedEvent, Rejected
 from pipeline.event import MAX_EVENT_BYTES, Event, parse
 from pipeline.metrics import WayMetrics
-from pipeline.tracing import Tracing
-from streams.store import Store, Stored
+from pipeline.tracing import Processing, Tracing
+from streams.batch_state import BatchState, Call, Refused
+from streams.pace import Backoff, Window
+from streams.store import PartlyStored, Store, Stored
 
 log = structlog.get_logger(__name__)
 
 _NAMED = 20
 """Most events of a batch that its line in the log names."""
+_CALL_LETTERS = 25
+_RELEASE_S = 1.0
+"""A batch that takes longer is released in parts."""
+_INTERRUPTED_S = 5.0
+"""How long batches that move are still settled while others wait for the partitions: a rebalance may take 60 s."""
 
 DeadLetterWriter = Callable[[Sequence[bytes]], Awaitable[None]]
 """Keeps envelopes for good before it returns; raises where it can't."""
-
-
-class Refused(NamedTuple):
-    """An arrival that can never be stored, and its event where it is one."""
-
-    arrival: Arrival
-    why: Rejected
-    event: Event | None = None
+Release = Callable[[Sequence[int]], Awaitable[None]]
+"""Takes the positions, within their batch, of arrivals that are settled while others of the batch are not."""
 
 
 class Interrupted(Exception):
-    """The worker stops or loses its partitions: the batch is given back, not settled."""
+    """The worker stops or loses its partitions: what was not released of the batch is given back."""
+
+
+async def release_nothing(_: Sequence[int]) -> None:
+    """For a batch that is let go of as a whole."""
 
 
 class Intake:
@@ -61,122 +68,231 @@ class Intake:
         self._metrics = metrics
         self._tracing = tracing
         self._timeout_s = timeout_s
-        self._deadline: asyncio.Timeout | None = None
-        self._has_given_up = False
-        self.outage: str | None = None
-        """Why the batch that is at work was not settled at its last try."""
+        self._window = Window(store.call_events * store.calls)
+        self._storing, self._writing_letters = Backoff(), Backoff()
+        self._batch: BatchState | None = None
+        self._interrupted_at: float | None = None
+        self._ends = asyncio.Event()
+
+    @property
+    def outage(self) -> str | None:
+        """Why the last call of the batch that is at work failed; None where it succeeded."""
+        return self._storing.why or self._writing_letters.why
 
     def give_up(self) -> None:
-        """Cut the try under way, and make no other: the worker has to end."""
-        self._has_given_up = True
-        if self._deadline:
-            self._deadline.reschedule(0)
+        """Cut the calls under way, and make no other: the worker has to end."""
+        self._ends.set()
+        for call in self._batch.calls if self._batch else ():
+            call.cancel()
 
-    async def settle(self, arrivals: Sequence[Arrival], interrupted: Callable[[], bool]) -> None:
-        """Settle the batch, however long the store is away.
+    async def settle(
+        self, arrivals: Sequence[Arrival], interrupted: Callable[[], bool], release: Release = release_nothing
+    ) -> None:
+        """Settle the batch, however slow the store is and however long it is away.
 
-        Raises Interrupted, and nothing else, when `interrupted()` says so after a failed try, and
-        at once where the worker has to end: the batches that wait behind the one that was cut are many.
+        Where that takes long, `release` gets what is settled, a part after the other; when this returns,
+        the rest is settled too. Raises Interrupted, and nothing else, where `interrupted()` says so after
+        a failed call or for some seconds, and at once where the worker has to end.
         """
-        if self._has_given_up:
+        if self._must_end(interrupted):
             raise Interrupted
         with self._tracing.processing(arrivals) as processing:
-            stored, refused = await self._until_settled(arrivals, interrupted)
-            for each in refused:
-                processing.refused(each.arrival, each.why.reason)
-        self._count(arrivals[0].via, stored, refused)
+            batch = self._batch = BatchState(arrivals)
+            try:
+                await self._until_settled(batch, interrupted, release, processing)
+            except Interrupted:
+                await release(batch.take_settled())
+                raise
+            finally:
+                await _cut(batch.calls)
+                self._batch = None
+                self._storing.succeeded()
+                self._writing_letters.succeeded()
+                self._log(batch)
+
+    def _must_end(self, interrupted: Callable[[], bool]) -> bool:
+        if not interrupted():
+            self._interrupted_at = None
+        elif self._interrupted_at is None:
+            self._interrupted_at = time.monotonic()
+        lasts_long = self._interrupted_at is not None and time.monotonic() - self._interrupted_at > _INTERRUPTED_S
+        return self._ends.is_set() or lasts_long
 
     async def _until_settled(
-        self, arrivals: Sequence[Arrival], interrupted: Callable[[], bool]
-    ) -> tuple[Stored, list[Refused]]:
+        self, batch: BatchState, interrupted: Callable[[], bool], release: Release, processing: Processing
+    ) -> None:
+        while True:
+            self._begin_calls(batch)
+            if batch.is_settled:
+                return
+            for ended in await self._some_ended(batch):
+                self._take(batch, ended, processing)
+            if self._must_end(interrupted) or (self.outage and interrupted()):
+                raise Interrupted
+            if time.monotonic() - batch.released_at > _RELEASE_S:
+                self._log(batch)
+                await release(batch.take_settled())
+
+    def _begin_calls(self, batch: BatchState) -> None:
+        while batch.waiting and self._may_store(batch):
+            most = min(self._store.call_events, self._window.events)
+            self._begin_store(batch, batch.next_arrivals(most))
+        if batch.letters and not batch.is_writing_letters and not self._writing_letters.left_s:
+            letters, batch.letters = batch.letters[:_CALL_LETTERS], batch.letters[_CALL_LETTERS:]
+            _begin(batch, self._write(letters), Call(time.monotonic(), letters=letters))
+
+    def _may_store(self, batch: BatchState) -> bool:
+        if self._storing.left_s or len(batch.calls) >= self._store.calls + batch.is_writing_letters:
+            return False
+        under_way = batch.events_under_way
+        return not under_way or under_way + min(self._store.call_events, self._window.events) <= self._window.events
+
+    def _begin_store(self, batch: BatchState, arrivals: Sequence[Arrival]) -> None:
+        # Parsed here and not all at once: a parsed event takes a multiple of its bytes.
         deliveries, unfit = _parsed(arrivals)
-        try:
-            # Any error: what is no outage is a defect, and a batch that waits loses nothing.
-            async for attempt in stamina.retry_context(
-                on=lambda _: not (interrupted() or self._has_given_up),
-                attempts=None,
-                timeout=None,
-                wait_initial=0.1,
-                wait_max=2,
-                wait_jitter=0.2,
-            ):
-                with attempt:
-                    return await self._try(arrivals[0].via, deliveries, unfit)
-        except Exception as error:
-            raise Interrupted from error
-        finally:
-            self.outage = None
-        raise AssertionError("the tries have no end")
+        batch.letters += unfit
+        if deliveries:
+            _begin(batch, self._call(batch.via, deliveries), Call(time.monotonic(), deliveries))
 
-    async def _try(
-        self, via: str, deliveries: Sequence[Delivery], unfit: Sequence[Refused]
-    ) -> tuple[Stored, list[Refused]]:
-        started, outcome = time.perf_counter(), "failed"
+    async def _some_ended(self, batch: BatchState) -> Iterable["asyncio.Task[Stored]"]:
+        """Wait until a call has ended, or a pause; for a moment at most, as there is a clock to look at."""
+        longest_s = _RELEASE_S
+        if batch.waiting and self._storing.left_s:
+            longest_s = min(longest_s, self._storing.left_s)
+        if batch.letters and self._writing_letters.left_s:
+            longest_s = min(longest_s, self._writing_letters.left_s)
+        if batch.calls:
+            return (await asyncio.wait(batch.calls, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED))[0]
+        await _wait(self._ends, longest_s)
+        return ()
+
+    async def _call(self, via: str, deliveries: Sequence[Delivery]) -> Stored:
+        """One call to the store, with a deadline of its own."""
+        begun, outcome = time.perf_counter(), "failed"
         try:
-            async with asyncio.timeout(self._timeout_s) as self._deadline:
-                settled = await self._settle_once(deliveries, unfit)
+            async with asyncio.timeout(self._timeout_s):
+                stored = await self._store.store(deliveries)
             outcome = "stored"
-        except Exception as error:
-            # The deadline itself says nothing.
-            self.outage = f"{type(error).__name__}: {str(error) or f'{self._store.name}: not settled in time'}"
-            self._metrics.count_retry(error)
-            log.warning("batch failed", via=via, events=len(deliveries), error=self.outage, **_named(deliveries))
-            raise
+            return stored
         finally:
-            self._deadline = None
-            self._metrics.batch_seconds[via, outcome].observe(time.perf_counter() - started)
-        return settled
+            self._metrics.batch_seconds[via, outcome].observe(time.perf_counter() - begun)
 
-    async def _settle_once(
-        self, deliveries: Sequence[Delivery], unfit: Sequence[Refused]
-    ) -> tuple[Stored, list[Refused]]:
-        stored, rejected = await self._store_apart(deliveries)
-        conflicts = [_conflict(delivery) for delivery in stored.conflicting]
-        refused = [*unfit, *rejected, *conflicts]
-        if refused:
-            await self._write_dead_letters([envelope(each.arrival, each.why, self._service) for each in refused])
-        return stored, refused
+    async def _write(self, letters: Sequence[Refused]) -> Stored:
+        async with asyncio.timeout(self._timeout_s):
+            await self._write_dead_letters([envelope(each.arrival, each.why, self._service) for each in letters])
+        return Stored()
 
-    async def _store_apart(self, deliveries: Sequence[Delivery]) -> tuple[Stored, list[Refused]]:
-        """Store all that the store takes: a batch with a bad one in it is halved until that one is alone."""
-        if not deliveries:
-            return Stored(), []
-        try:
-            return await self._store.store(deliveries), []
-        except Rejected as why:
-            if len(deliveries) == 1:
-                return Stored(), [Refused(deliveries[0].arrival, why, deliveries[0].event)]
-        half = len(deliveries) // 2
-        left, left_refused = await self._store_apart(deliveries[:half])
-        right, right_refused = await self._store_apart(deliveries[half:])
-        both = Stored(left.new + right.new, left.repeated + right.repeated, left.conflicting + right.conflicting)
-        return both, left_refused + right_refused
+    def _take(self, batch: BatchState, ended: "asyncio.Task[Stored]", processing: Processing) -> None:
+        """Take note of what a call has brought."""
+        call = batch.calls.pop(ended)
+        error = asyncio.CancelledError("the worker ends") if ended.cancelled() else ended.exception()
+        if isinstance(error, Rejected):
+            self._take_rejected(batch, call.deliveries, error)
+        elif error and call.letters:
+            batch.letters = [*call.letters, *batch.letters]
+            self._writing_letters.failed(self._failed(batch, call, error))
+        elif call.letters:
+            self._take_letters(batch, call.letters, processing)
+        elif error:
+            self._take_failed(batch, call, error)
+        else:
+            self._window.succeeded(len(call.deliveries), call.begun)
+            self._storing.succeeded()
+            self._take_stored(batch, ended.result())
 
-    def _count(self, via: str, stored: Stored, refused: Sequence[Refused]) -> None:
-        if held := [*stored.new, *stored.repeated]:
-            log.info("stored", via=via, events=len(held), repeated=len(stored.repeated), **_named(held))
-        self._metrics.batch_events[via].observe(len(stored.new) + len(stored.repeated) + len(refused))
-        self._metrics.stored[via, "stored"].inc(len(stored.new))
-        self._metrics.stored[via, "duplicate"].inc(len(stored.repeated))
-        moment, latency = time.time(), self._metrics.latency[via]
-        for delivery in stored.new:
-            seconds = max(0.0, moment - datetime.fromisoformat(delivery.received_at).timestamp())
-            latency.observe(seconds)
-            traceparent = delivery.arrival.traceparent
-            if traceparent and trace_context.is_sampled(traceparent):
-                latency.show(seconds, traceparent)
-        for arrival, why, event in refused:
-            self._metrics.dead_letters[via, why.reason].inc()
+    def _take_rejected(self, batch: BatchState, deliveries: Sequence[Delivery], why: Rejected) -> None:
+        """A call with a bad event in it is halved until that one is alone."""
+        if len(deliveries) == 1:
+            batch.letters.append(Refused(deliveries[0].arrival, why, deliveries[0].event))
+            return
+        arrivals = [delivery.arrival for delivery in deliveries]
+        half = len(arrivals) // 2
+        batch.waiting.extendleft((arrivals[half:], arrivals[:half]))
+
+    def _take_failed(self, batch: BatchState, call: Call, error: BaseException) -> None:
+        """Only what the call has not stored waits again."""
+        self._window.failed(call.begun)
+        stored = error.stored if isinstance(error, PartlyStored) else Stored()
+        self._take_stored(batch, stored)
+        held = {id(delivery.arrival) for delivery in stored.all()}
+        batch.waiting.appendleft([each.arrival for each in call.deliveries if id(each.arrival) not in held])
+        why = self._failed(batch, call, error)
+        if held:
+            self._storing.partly_failed()
+        else:
+            self._storing.failed(why)
+
+    def _take_stored(self, batch: BatchState, stored: Stored) -> None:
+        held = stored.new + stored.repeated
+        batch.settled(delivery.arrival for delivery in held)
+        batch.letters += [_conflict(delivery) for delivery in stored.conflicting]
+        batch.stored.new += stored.new
+        batch.stored.repeated += stored.repeated
+        self._metrics.stored[batch.via, "stored"].inc(len(stored.new))
+        self._metrics.stored[batch.via, "duplicate"].inc(len(stored.repeated))
+        self._observe_latency(batch.via, stored.new)
+
+    def _take_letters(self, batch: BatchState, letters: Sequence[Refused], processing: Processing) -> None:
+        self._writing_letters.succeeded()
+        batch.settled(refused.arrival for refused in letters)
+        batch.refused += letters
+        for arrival, why, event in letters:
+            processing.refused(arrival, why.reason)
+            self._metrics.dead_letters[batch.via, why.reason].inc()
             named = {"source": event.source, "id": event.id} if event else {}
             # The letter has the detail: it may quote the event.
             log.warning(
                 "dead letter",
-                via=via,
+                via=batch.via,
                 reason=why.reason,
                 origin=arrival.origin,
                 **named,
                 **trace_context.ids(arrival.traceparent),
             )
+
+    def _failed(self, batch: BatchState, call: Call, error: BaseException) -> str:
+        """Count and log any error: what is no outage is a defect, and a batch that waits loses nothing."""
+        # The deadline itself says nothing.
+        why = f"{type(error).__name__}: {str(error) or f'{self._store.name}: not settled in time'}"
+        self._metrics.count_retry(error)
+        events = len(call.deliveries) or len(call.letters)
+        log.warning("batch failed", via=batch.via, events=events, error=why, **_named(call.deliveries))
+        return why
+
+    def _observe_latency(self, via: str, new: Sequence[Delivery]) -> None:
+        moment, latency = time.time(), self._metrics.latency[via]
+        for delivery in new:
+            seconds = max(0.0, moment - datetime.fromisoformat(delivery.received_at).timestamp())
+            latency.observe(seconds)
+            traceparent = delivery.arrival.traceparent
+            if traceparent and trace_context.is_sampled(traceparent):
+                latency.show(seconds, traceparent)
+
+    def _log(self, batch: BatchState) -> None:
+        """Log what became of the batch, or of the part of it that was settled since the last line."""
+        stored, batch.stored = batch.stored, Stored()
+        refused, batch.refused = batch.refused, []
+        if held := stored.new + stored.repeated:
+            log.info("stored", via=batch.via, events=len(held), repeated=len(stored.repeated), **_named(held))
+        if held or refused:
+            self._metrics.batch_events[batch.via].observe(len(held) + len(refused))
+
+
+def _begin(batch: BatchState, work: Coroutine[Any, Any, Stored], call: Call) -> None:
+    batch.calls[asyncio.create_task(work)] = call
+
+
+async def _cut(calls: Mapping["asyncio.Task[Stored]", Call]) -> None:
+    """End the calls; what they bring is not taken any more."""
+    for task in calls:
+        task.cancel()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def _wait(event: asyncio.Event, longest_s: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(longest_s):
+            await event.wait()
 
 
 def _named(deliveries: Sequence[Delivery]) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from pipeline.clock import rfc3339
 from pipeline.delivery import Delivery
 from pipeline.errors import Rejected, StoreUnavailable
 from streams.postgres_connections import Connections
-from streams.store import Stored
+from streams.store import PartlyStored, Stored
 
 _SQL = Path(__file__).parent / "sql"
 _INSERT = (_SQL / "insert_events.sql").read_text()
@@ -25,6 +25,9 @@ class PostgresStore:
     """The table; it connects at the first use, and again whenever it must."""
 
     name = "postgres"
+    call_events = 500
+    calls = 1
+    """One at a time: the first content of an identity is the one that stays."""
 
     def __init__(self, url: str, *, connections: int, timeout_s: float) -> None:
         self._connections = Connections(
@@ -48,8 +51,12 @@ class PostgresStore:
         firsts = sorted(first_of.values(), key=lambda delivery: delivery.event.identity)
         inserted = {(source, id_) for source, id_ in await self._run(_INSERT, _rows(firsts))}
         known = [delivery for delivery in firsts if delivery.event.identity not in inserted]
-        held = await self._content_hashes(known)
         result = Stored(new=[delivery for delivery in firsts if delivery.event.identity in inserted])
+        try:
+            held = await self._content_hashes(known)
+        except StoreUnavailable as error:
+            # What was inserted is committed: another try would find it, and call it a repeat.
+            raise PartlyStored(result, str(error)) from error
         for delivery in known + later:
             identity, content_hash = delivery.event.identity, delivery.event.content_hash()
             same = content_hash == (held.get(identity) or first_of[identity].event.content_hash())

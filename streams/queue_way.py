@@ -30,11 +30,12 @@ class QueueWay:
         async def settle(batches: Any) -> None:
             async for batch in batches:
                 try:
-                    await intake.settle(batch.arrivals, stopping)
+                    await intake.settle(batch.arrivals, stopping, batch.release)
+                    is_settled = True
                 except Interrupted:
-                    batch.settled.set_result(False)
-                else:
-                    batch.settled.set_result(True)
+                    is_settled = False
+                if not batch.settled.done():  # a stop that took too long has cancelled it
+                    batch.settled.set_result(is_settled)
 
     @property
     def in_flight(self) -> InFlight:

@@ -35,12 +35,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     app, topic_app = create_worker(SERVICE, worker), create_topic_app(SERVICE, worker, kafka)
     registry, tracing = new_registry(), Tracing(SERVICE, worker.trace)
     metrics, calls = WayMetrics(registry, DynamoStore.name, ("sqs", "kafka")), CallMetrics(registry)
-    store = DynamoStore(
-        settings.table,
-        calls=settings.write_calls,
-        retention_days=settings.retention_days,
-        count_retry=metrics.count_retry,
-    )
+    store = DynamoStore(settings.table, calls=settings.write_calls, retention_days=settings.retention_days)
     queue = Queue(settings.queue_url, MeasuredSqs(calls.queue(settings.queue_url)))
     letters_url = settings.dead_letter_queue_url
     queue_letters = DeadLetterQueue(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))

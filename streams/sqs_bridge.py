@@ -5,20 +5,23 @@ crash at any point loses nothing; the stores make the repeat harmless.
 """
 
 import asyncio
+import functools
 import time
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import mode
 import stamina
 import structlog
 
+from pipeline.delivery import Arrival
 from pipeline.errors import QueueUnavailable, ReceiptExpired
 from pipeline.settings import WorkerSettings
 from pipeline.sqs import CALL_MESSAGES, Message, Queue
 from streams.batch_channel import Batch, BatchChannel
 from streams.in_flight import InFlight
+from streams.supervision import keep_running
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +50,7 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         self._received: asyncio.Queue[list[Message]] = asyncio.Queue()
         self._receivers: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._extending = asyncio.Lock()
         self.answers = 0
         """How many calls to receive were answered."""
         self.outage: str | None = "nothing was received yet"
@@ -55,8 +59,8 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
     async def on_start(self) -> None:
         """Begin to receive."""
         self._add_receiver()
-        for work in (self._hand_over(), self._keep_hidden()):
-            _run(work, self._tasks)
+        for work in (self._hand_over, self._keep_hidden):
+            _run(keep_running(f"{self.name}: {work.__name__}", work), self._tasks)
 
     async def on_stop(self) -> None:
         """Take no new work, and wait until what is in flight is settled or given back."""
@@ -83,16 +87,19 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
 
     def _add_receiver(self) -> None:
         if len(self._receivers) < self._settings.receivers:
-            _run(self._receive(), self._receivers)
+            _run(keep_running(f"{self.name}: receive", self._receive), self._receivers)
 
     async def _receive(self) -> None:
         """Receive until the stop; one of several ends where nothing comes, and one more starts where much does."""
         task = typing.cast("asyncio.Task[None]", asyncio.current_task())
         while not self._stopping():
             await self.in_flight.has_room()
-            messages = await self._poll()
+            try:
+                if messages := await self._poll():
+                    self.in_flight.add(messages, time.monotonic() + self._settings.visibility_timeout_s)
+            finally:
+                self.in_flight.was_answered()
             if messages:
-                self.in_flight.add(messages, time.monotonic() + self._settings.visibility_timeout_s)
                 self._received.put_nowait(messages)
             elif len(self._receivers) > 1:
                 self._receivers.discard(task)  # at once: another one looks before this one has ended
@@ -134,10 +141,27 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
     async def _hand_over(self) -> None:
         """Batches of what has come in meanwhile: one message when idle, many under load."""
         while True:
-            messages = await self._filled(await self._received.get())
-            batch = Batch([self._queue.arrival(message) for message in messages])
+            messages, arrivals = self._arrivals(await self._filled(await self._received.get()))
+            if not arrivals:
+                continue
+            batch = Batch(arrivals, functools.partial(self._release, messages))
             await self._channel.put(batch)
             _run(self._finish(batch, messages), self._tasks)
+
+    def _arrivals(self, messages: list[Message]) -> tuple[list[Message], list[Arrival]]:
+        """The messages that can be read, and their arrivals. The others come again, and SQS sorts them out."""
+        readable: list[Message] = []
+        arrivals: list[Arrival] = []
+        for message in messages:
+            try:
+                arrivals.append(self._queue.arrival(message))
+            except Exception:
+                # Whatever is wrong with one, it holds up no other.
+                log.exception("unreadable message", queue=self.name, message_id=message.message_id)
+                self.in_flight.remove([message])
+            else:
+                readable.append(message)
+        return readable, arrivals
 
     async def _filled(self, messages: list[Message]) -> list[Message]:
         """These messages with those that are there already, and under load with those that soon will be."""
@@ -154,13 +178,26 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
                 break
         return messages
 
+    async def _release(self, messages: Sequence[Message], positions: Sequence[int]) -> None:
+        """Delete those of a batch that are settled, while the rest goes on."""
+        leaving = self.in_flight.leave([messages[position] for position in positions])
+        if leaving:
+            _run(self._let_go(leaving, is_settled=True), self._tasks)
+
     async def _finish(self, batch: Batch, messages: list[Message]) -> None:
-        """Delete the batch, or give it back. Where SQS does neither, its messages show up again."""
+        """Let go of what the batch has not released."""
+        is_settled = await batch.settled
+        if leaving := self.in_flight.leave(messages):
+            await self._let_go(leaving, is_settled=is_settled)
+
+    async def _let_go(self, messages: list[Message], *, is_settled: bool) -> None:
+        """Delete the messages, or give them back. Where SQS does neither, they show up again."""
         try:
-            if await batch.settled:
+            if is_settled:
                 await self._queue.delete(messages)
             else:
-                await self._queue.change_visibility(messages, 0)
+                async with self._extending:  # an extension that is under way would hide them again
+                    await self._queue.change_visibility(messages, 0)
         except Exception as error:  # noqa: BLE001 - whatever it is: they come again
             log.warning("not deleted", queue=self.name, messages=len(messages), error=repr(error))
         finally:
@@ -171,16 +208,17 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         timeout_s = self._settings.visibility_timeout_s
         while True:
             await asyncio.sleep(timeout_s / 6)  # a clock's tick: it waits for nothing
-            due = self.in_flight.due(timeout_s * 2 / 3)
-            if not due:
-                continue
-            until = time.monotonic() + timeout_s
-            try:
-                with suppress(ReceiptExpired):  # another worker has those; the rest is hidden
-                    await self._queue.change_visibility(due, timeout_s)
-                self.in_flight.hidden(due, until)
-            except Exception as error:  # noqa: BLE001 - whatever it is: the next tick tries again
-                log.warning("visibility not extended", queue=self.name, messages=len(due), error=repr(error))
+            async with self._extending:
+                await self._extend(self.in_flight.due(timeout_s * 2 / 3), timeout_s)
+
+    async def _extend(self, due: list[Message], timeout_s: int) -> None:
+        until = time.monotonic() + timeout_s
+        try:
+            with suppress(ReceiptExpired):  # another worker has those; the rest is hidden
+                await self._queue.change_visibility(due, timeout_s)
+            self.in_flight.hidden(due, until)
+        except Exception as error:  # noqa: BLE001 - whatever it is: the next tick tries again
+            log.warning("visibility not extended", queue=self.name, messages=len(due), error=repr(error))
 
 
 def _run(work: "asyncio._CoroutineLike[None]", tasks: set[asyncio.Task[None]]) -> None:

@@ -5,27 +5,44 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pipeline.delivery import Delivery
+from pipeline.errors import StoreUnavailable
 
 
 @dataclass(slots=True)
 class Stored:
-    """What became of a batch: each delivery stands in one of the three lists."""
+    """What became of deliveries: each stands in one of the three lists."""
 
     new: list[Delivery] = field(default_factory=list)
     repeated: list[Delivery] = field(default_factory=list)
     conflicting: list[Delivery] = field(default_factory=list)
+
+    def all(self) -> list[Delivery]:
+        """Every delivery that needs no further call of the store."""
+        return [*self.new, *self.repeated, *self.conflicting]
+
+
+class PartlyStored(StoreUnavailable):
+    """The store has `stored`, and can't take the rest now: only the rest is to be sent again."""
+
+    def __init__(self, stored: Stored, detail: str) -> None:
+        super().__init__(detail)
+        self.stored = stored
 
 
 class Store(Protocol):
     """A database that holds events, however often and in whatever order they come."""
 
     name: str
+    call_events: int
+    """The most events that one call takes."""
+    calls: int
+    """The most calls under way at once."""
 
     async def store(self, deliveries: Sequence[Delivery]) -> Stored:
-        """Keep all of `deliveries`, or none that the caller may count on.
+        """Keep all of `deliveries`.
 
-        Raises Rejected where the store will never take one of them (the caller finds
-        out which), and StoreUnavailable where it can't take any now.
+        Raises Rejected where the store will never take one of them (the caller finds out which, and
+        none is kept), PartlyStored where it kept some, and StoreUnavailable where it can't take any now.
         """
         ...
 

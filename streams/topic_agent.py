@@ -1,13 +1,14 @@
 """The agent that settles the Kafka topic.
 
 The order of things here is what loses nothing with Faust 0.15:
-- acknowledge by hand, in order, one whole batch at a time, with concurrency 1: the
+- acknowledge by hand, in order, one batch after the other, with concurrency 1: the
   commit lets a gap of one record through;
 - never let an exception leave the body: a raising agent acknowledges what it held;
 - raw bytes, decoded in the body: an undecodable record would be acknowledged;
 - give a batch back by discarding it: unacknowledged events hold up a rebalance.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import faust
@@ -29,14 +30,42 @@ def add_topic_agent(app: faust.App, intake: Intake, topic_name: str, settings: W
     async def settle(stream: Any) -> None:
         stream.enable_acks = False
         async for batch in stream.noack_take(settings.batch_events, within=settings.batch_wait_s):
+            taken = _Taken(stream, batch)
             try:
-                await intake.settle([_arrival(event.message) for event in batch], interrupted)
+                await intake.settle([_arrival(event.message) for event in batch], interrupted, taken.release)
             except Interrupted:
-                for event in batch:
+                for event in taken.left():
                     app.consumer.unacked.discard(event.message)
             else:
-                for event in batch:
-                    await stream.ack(event)
+                await taken.acknowledge(len(batch))
+
+
+class _Taken:
+    """A batch of the stream: acknowledged in its order, as far as it is settled without a gap."""
+
+    def __init__(self, stream: Any, events: Sequence[Any]) -> None:
+        self._stream = stream
+        self._events = events
+        self._settled: set[int] = set()
+        self._acknowledged = 0
+
+    async def release(self, positions: Sequence[int]) -> None:
+        """Acknowledge the events up to the first that is not settled."""
+        self._settled.update(positions)
+        end = self._acknowledged
+        while end in self._settled:
+            end += 1
+        await self.acknowledge(end)
+
+    async def acknowledge(self, end: int) -> None:
+        """Acknowledge the events before position `end`."""
+        while self._acknowledged < end:
+            await self._stream.ack(self._events[self._acknowledged])
+            self._acknowledged += 1
+
+    def left(self) -> Sequence[Any]:
+        """The events that were not acknowledged."""
+        return self._events[self._acknowledged :]
 
 
 def _arrival(message: Any) -> Arrival:

@@ -83,6 +83,7 @@ def create_topic_app(service: str, settings: WorkerSettings, cluster: KafkaSetti
         # A topic that is made later is seen within seconds, not 5 minutes.
         consumer_metadata_max_age_ms=5000,
         # When it is full Faust pauses all partitions for a second: 4,096 cost three quarters of the speed.
+        # EagerTransport bounds the bytes of what is in it.
         stream_buffer_maxsize=65_536,
         # What is in flight is settled before partitions are given up.
         stream_wait_empty=True,
@@ -100,7 +101,7 @@ def create_topic_app(service: str, settings: WorkerSettings, cluster: KafkaSetti
         web_enabled=False,
         **_WITHOUT_TABLES,
     )
-    app.transport = EagerTransport(app.conf.broker_consumer, app)
+    app.transport = EagerTransport(app.conf.broker_consumer, app, most_bytes=settings.in_flight_bytes)
     return app
 
 

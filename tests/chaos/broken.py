@@ -41,13 +41,12 @@ BREAKS = (
         file="streams/topic_agent.py",
         before="""\
             try:
-                await intake.settle([_arrival(event.message) for event in batch], interrupted)
+                await intake.settle(
 """,
         after="""\
             try:
-                for event in batch:
-                    await stream.ack(event)
-                await intake.settle([_arrival(event.message) for event in batch], interrupted)
+                await taken.acknowledge(len(batch))
+                await intake.settle(
 """,
     ),
     Break(
@@ -75,7 +74,7 @@ BREAKS = (
         name="drops what a batch write left undone",
         service="service-c",
         file="streams/dynamodb.py",
-        before="                    requests = await self._write(requests)\n                    if requests:\n",
-        after="                    requests = await self._write(requests)\n                    if requests is None:\n",
+        before="        if not (left_out := answer.unprocessed_items.get(self._table)):\n",
+        after="        if not (left_out := answer.unprocessed_items.get(self._table)) or left_out:\n",
     ),
 )

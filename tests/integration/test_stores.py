@@ -290,18 +290,22 @@ async def test_dynamodb_takes_more_than_one_call_holds(dynamodb: DynamoStore, so
 async def test_what_dynamodb_leaves_out_is_sent_again_and_told(
     aws: dict[str, str], source: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[Exception] = []
+    metrics = WayMetrics(CollectorRegistry(), "dynamodb", ("sqs",))
     async with AwsProxy(aws["dynamodb"]).serving() as proxy:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", proxy.url)
-        store = DynamoStore(aws["table"], calls=1, count_retry=told.append)
+        store = DynamoStore(aws["table"], calls=1)
+        tracing = Tracing("service-c", TraceSettings())
+        intake = Intake("service-c", store, _no_letters, metrics, tracing, timeout_s=20)
         proxy.break_as("part")
         try:
-            await store.store([delivery(source, str(number)) for number in range(25)])
+            await intake.settle([arrival(source, str(number)) for number in range(25)], lambda: False)
         finally:
             await store.close()
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", aws["dynamodb"])
     assert [len(await items_of(source, str(number), aws["table"])) for number in range(25)] == [1] * 25
-    assert {type(each).__name__ for each in told} == {"UnprocessedItems"}
+    assert metrics.stored["sqs", "stored"].value == 25
+    assert metrics._retries["UnprocessedItems"].value > 0
+    assert not [name for name, each in metrics._retries.items() if each.value and name != "UnprocessedItems"]
 
 
 async def test_dynamodb_takes_a_call_of_large_events(dynamodb: DynamoStore, source: str, aws: dict[str, str]) -> None:

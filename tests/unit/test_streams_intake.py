@@ -25,6 +25,8 @@ class HangingStore:
     """A store that never answers."""
 
     name = "postgres"
+    call_events = 500
+    calls = 1
 
     def __init__(self) -> None:
         self.asked = 0

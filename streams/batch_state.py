@@ -1,0 +1,85 @@
+"""What is known of a batch while it is being settled."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from pipeline.delivery import Arrival, Delivery
+from pipeline.errors import Rejected
+from pipeline.event import Event
+from streams.store import Stored
+
+_CALL_BYTES = 2**20
+"""Most bytes of a call to the store, but for one event that alone has more."""
+
+
+class Refused(NamedTuple):
+    """An arrival that can never be stored, and its event where it is one."""
+
+    arrival: Arrival
+    why: Rejected
+    event: Event | None = None
+
+
+class Call(NamedTuple):
+    """A call under way: deliveries to the store, or letters to where they are kept."""
+
+    begun: float
+    deliveries: Sequence[Delivery] = ()
+    letters: Sequence[Refused] = ()
+
+
+class BatchState:
+    """What waits, what is under way, and what is settled and not yet released."""
+
+    def __init__(self, arrivals: Sequence[Arrival]) -> None:
+        self.via = arrivals[0].via
+        self.waiting: deque[Sequence[Arrival]] = deque([arrivals])
+        self.letters: list[Refused] = []
+        self.calls: dict[asyncio.Task[Stored], Call] = {}
+        self.stored = Stored()
+        self.refused: list[Refused] = []
+        """What became a dead letter and was not logged yet; `stored` likewise."""
+        self.released_at = time.monotonic()
+        self._positions = {id(arrival): position for position, arrival in enumerate(arrivals)}
+        self._settled: list[int] = []
+
+    @property
+    def events_under_way(self) -> int:
+        """How many events are in calls to the store."""
+        return sum(len(call.deliveries) for call in self.calls.values())
+
+    @property
+    def is_writing_letters(self) -> bool:
+        """Whether a call with dead letters is under way."""
+        return any(call.letters for call in self.calls.values())
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing waits and nothing is under way."""
+        return not (self.waiting or self.letters or self.calls)
+
+    def next_arrivals(self, most: int) -> Sequence[Arrival]:
+        """The first that wait: at most `most`, and so many bytes as a call takes."""
+        first = self.waiting.popleft()
+        size, count = 0, 0
+        for arrival in first[:most]:
+            size += len(arrival.body)
+            if count and size > _CALL_BYTES:
+                break
+            count += 1
+        if count < len(first):
+            self.waiting.appendleft(first[count:])
+        return first[:count]
+
+    def settled(self, arrivals: Iterable[Arrival]) -> None:
+        """These are in the store, or are dead letters."""
+        self._settled += [self._positions[id(arrival)] for arrival in arrivals]
+
+    def take_settled(self) -> Sequence[int]:
+        """The positions that were settled since the last time."""
+        self.released_at = time.monotonic()
+        positions, self._settled = self._settled, []
+        return positions
