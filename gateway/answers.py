@@ -13,6 +13,9 @@ from gateway.formats import ACCEPTED
 from gateway.publication import Publication
 from pipeline import problems
 from pipeline.errors import (
+    MAX_DETAIL_CHARACTERS,
+    MAX_FAULTS,
+    Fault,
     InvalidBatch,
     InvalidEvent,
     KeyRevoked,
@@ -23,6 +26,7 @@ from pipeline.errors import (
     TooLarge,
     TryLater,
     UnsupportedMediaType,
+    cut,
 )
 
 _CLOSE = {"connection": "close"}
@@ -152,18 +156,19 @@ def _batch_refusal(error: InvalidBatch) -> Answer:
     refusals = [refusal(each) for each in error.errors.values()]
     gravest = min(refusals, key=lambda each: (413, 400, 422).index(each.status))
     detail = "nothing of the batch was published: mend the events that `errors` names and send it again"
-    errors = [fault for index, each in error.errors.items() for fault in _faults(each, index=index)]
+    # At least one fault of each event, and no more than one event alone may have.
+    most = max(1, MAX_FAULTS // len(error.errors))
+    errors = [fault for index, each in error.errors.items() for fault in _faults(each, most, index=index)]
     return _problem(gravest.status, str(gravest.reason), detail, errors=errors)
 
 
-def _faults(error: MensageriaError, **index: int) -> list[dict[str, Any]]:
-    if isinstance(error, InvalidEvent):
-        return [{**index, "pointer": fault.pointer, "detail": fault.detail} for fault in error.faults]
-    return [{**index, "pointer": "", "detail": str(error)}]
+def _faults(error: MensageriaError, most: int = MAX_FAULTS, **index: int) -> list[dict[str, Any]]:
+    faults = error.listed(most) if isinstance(error, InvalidEvent) else [Fault("", str(error))]
+    return [{**index, "pointer": fault.pointer, "detail": fault.detail} for fault in faults]
 
 
 def _refused_fault(outcome: Outcome) -> dict[str, Any]:
-    return {"pointer": "", "detail": f"refused by {outcome.refusal}"}
+    return {"pointer": "", "detail": cut(f"refused by {outcome.refusal}", MAX_DETAIL_CHARACTERS)}
 
 
 def _told(publication: Publication, outcome: Outcome) -> dict[str, Any]:
@@ -190,7 +195,7 @@ def _retry_after(wait_s: float) -> dict[str, str]:
 
 
 def _problem(status: int, reason: str, detail: str, *, headers: dict[str, str] | None = None, **members: Any) -> Answer:
-    content = problems.problem(status, reason.replace("_", "-"), detail, **members)
+    content = problems.problem(status, reason.replace("_", "-"), cut(detail, MAX_DETAIL_CHARACTERS), **members)
     return Answer(status, content, headers=headers or {}, reason=reason)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from gateway.inbound import Inbound
-from pipeline.errors import Fault, InvalidEvent
+from pipeline.errors import Fault, InvalidEvent, raise_any
 from pipeline.event import Event, Rules, no_rules, parse
 from pipeline.strict_json import parse_json, pointer
 
@@ -40,9 +40,8 @@ def read(inbound: Inbound, rules: Rules = no_rules) -> Event:
     try:
         event = parse(msgspec.json.encode(attributes | _payload(inbound)), rules)
     except InvalidEvent as error:
-        raise InvalidEvent(faults + error.faults) from None
-    if faults:
-        raise InvalidEvent(faults)
+        raise error.after(faults) from None
+    raise_any(faults)
     return event
 
 

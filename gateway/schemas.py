@@ -11,6 +11,7 @@ import jsonschema_rs
 from pipeline.errors import Fault, SettingsError
 from pipeline.strict_json import pointer
 
+_MAX_MESSAGE = 200
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -73,7 +74,15 @@ def _faults(validator: jsonschema_rs.Draft202012Validator, content: dict[str, An
         return [Fault("/data_base64", "this type's data is JSON, by its schema: send it as data")]
     if "data" not in content:
         return [Fault("/data", "is required by this type's schema")]
-    return [
-        Fault("/data" + pointer(*map(str, error.instance_path)), f"{error.message}, by this type's schema")
+    return (
+        Fault("/data" + pointer(*map(str, error.instance_path)), f"{_shortened(error.message)}, by this type's schema")
         for error in validator.iter_errors(content["data"])
-    ]
+    )
+
+
+def _shortened(message: str) -> str:
+    """`message`, which quotes the value: its end says what was wrong with it."""
+    if len(message) <= _MAX_MESSAGE:
+        return message
+    half = _MAX_MESSAGE // 2
+    return f"{message[:half]} … {message[-half:]}"

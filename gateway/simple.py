@@ -6,7 +6,7 @@ import msgspec
 import uuid_utils
 
 from gateway.inbound import Inbound
-from pipeline.errors import Fault, InvalidEvent
+from pipeline.errors import Fault, InvalidEvent, raise_any
 from pipeline.event import Event, Rules, no_rules, parse
 from pipeline.strict_json import parse_json, pointer
 
@@ -27,9 +27,8 @@ def read(inbound: Inbound, source: str, rules: Rules = no_rules) -> Event:
     try:
         event = parse(_structured(inbound, content, source), rules)
     except InvalidEvent as error:
-        raise InvalidEvent(faults + error.faults) from None
-    if faults:
-        raise InvalidEvent(faults)
+        raise error.after(faults) from None
+    raise_any(faults)
     return event
 
 

@@ -3,8 +3,22 @@
 An error says of itself whether a retry can help: `retriable`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import ClassVar
+
+MAX_FAULTS = 20
+"""Most faults of one event that are listed; the others are counted. An event of 250 KB can have 30,000."""
+MAX_FAULT_CHARACTERS = 256
+"""Of a fault's pointer and of its detail, which may quote what was sent."""
+MAX_DETAIL_CHARACTERS = 4096
+"""Of an error's text in an answer or in a dead letter."""
+
+
+def cut(text: str, most: int) -> str:
+    """`text`, or as much of it as `most` characters hold, an ellipsis included."""
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 class MensageriaError(Exception):
@@ -21,11 +35,16 @@ class SettingsError(MensageriaError):
 class Fault:
     """One thing that is wrong with an event.
 
-    `pointer` is a JSON pointer (RFC 6901) into the event; "" is the event itself.
+    `pointer` is a JSON pointer (RFC 6901) into the event; "" is the event itself. Both
+    texts are cut at MAX_FAULT_CHARACTERS.
     """
 
     pointer: str
     detail: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pointer", cut(self.pointer, MAX_FAULT_CHARACTERS))
+        object.__setattr__(self, "detail", cut(self.detail, MAX_FAULT_CHARACTERS))
 
 
 class MalformedEvent(MensageriaError):
@@ -33,11 +52,29 @@ class MalformedEvent(MensageriaError):
 
 
 class InvalidEvent(MensageriaError):
-    """Well-formed JSON that is not a CloudEvents 1.0 event."""
+    """Well-formed JSON that is not a CloudEvents 1.0 event: its first MAX_FAULTS faults, and how many `more`."""
 
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("; ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in faults))
-        self.faults = faults
+    def __init__(self, faults: Iterable[Fault], more: int = 0) -> None:
+        remaining = iter(faults)
+        self.faults = list(islice(remaining, MAX_FAULTS))
+        self.more = more + sum(1 for _ in remaining)
+        super().__init__("; ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in self.listed()))
+
+    def after(self, faults: Iterable[Fault]) -> "InvalidEvent":
+        """The same error with `faults` before its own."""
+        return InvalidEvent(chain(faults, self.faults), self.more)
+
+    def listed(self, most: int = MAX_FAULTS) -> list[Fault]:
+        """The first `most` faults, and one that says how many more there are."""
+        more = self.more + max(0, len(self.faults) - most)
+        return self.faults[:most] + ([Fault("", f"and {more:,} more")] if more else [])
+
+
+def raise_any(faults: Iterable[Fault]) -> None:
+    """Raise InvalidEvent with `faults` where there are any."""
+    remaining = iter(faults)
+    if (first := next(remaining, None)) is not None:
+        raise InvalidEvent(chain((first,), remaining))
 
 
 class TooLarge(MensageriaError):
@@ -52,7 +89,8 @@ class InvalidBatch(MensageriaError):
     """Events of a batch that cannot be published: none of the batch is."""
 
     def __init__(self, errors: dict[int, MensageriaError]) -> None:
-        super().__init__("; ".join(f"event {index}: {error}" for index, error in errors.items()))
+        first = "; ".join(f"event {index}: {error}" for index, error in islice(errors.items(), MAX_FAULTS))
+        super().__init__(cut(first, MAX_DETAIL_CHARACTERS))
         self.errors = errors
 
 
@@ -83,11 +121,11 @@ class RateLimited(TryLater):
 
 
 class InvalidParameters(MensageriaError):
-    """A request's parameters that are wrong: what is wrong with each, by its name."""
+    """A request's parameters that are wrong: what is wrong with each, by its name, of the first MAX_FAULTS."""
 
     def __init__(self, faults: dict[str, str]) -> None:
-        super().__init__("; ".join(f"{name} {fault}" for name, fault in faults.items()))
-        self.faults = faults
+        self.faults = {cut(name, MAX_FAULT_CHARACTERS): fault for name, fault in islice(faults.items(), MAX_FAULTS)}
+        super().__init__("; ".join(f"{name} {fault}" for name, fault in self.faults.items()))
 
 
 class LegUnavailable(MensageriaError):
@@ -136,6 +174,6 @@ class Rejected(MensageriaError):
     """A store will never take this event: it becomes a dead letter."""
 
     def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
         self.reason = reason
-        self.detail = detail
+        self.detail = cut(detail, MAX_DETAIL_CHARACTERS)
+        super().__init__(f"{reason}: {self.detail}")

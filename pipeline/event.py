@@ -3,12 +3,13 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import msgspec
 
 from pipeline import attributes
-from pipeline.errors import Fault, InvalidEvent
+from pipeline.errors import Fault, InvalidEvent, raise_any
 from pipeline.strict_json import parse_json
 
 MAX_EVENT_BYTES = 262_144
@@ -67,10 +68,8 @@ def parse(body: bytes, rules: Rules = no_rules) -> Event:
     content = parse_json(body)
     if not isinstance(content, dict):
         raise InvalidEvent([Fault("", "an event is a JSON object")])
-    faults = [] if attributes.is_evidently_valid(content, body) else list(attributes.faults(content))
-    faults += rules(content)
-    if faults:
-        raise InvalidEvent(faults)
+    own_faults = () if attributes.is_evidently_valid(content, body) else attributes.faults(content)
+    raise_any(chain(own_faults, rules(content)))
     return Event(
         id=content["id"],
         source=content["source"],

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.errors import Fault, InvalidEvent, MalformedEvent
+from pipeline.errors import MAX_FAULT_CHARACTERS, Fault, InvalidEvent, MalformedEvent, cut
 
 MAX_NESTING = 64
 MAX_DIGITS = 1000
@@ -97,7 +97,8 @@ def _depth(value: Any) -> int:
 
 
 def _reject_repeated_names(pairs: list[tuple[str, Any]]) -> None:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise MalformedEvent(f"the name {twice!r} stands twice in an object")
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise MalformedEvent(f"the name {cut(name, MAX_FAULT_CHARACTERS)!r} stands twice in an object")
+        seen.add(name)

@@ -8,7 +8,7 @@ from pipeline.errors import InvalidEvent, MalformedEvent
 from pipeline.event import parse
 from web.answers import Problem
 from web.draft import Draft, NotJson
-from web.json_lines import line_of
+from web.json_lines import lines_of
 from web.languages import gettext, marked
 from web.phrases import phrase
 
@@ -47,7 +47,7 @@ def of_draft(draft: Draft) -> Faults:
     except MalformedEvent as error:
         return {"json" if draft.written_as == "json" else "data": [_of_the_whole(str(error))]}
     except InvalidEvent as error:
-        return _at_fields(((fault.pointer, fault.detail) for fault in error.faults), draft)
+        return _at_fields(((fault.pointer, fault.detail) for fault in error.listed()), draft)
     return {}
 
 
@@ -58,14 +58,22 @@ def of_data(error: NotJson) -> Faults:
 
 
 def _at_fields(found: Iterable[tuple[str, str]], draft: Draft) -> Faults:
+    paths = [(pointer.removeprefix("#"), detail) for pointer, detail in found]
+    lines = _lines([path for path, _ in paths], draft)
     faults: Faults = {}
-    for pointer, detail in found:
-        path = pointer.removeprefix("#")
+    for path, detail in paths:
         field = draft.field_of(path)
-        text, inside = draft.place_of(path)
         shown = "" if field not in ("", "json", "data") else path
-        faults.setdefault(field, []).append(_shown(detail, shown, line_of(text, inside) if text else 0))
+        faults.setdefault(field, []).append(_shown(detail, shown, lines.get(path, 0)))
     return faults
+
+
+def _lines(paths: list[str], draft: Draft) -> dict[str, int]:
+    """The line of each of `paths` in the text that was typed; the text is read once."""
+    places = {path: draft.place_of(path) for path in paths}
+    text = next((text for text, _ in places.values() if text), "")
+    found = lines_of(text, [inside for _, inside in places.values()])
+    return {path: found[inside] for path, (text, inside) in places.items() if text and inside in found}
 
 
 def _of_the_whole(detail: str) -> FieldFault:

@@ -19,7 +19,7 @@ from tests.unit.test_web_event import record
 from web import examples
 from web.app import create_app
 from web.draft import Draft, NotJson
-from web.json_lines import line_of
+from web.json_lines import lines_of
 from web.suggestions import Suggestions
 
 FORM = {
@@ -198,7 +198,17 @@ async def test_a_fault_names_the_line_it_is_on(pages: Client, edge: Edge) -> Non
     [("", 1), ("/a", 2), ("/a/0", 2), ("/a/1", 3), ("/a/1/b~1c", 3), ("/a/1/e", 4), ("/x", 5), ("/y", 5), ("/z", 0)],
 )
 def test_a_pointer_has_its_line(pointer: str, line: int) -> None:
-    assert line_of('{\n "a": [1,\n {"b/c": "}{,\\"",\n "e": {}}],\n"x":{}, "y":\n 2}', pointer) == line
+    text = '{\n "a": [1,\n {"b/c": "}{,\\"",\n "e": {}}],\n"x":{}, "y":\n 2}'
+    assert lines_of(text, [pointer, "/none"]) == ({pointer: line} if line else {})
+
+
+def test_all_pointers_have_their_lines_at_once() -> None:
+    assert lines_of('["a",\n{"0": []},\n[[1]]]', ["/1/0", "/2/0/0", "/0", "/1", "/2/0/0"]) == {
+        "/0": 1,
+        "/1": 2,
+        "/1/0": 2,
+        "/2/0/0": 3,
+    }
 
 
 async def test_a_check_shows_faults_and_publishes_nothing(pages: Client, edge: Edge) -> None:
