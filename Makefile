@@ -175,6 +175,7 @@ lock: $(APP) $(STACK) ## resolve all requirements anew, with hashes; UPGRADE=1 t
 	@$(COMPILE) -c requirements/app.lock requirements/dev.in -o requirements/dev.lock
 	@$(COMPILE) -c requirements/dev.lock requirements/lambda.in -o requirements/lambda.lock
 	@$(COMPILE) requirements/stack.in -o requirements/stack.lock
+	@$(COMPILE) -c requirements/stack.lock requirements/emulator.in -o requirements/emulator.lock
 	@for name in $(REFERENCES); do \
 		$(COMPILE) -c requirements/app.lock requirements/bench-$$name.in -o requirements/bench-$$name.lock || exit 1; done
 	@.venv-stack/bin/python -m stack.jars lock requirements/kafka.jars.toml .jars/kafka

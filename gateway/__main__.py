@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import ipaddress
 import signal
 import socket
 import sys
@@ -18,6 +17,7 @@ from gateway.app import ACCESS, METRICS, READINESS, create_app
 from gateway.readiness import Readiness
 from pipeline import http_protocol, kafka_access, logs
 from pipeline.errors import AccessRefused, SettingsError
+from pipeline.origins import is_loopback
 from pipeline.settings import GatewaySettings, KafkaSettings, read
 
 _BACKLOG = 2048
@@ -91,11 +91,7 @@ async def _require_kafka(settings: KafkaSettings) -> None:
 
 def require_loopback(host: str) -> None:
     """Raise SettingsError where `host` can be reached from another machine: there are no keys."""
-    try:
-        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
+    if not is_loopback(host):
         raise SettingsError(
             f"MENSAGERIA_GATEWAY_HOST is {host!r}, and without keys the gateway listens on a loopback address only: "
             "set it to 127.0.0.1, or name a file of keys in MENSAGERIA_GATEWAY_KEYS_FILE"

@@ -133,6 +133,12 @@ def foreign_host() -> Answer:
     return _problem(421, "foreign_host", detail, headers=_CLOSE)
 
 
+def foreign_site() -> Answer:
+    """403 to a request of another site's page."""
+    detail = "the gateway answers programs and its own pages: send the request from a program, not from another site"
+    return _problem(403, "foreign_site", detail, headers=_CLOSE)
+
+
 def fault() -> Answer:
     """500."""
     detail = "a fault of the gateway, which its log describes: sending again with the same id is safe"

@@ -15,7 +15,7 @@ _LATENCY = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _BATCH = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 REASONS = (
     *("malformed", "invalid", "too_large", "media_type", "unavailable"),
-    *("no_key", "key_revoked", "rate", "overloaded", "method", "foreign_host", "internal"),
+    *("no_key", "key_revoked", "rate", "overloaded", "method", "foreign_host", "foreign_site", "internal"),
     *("timeout", "head_too_large"),
 )
 DEAD_LETTER_REASONS = ("malformed", "invalid", "too_large", "conflict", "rejected")

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import sys
 
 from pipeline.errors import MensageriaError
@@ -21,6 +22,7 @@ def main() -> int:
         settings = read(StackSettings)
         home = Home(settings.home.resolve())
         if arguments.command == "run":
+            os.umask(0o077)  # for all that it starts
             return asyncio.run(run(settings, home))
         if arguments.command == "logs":
             return asyncio.run(follow(home, arguments.id, arguments.level))

@@ -9,6 +9,7 @@ from pipeline.aws import Endpoint
 from pipeline.settings import inherited
 from stack import postgres
 from stack.errors import StackError
+from stack.guard import QUERY_PATH
 from stack.home import STACK_BIN, Home
 from stack.part import Part
 from stack.ports import HOST, Ports
@@ -16,7 +17,7 @@ from stack.probes import answers
 
 REGION = "us-east-1"
 ACCESS_KEY = SECRET_KEY = "test"  # noqa: S105 - the emulator's own dummies
-_API = "mensageria"  # pinned by the template
+COMMAND = (str(STACK_BIN / "python"), "-m", "stack.emulator")
 NOTICE = (
     "the emulator was laid out anew: what its queues held is gone from it,"
     " and `mensageria differences --repair` brings it back"
@@ -35,7 +36,7 @@ def endpoint(port: int) -> Endpoint:
 
 def query_url(ports: Ports) -> str:
     """The base URL of the query API: works without a special Host header."""
-    return f"http://{HOST}:{ports.aws}/_aws/execute-api/{_API}/$default"
+    return f"http://{HOST}:{ports.aws}{QUERY_PATH}$default"
 
 
 def has_crashed(home: Home) -> bool:
@@ -54,7 +55,7 @@ def part(home: Home, ports: Ports) -> Part:
 
     return Part(
         name="aws",
-        command=(str(STACK_BIN / "python"), "-m", "ministack"),
+        command=(*COMMAND, "--host", HOST, "--port", str(ports.aws), "--web-origin", _web_origin(ports)),
         environment=_environment(home, ports),
         scratch=home.path / "aws" / "tmp",
         probe=answers(f"http://{HOST}:{ports.aws}/_ministack/ready"),
@@ -70,14 +71,17 @@ async def outputs(home: Home, ports: Ports) -> dict[str, str]:
         "QueryPostgresUrl": postgres.query_url(home, ports),
         "CursorKey": home.secret("cursor-key"),
         "DynamoDBEndpoint": endpoint(ports.dynamodb).endpoint_url,
-        "WebOrigin": f"http://{HOST}:{ports.web}",
+        "WebOrigin": _web_origin(ports),
     }
     return await layout.stack(parameters, endpoint(ports.aws))
 
 
+def _web_origin(ports: Ports) -> str:
+    return f"http://{HOST}:{ports.web}"
+
+
 def _environment(home: Home, ports: Ports) -> dict[str, str]:
     return inherited() | {
-        "BIND_HOST": HOST,
         "MINISTACK_HOST": HOST,
         "GATEWAY_PORT": str(ports.aws),
         "MINISTACK_REGION": REGION,

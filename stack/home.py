@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,7 +75,11 @@ class Home:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the home for this process. Raises StackError where another system holds it."""
+        """Hold the home for this process, closed to other users.
+
+        Raises StackError where another system holds it, or where it is a folder that all users share.
+        """
+        self._close()
         with (self.folder("run") / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -84,6 +89,13 @@ class Home:
                     " and MENSAGERIA_PORTS=free"
                 ) from None
             yield
+
+    def _close(self) -> None:
+        """Let nobody else in: servers keep what they hold, passwords too, in files that others could read."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self.path.stat().st_mode & stat.S_ISVTX:
+            raise StackError(f"{self.path} is shared by all users: set MENSAGERIA_HOME to a folder of its own")
+        self.path.chmod(0o700)
 
 
 def write_private(file: Path, text: str) -> None:

@@ -51,6 +51,7 @@ def command(config: Path, data: Path, address: str) -> tuple[str, ...]:
         f"--storage.tsdb.path={data}",
         f"--storage.tsdb.retention.time={_RETENTION}",
         f"--web.listen-address={address}",
+        "--web.cors.origin=^$",  # by default every site may read
         "--enable-feature=exemplar-storage",
         "--log.level=warn",
     )

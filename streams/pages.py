@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import faust
-from aiohttp.typedefs import Handler
-from aiohttp.web import Request, StreamResponse, middleware
+from aiohttp.typedefs import Handler, Middleware
+from aiohttp.web import Request, Response, StreamResponse, middleware
 from faust import web
 from prometheus_client import CollectorRegistry
 
 from pipeline import metrics
 from pipeline.errors import QueueUnavailable, StoreUnavailable
+from pipeline.origins import host_name, is_foreign, is_loopback, is_navigation
 
 _ANSWER_S = 1.5
 """Who asks whether a worker is ready waits for 2 s: a store that hangs is to be named before that."""
@@ -31,7 +32,7 @@ def add_pages(
     app: faust.App, needed: Sequence[Needed], suspicion: Callable[[], str | None], registry: CollectorRegistry
 ) -> None:
     """Give `app` its pages; `suspicion` tells why the process is probably stuck, where it is."""
-    app.web.web_app.middlewares.append(_answer_head)
+    app.web.web_app.middlewares.extend([guard(app.conf.web_bind), _answer_head])
 
     @app.page("/healthz")  # type: ignore[untyped-decorator]
     async def healthz(view: web.View, _request: web.Request) -> web.Response:
@@ -49,6 +50,25 @@ def add_pages(
     async def metrics_page(view: web.View, request: web.Request) -> web.Response:
         body, content_type = metrics.exposition(registry, request.headers.get("accept"))
         return view.bytes(body, headers={"Content-Type": content_type})
+
+
+def guard(web_host: str) -> Middleware:
+    """A middleware that answers 403 to other sites' pages, and 421 to a foreign Host.
+
+    On another address than loopback any Host will do: what other machines call this one is not known here.
+    """
+    has_own_names = is_loopback(web_host)
+
+    @middleware
+    async def refuse(request: Request, handler: Handler) -> StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        if has_own_names and not is_loopback(host_name(headers.get("host", ""))):
+            return Response(status=421, text="this worker answers to localhost and 127.0.0.1 alone\n")
+        if is_foreign(headers) and not is_navigation(request.method, headers):
+            return Response(status=403, text="this worker answers programs, not other sites' pages\n")
+        return await handler(request)
+
+    return refuse
 
 
 @middleware

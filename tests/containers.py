@@ -14,15 +14,20 @@ from typing import Any
 
 from pipeline.settings import inherited
 from stack import postgres, process
-from stack.home import BIN, ROOT
+from stack.home import BIN, ROOT, STACK_BIN
 from tests import compose, dockerfile, images
 from tests.this_machine import ThisMachine
 from tests.waiting import until
 
 READY_S = 120
 STOP_S = 15
-_FOREIGN = {"kafka": images.kafka, "postgres": images.postgresql, "dynamodb": images.dynamodb, "aws": images.emulator}
-_MADE = {"/app/.venv": BIN.parent, "/app/.build/lambda_query.zip": ROOT / ".build" / "lambda_query.zip"}
+_FOREIGN = {"kafka": images.kafka, "postgres": images.postgresql, "dynamodb": images.dynamodb}
+_SERVERS = {*_FOREIGN, "aws"}
+_MADE = {
+    "/app/.venv": BIN.parent,
+    "/app/.build/lambda_query.zip": ROOT / ".build" / "lambda_query.zip",
+    "/opt/emulator": STACK_BIN.parent,
+}
 """What the images' RUN instructions would make, by the paths there."""
 
 
@@ -71,8 +76,8 @@ class Containers:
 
     async def stop_all(self) -> dict[str, int | None]:
         """Stop what runs, the project's own services first; the exit codes."""
-        own = [name for name in self.running if name not in _FOREIGN]
-        for stage in (own, [name for name in self.running if name in _FOREIGN]):
+        own = [name for name in self.running if name not in _SERVERS]
+        for stage in (own, [name for name in self.running if name in _SERVERS]):
             await asyncio.gather(*(self._stop(name) for name in stage))
         codes = {name: running.returncode for name, running in self.running.items()}
         self.running.clear()
@@ -114,7 +119,7 @@ class Containers:
             return await _FOREIGN[name](self.machine, environment, command), inherited() | environment, ROOT
         folder = dockerfile.working_folder(target, _MADE, self.machine.folder / "images" / name)
         if name == "migrate":
-            return await images.emulator(self.machine, environment, command), inherited() | environment, folder
+            return await images.dbmate(self.machine, environment, command), inherited() | environment, folder
         program = shutil.which(command[0], path=_path(folder))
         return (
             (str(program), *command[1:]),
@@ -124,7 +129,7 @@ class Containers:
 
 
 def _path(folder: Path) -> str:
-    return f"{folder}/bin:{folder}/.venv/bin:{inherited()['PATH']}"
+    return f"{folder}/bin:{folder}/.venv/bin:{folder.parent}/opt/emulator/bin:{inherited()['PATH']}"
 
 
 def _port(machine: ThisMachine, name: str) -> dict[str, str]:

@@ -53,8 +53,8 @@ async def dynamodb(_: ThisMachine, __: dict[str, str], command: list[str]) -> tu
     return (*java("dynamodb", "LoopbackServer", heap), *arguments)
 
 
-async def emulator(_: ThisMachine, __: dict[str, str], command: list[str]) -> tuple[str, ...]:
-    """ministackorg/ministack, and dbmate: the program itself."""
+async def dbmate(_: ThisMachine, __: dict[str, str], command: list[str]) -> tuple[str, ...]:
+    """dbmate: the program itself."""
     program, *arguments = command
     return (str(STACK_BIN / program), *arguments)
 

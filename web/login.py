@@ -9,11 +9,11 @@ import structlog
 from quart import Blueprint, Quart, Response, abort, current_app, redirect, render_template, request, session, url_for
 
 from pipeline.errors import SettingsError
+from pipeline.origins import is_loopback
 from pipeline.settings import LoginSettings
 from web import access
 from web.openid import Attempt, LoginRefused, Provider
 from web.own_path import own_path
-from web.protection import is_loopback
 
 CALLBACK = "/login/callback"
 blueprint = Blueprint("login", __name__)

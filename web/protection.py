@@ -1,12 +1,12 @@
 """What keeps other sites' pages and hostile events from acting through these pages."""
 
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from quart import Quart, Response, abort, request
 
 from pipeline.errors import SettingsError
+from pipeline.origins import host_name, is_foreign, is_loopback, is_navigation
 from pipeline.settings import WebSettings
 
 _HEADERS = {
@@ -43,7 +43,7 @@ def _refuse_foreign_names(own: set[str]) -> Callable[[], Awaitable[None]]:
     async def refuse() -> None:
         # A site whose name leads here (DNS rebinding) would be of our own origin. Who asks
         # for the health calls by an address, and gets nothing to act with.
-        name = _split(f"//{request.host}").hostname or ""
+        name = host_name(request.host)
         if request.blueprint != "health" and name not in own and not is_loopback(name):
             abort(403)
 
@@ -51,16 +51,16 @@ def _refuse_foreign_names(own: set[str]) -> Callable[[], Awaitable[None]]:
 
 
 async def _refuse_other_sites() -> None:
-    """No form of another site posts here.
+    """No form of another site posts here, and no script of one reads; a link may lead here.
 
     Browsers say themselves where a request comes from; what says neither is no
-    browser. The rule of Go's net/http.CrossOriginProtection (Valsorda, 2025).
+    browser. The rule of Go's net/http.CrossOriginProtection (Valsorda, 2025), for reads too.
     """
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    is_own = site in ("same-origin", "none") if site else not origin or _split(origin).netloc == request.host
-    if not is_own:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    _split(headers.get("origin", ""))
+    if headers.get("sec-fetch-site") in ("same-origin", "none"):
+        headers.pop("origin", None)  # a proxy may have changed the Host that it would be compared with
+    if is_foreign(headers) and not is_navigation(request.method, headers):
         abort(403)
 
 
@@ -74,13 +74,3 @@ def _split(address: str) -> SplitResult:
         return urlsplit(address)
     except ValueError:
         abort(400)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or an address, is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

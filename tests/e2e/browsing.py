@@ -12,13 +12,13 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """The machine's own browser."""
+async def chromium(*options: str) -> AsyncIterator[Browser]:
+    """The machine's own browser, started with `options` beside those that every test has."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.fail(f"the browser tests need a browser: install one of {', '.join(NAMES)}")
     async with async_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", *options]
         browser = await playwright.chromium.launch(executable_path=path, args=arguments)
         yield browser
         await browser.close()

@@ -24,6 +24,7 @@ PORTS = {
     ("postgres", "5433"): "postgres",
     ("dynamodb", "4567"): "dynamodb",
     ("aws", "4566"): "aws",
+    ("aws", "4568"): "prometheus",  # the query alone; Prometheus is not started here
     ("gateway", "8000"): "gateway",
     ("web", "8080"): "web",
     ("service-b", "6066"): "service_b",
@@ -54,7 +55,7 @@ async def containers(folder: Path, variables: dict[str, str]) -> AsyncIterator[C
     (folder / "secrets").mkdir()
     for name, secret in file["secrets"].items():
         (folder / "secrets" / name).write_text(variables[secret["environment"]])
-    free = choose(StackSettings(ports="free"))
+    free = choose(StackSettings(ports="free", observe="1"))
     made = Containers(ThisMachine(file, {port: getattr(free, name) for port, name in PORTS.items()}, folder))
     try:
         await made.start_all()
@@ -72,7 +73,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 
 async def record(containers: Containers, client: httpx.AsyncClient, id_: str) -> dict[str, Any]:
     """What the query knows of the event once both stores have it by every way; empty before."""
-    query = f"http://{containers.machine.address('aws', 4566)}/_aws/execute-api/mensageria/$default/event"
+    query = f"http://{containers.machine.address('aws', 4568)}/_aws/execute-api/mensageria/$default/event"
     answer = await client.get(query, params={"source": SOURCE, "id": id_})
     return dict(answer.json()) if answer.is_success and answer.json()["complete"] else {}
 
@@ -102,6 +103,23 @@ async def test_a_page_publishes_with_the_key_of_the_installation(
     page = f"http://{containers.machine.address('web', 8080)}/"
     assert (await client.post(page, data=form)).status_code == 303
     await until(lambda: record(containers, client, "2"), within_s=30)
+
+
+@pytest.mark.parametrize("path", ["/2015-03-31/functions", "/", "/_ministack/ready", "/mensageria-code"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_nothing_of_the_emulator_but_the_query_is_published(
+    containers: Containers, client: httpx.AsyncClient, method: str, path: str
+) -> None:
+    assert containers.services["aws"]["ports"] == ["127.0.0.1:4566:4568"]
+    answer = await client.request(method, f"http://{containers.machine.address('aws', 4568)}{path}")
+    assert answer.status_code == 404
+
+
+async def test_the_query_that_is_published_is_read_only(containers: Containers, client: httpx.AsyncClient) -> None:
+    query = f"http://{containers.machine.address('aws', 4568)}/_aws/execute-api/mensageria/$default/event"
+    assert (await client.post(query, json={})).status_code == 405
+    own = {"origin": "http://127.0.0.1:8080", "access-control-request-method": "GET"}
+    assert (await client.options(query, headers=own)).status_code == 204
 
 
 async def test_the_tools_reach_every_part(containers: Containers) -> None:

@@ -144,6 +144,7 @@ async def test_keeps_its_data_over_an_ordered_stop_and_over_a_kill_of_everything
         assert not (home / "endpoints.json").exists()
         assert list((home / "run").glob("*.pid")) == []
         assert naming(str(home)) == []
+        assert _open_to_others(home) == []
 
     with running(home, DYNAMODB="disk") as system:
         assert await events(system.endpoints, "urn:test:run") == ["1"]
@@ -155,6 +156,12 @@ async def test_keeps_its_data_over_an_ordered_stop_and_over_a_kill_of_everything
     with running(home, DYNAMODB="disk") as system:
         assert await events(system.endpoints, "urn:test:run") == ["1"]
         assert "differences --repair" in system.output
+
+
+def _open_to_others(home: Path) -> list[Path]:
+    """What other users of the machine could read or enter, were the home itself open; the tests' own file is let be."""
+    found = [home, *(path for path in home.rglob("*") if path.name != "output")]
+    return [path for path in found if not path.is_symlink() and path.stat().st_mode & 0o077]
 
 
 async def _nobody(home: Path) -> bool:

@@ -25,6 +25,8 @@ async def test_it_starts_with_the_rules_keeps_exemplars_and_stops(tmp_path: Path
             rules = (await client.get("rules")).json()["data"]["groups"]
             config = (await client.get("status/config")).json()["data"]["yaml"]
             flags = (await client.get("status/flags")).json()["data"]
+            foreign = await client.get("status/flags", headers={"origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in foreign.headers
     assert re.findall("job_name: (.+)", config) == ["gateway", "web", "service-b", "service-c"]
     assert {group["name"] for group in rules} == {"objective", "symptoms"}
     assert flags["enable-feature"] == "exemplar-storage"

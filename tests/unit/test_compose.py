@@ -159,12 +159,15 @@ def test_dynamodb_is_run_as_by_make_run(file: dict[str, Any], parts: dict[str, P
 
 def test_the_emulator_is_run_as_by_make_run(file: dict[str, Any], parts: dict[str, Part]) -> None:
     service = file["services"]["aws"]
-    assert tuple(service["entrypoint"][1:]) == parts["aws"].command[1:]
-    differing = {"BIND_HOST", "MINISTACK_HOST", "STATE_DIR", "S3_DATA_DIR"}
-    theirs = parts["aws"].environment
+    theirs = parts["aws"].command[1:]
+    host = theirs.index("--host") + 1
+    ours = service["command"][1:]
+    assert (*theirs[:host], "0.0.0.0", *theirs[host + 1 :], "--name", "aws", "--query-port", "4568") == tuple(ours)
+    differing = {"MINISTACK_HOST", "STATE_DIR", "S3_DATA_DIR", "TMPDIR"}
+    environment = parts["aws"].environment
     for name, value in service["environment"].items():
-        assert name in theirs
-        assert name in differing or value == theirs[name]
+        assert name in environment
+        assert name in differing or value == environment[name]
 
 
 def test_prometheus_is_run_as_by_make_run(file: dict[str, Any], tmp_path: Path) -> None:
@@ -186,7 +189,10 @@ def test_images_have_the_versions_that_make_run_has(file: dict[str, Any]) -> Non
     images = {name: service["image"].rpartition(":")[2] for name, service in file["services"].items()}
     lock = (ROOT / "requirements" / "stack.lock").read_text()
     jars = {name: (ROOT / "requirements" / f"{name}.jars.toml").read_text() for name in ("kafka", "dynamodb")}
-    assert f"\nministack=={images['aws']} " in lock
+    made_for = re.search(r'^MADE_FOR = "(\S+)"', (ROOT / "stack" / "emulator.py").read_text(), re.MULTILINE)
+    assert made_for
+    assert f"\nministack=={made_for[1]} " in lock
+    assert f"\nministack=={made_for[1]} " in (ROOT / "requirements" / "emulator.lock").read_text()
     assert f'artifactId = "kafka_2.13"\nversion = "{images["kafka"]}"' in jars["kafka"]
     assert f'artifactId = "DynamoDBLocal"\nversion = "{images["dynamodb"]}"' in jars["dynamodb"]
     dbmate = re.search(r"DBMATE=\S+:(\S+)", dockerfile.FILE.read_text())
@@ -198,13 +204,15 @@ def test_images_have_the_versions_that_make_run_has(file: dict[str, Any]) -> Non
 def test_only_the_edges_are_published_and_on_loopback_alone(file: dict[str, Any]) -> None:
     ports = {name: service["ports"] for name, service in file["services"].items() if "ports" in service}
     assert ports.keys() <= PUBLISHED
+    # Behind the port of the query is one of the emulator's that has nothing else.
+    assert ports.pop("aws") == ["127.0.0.1:4566:4568"]
     for name in ports:
         assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in ports[name]), name
 
 
 def test_own_containers_can_do_little(file: dict[str, Any]) -> None:
     own = [service for service in file["services"].values() if "build" in service]
-    assert len(own) == 8
+    assert len(own) == 9
     for service in own:
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]

@@ -13,7 +13,7 @@ from tests.running_system import ROOT
 from tests.unit.conftest import Edge
 
 SERVICES = ["gateway", "web", "service-b", "service-c"]
-TARGETS = [*SERVICES, "tools", "layout", "migrations"]
+TARGETS = [*SERVICES, "tools", "layout", "migrations", "emulator"]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -45,7 +45,7 @@ def test_nothing_answers_is_not_ready(unused_tcp_port: int) -> None:
 def test_every_installation_is_held_to_hashes() -> None:
     runs = [value for stage in dockerfile.stages().values() for value in stage.values("RUN")]
     commands = [command for run in runs for command in run.split("&&") if "pip install" in command]
-    assert len(commands) == 2
+    assert len(commands) == 3
     assert all("--require-hashes" in command for command in commands)
 
 
@@ -104,7 +104,7 @@ def test_the_compose_file_builds_targets_that_exist() -> None:
 def test_the_installations_work(tmp_path: Path) -> None:
     """The RUN instructions of the stages that install and pack, in a folder of their own."""
     app = tmp_path / "app"
-    for stage in ("build", "archive"):
+    for stage in ("build", "archive", "emulator-packages"):
         for instruction, value in dockerfile.stages()[stage].instructions:
             if instruction == "COPY":
                 *sources, destination = value.split()
@@ -117,6 +117,7 @@ def test_the_installations_work(tmp_path: Path) -> None:
                 here = value.replace("/opt/", f"{tmp_path}/opt/").replace("/unpacked", f"{tmp_path}/unpacked")
                 subprocess.run(["bash", "-ec", here], cwd=app, check=True)
     subprocess.run([app / ".venv" / "bin" / "faust", "--version"], check=True)
+    subprocess.run([tmp_path / "opt" / "emulator" / "bin" / "python", "-c", "import ministack, uvicorn"], check=True)
     assert (tmp_path / "unpacked" / "lambda_query" / "handler.py").exists()
 
 

@@ -47,6 +47,20 @@ def test_one_system_holds_a_home(tmp_path: Path) -> None:
         pass
 
 
+def test_a_home_is_closed_to_others_also_where_it_was_open(tmp_path: Path) -> None:
+    for path in (tmp_path / "open", tmp_path / "new"):
+        (tmp_path / "open").mkdir(mode=0o755, exist_ok=True)
+        with Home(path).held():
+            assert mode(path) == 0o700
+
+
+def test_a_folder_of_all_users_is_no_home(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    with pytest.raises(StackError, match="of its own"), Home(tmp_path).held():
+        pass
+    assert mode(tmp_path) == 0o1777
+
+
 def test_a_failure_shows_the_last_lines_of_the_log(tmp_path: Path) -> None:
     log = tmp_path / "kafka.log"
     log.write_text("\n".join(f"line {number}" for number in range(100_000)))

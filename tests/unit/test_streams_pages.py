@@ -56,3 +56,24 @@ async def test_head_is_answered_as_get_without_content(path: str) -> None:
         told, asked = await client.get(path), await client.head(path)
         assert (asked.status, await asked.read()) == (told.status, b"")
         assert asked.headers["content-type"] == told.headers["content-type"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"origin": "https://evil.example"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"host": "evil.example"}, 421),
+    ],
+)
+@pytest.mark.parametrize(("web_host", "takes_any_host"), [("127.0.0.1", False), ("0.0.0.0", True)])
+async def test_pages_are_for_programs_and_for_who_is_on_them(
+    web_host: str, takes_any_host: bool, headers: dict[str, str], status: int
+) -> None:
+    app = faust.App("pages", broker="kafka://127.0.0.1:1", web_bind=web_host)
+    add_pages(app, [There()], lambda: None, CollectorRegistry())
+    app.web.init_server()
+    async with TestClient(TestServer(app.web.web_app)) as client:
+        answer = await client.get("/healthz", headers=headers)
+        assert answer.status == (200 if takes_any_host and "host" in headers else status)

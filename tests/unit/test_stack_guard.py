@@ -1,0 +1,126 @@
+"""What stands before the emulator, with an application in its place that answers 200."""
+
+import json
+from typing import Any
+
+import pytest
+
+from stack.guard import Guard
+
+WEB = "http://127.0.0.1:8080"
+QUERY = "/_aws/execute-api/mensageria/$default/events"
+PORT, QUERY_PORT = 4566, 4568
+PREFLIGHT = {"origin": WEB, "access-control-request-method": "GET", "sec-fetch-site": "same-site"}
+
+
+async def behind(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"access-control-allow-origin", b"*")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def ask(
+    method: str = "POST", path: str = "/", *, port: int = PORT, fields: Any = None, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    """The status, headers and body of the guard's answer."""
+    sent: list[Any] = []
+    given = {"host": f"127.0.0.1:{port}"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "headers": fields or [(name.encode(), value.encode()) for name, value in given.items()],
+        "server": ("127.0.0.1", port),
+    }
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    guard = Guard(behind, names=["aws"], web_origin=WEB, query_port=QUERY_PORT)
+    await guard(scope, None, send)  # type: ignore[arg-type]
+    answer = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], answer, sent[1]["body"]
+
+
+async def status(*arguments: Any, **options: Any) -> int:
+    return (await ask(*arguments, **options))[0]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:4566", "localhost:4566", "[::1]:4566", "aws:4566", "bucket.localhost"])
+async def test_programs_are_answered(host: str) -> None:
+    assert await status(host=host) == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": WEB}, 403),
+        ({"sec_fetch_site": "cross-site"}, 403),
+        ({"sec_fetch_site": "same-site"}, 403),
+        ({"host": "evil.example:4566"}, 421),
+        ({"host": "evil.aws:4566"}, 421),
+        ({"host": "notlocalhost"}, 421),
+        ({"host": ""}, 421),
+    ],
+)
+async def test_a_foreign_page_is_refused_and_can_read_nothing(headers: Any, expected: int) -> None:
+    for method in ("GET", "POST", "OPTIONS"):
+        got, answer, body = await ask(method, **headers)
+        assert got == expected
+        assert "access-control-allow-origin" not in answer
+        assert json.loads(body)["status"] == expected
+
+
+async def test_a_link_from_elsewhere_is_refused_too() -> None:
+    """An action of SNS and SQS may be a GET."""
+    headers = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+    assert await status("GET", **headers) == 403
+
+
+async def test_a_header_that_is_there_twice_is_refused() -> None:
+    host = (b"host", b"127.0.0.1")
+    assert await status(fields=[host, host]) == 421
+    assert await status(fields=[host, (b"origin", WEB.encode()), (b"Origin", b"http://evil.example")]) == 421
+
+
+async def test_webs_pages_may_ask_the_query_alone() -> None:
+    assert await status("GET", QUERY, origin=WEB, sec_fetch_site="same-site") == 200
+    assert await status("OPTIONS", QUERY, **{name.replace("-", "_"): value for name, value in PREFLIGHT.items()}) == 200
+    assert await status("POST", QUERY, origin=WEB) == 403
+    assert await status("GET", "/_aws/execute-api/other/$default/events", origin=WEB) == 403
+    assert await status("GET", QUERY, origin="http://evil.example") == 403
+    assert await status("GET", QUERY, sec_fetch_site="same-site") == 403
+    assert await status("GET", QUERY, origin=WEB, host="evil.example") == 421
+
+
+async def test_a_port_can_have_the_query_alone() -> None:
+    assert await status("GET", QUERY, port=QUERY_PORT) == 200
+    assert await status("HEAD", QUERY, port=QUERY_PORT) == 200
+    assert await status("POST", QUERY, port=QUERY_PORT) == 405
+    for path in ("/", "/2015-03-31/functions", "/_ministack/ready", "/_aws/execute-api/other/$default/events"):
+        assert await status("GET", path, port=QUERY_PORT) == 404
+    assert await status("GET", QUERY, port=QUERY_PORT, host="aws:4566") == 421
+    assert await status("GET", QUERY, port=QUERY_PORT, host="bucket.localhost") == 421
+
+
+async def test_a_guard_without_an_origin_lets_no_page_in() -> None:
+    guard = Guard(behind)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": QUERY,
+        "headers": [(b"host", b"localhost"), (b"origin", b"")],
+        "server": ("127.0.0.1", PORT),
+    }
+    assert guard.refusal(scope) is not None
+
+
+async def test_a_websocket_is_closed() -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await Guard(behind)({"type": "websocket", "headers": []}, None, send)  # type: ignore[arg-type]
+    assert sent == [{"type": "websocket.close", "code": 1008}]
