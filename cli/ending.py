@@ -33,6 +33,10 @@ def run(work: Coroutine[Any, Any, int]) -> NoReturn:
         # What is still in the buffer would be tried again at the end, and fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = UNREAD
+    except UnicodeEncodeError as error:
+        # Everything that is written is escaped where it must be: what is left is an argument.
+        complain(f"an argument isn't text in {sys.getfilesystemencoding()}: {error.object!a}")
+        code = USAGE
     except MensageriaError as error:
         complain(str(error))
         code = _code(error)

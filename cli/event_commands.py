@@ -11,10 +11,11 @@ import typer
 
 from cli import follow, publishing
 from cli.addresses import find
-from cli.edges import Edges, NotFound
+from cli.edges import Edges
 from cli.ending import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json, write_table
 from cli.times import moment
+from operations.http_api import LISTED, NotFound
 from pipeline.settings import EdgeSettings
 
 _COLUMNS = ("received_at", "type", "source", "id", "subject", "stores")
@@ -151,12 +152,13 @@ def _show(found: dict[str, Any]) -> None:
         say("conflict: there are two contents of this identity")
     if found["partial"]:
         complain(f"partial: {', '.join(found['unavailable'])} did not answer")
-    say(msgspec.json.format(msgspec.json.encode(found["event"]), indent=2).decode())
+    say(msgspec.json.format(found["event"], indent=2).decode())
 
 
 async def _list(parameters: dict[str, str], limit: int, *, as_json: bool) -> int:
     async with Edges.connected(find().read(EdgeSettings)) as edges:
-        events = _events(edges, parameters, limit)
+        fields = {} if as_json else {"fields": LISTED}
+        events = _events(edges, parameters | fields, limit)
         await write_each(events, _COLUMNS, lambda event: event, as_json=as_json)
     return OK
 

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
+import msgspec
+
 from cli.copies import Identity
 from cli.status import Finding
 from pipeline import trace_context
@@ -12,6 +14,10 @@ from pipeline.dead_letters import DeadLetter, Place
 
 State = Literal["stored", "dead_letter", "waiting", "unknown"]
 """`unknown`: the store was asked and did not answer."""
+
+
+class _Event(msgspec.Struct):
+    type: str | None = None
 
 
 class Way(NamedTuple):
@@ -82,7 +88,7 @@ def of(
     return Journey(
         source=source,
         id=id_,
-        type=record["event"].get("type") if record else None,
+        type=msgspec.json.decode(record["event"], type=_Event).type if record else None,
         received_at=receipt.get("received_at"),
         trace_id=next((context.trace_id for each in carried if (context := trace_context.parse(each))), None),
         complete=bool(record and record["complete"]),

@@ -10,6 +10,7 @@ from cli.output import plain
 _STORES = {"postgres": "PostgreSQL", "dynamodb": "DynamoDB"}
 _SERVICES = {"service-b": "service B", "service-c": "service C"}
 _STATES = {"stored": "green", "dead_letter": "red", "waiting": "yellow", "unknown": "yellow"}
+_ASCII = str.maketrans("├└│┬─·", "|`|+-.")
 _BRANCHES = (
     ("├─ SNS ──┬─ queue b", "│        │"),
     ("│        └─ queue c", "│         "),
@@ -30,6 +31,13 @@ def lines(journey: Journey) -> Iterator[Text]:
             yield Text(f"{below}     {plain(told)}", "dim")
     yield Text()
     yield _verdict(journey)
+
+
+def in_ascii(line: Text) -> Text:
+    """The same line, its strokes drawn with ASCII."""
+    drawn = line.copy()
+    drawn.plain = line.plain.translate(_ASCII)
+    return drawn
 
 
 def _hops(branch: str, way: Progress) -> Text:

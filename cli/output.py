@@ -1,5 +1,7 @@
 """What a command writes: tables for people, one JSON object a line for programs; the rest to stderr."""
 
+import codecs
+import io
 import re
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -15,11 +17,40 @@ from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
+_ESCAPING = "mensageria.escaping"
 _TABLE_ROWS = 200
 _PIPE_WIDTH = 240
 """Where nobody says how wide it is, nothing is to be cut."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_DOTS = "\N{BRAILLE PATTERN DOTS-124}"
 T = TypeVar("T")
+
+
+def write_anywhere() -> None:
+    """Let stdout and stderr take all text: what their encoding lacks is written as JSON's `\\uXXXX`.
+
+    So `--json` stays JSON on a terminal or a pipe that isn't UTF-8, and no character ends a command.
+    """
+    codecs.register_error(_ESCAPING, _escaped)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_ESCAPING)
+
+
+def can_write(text: str) -> bool:
+    """Whether stdout's encoding has all characters of `text`."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _escaped(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{high:02x}{low:02x}" for high, low in zip(lacking[::2], lacking[1::2], strict=True)), error.end
 
 
 def complain(text: str) -> None:
@@ -34,7 +65,8 @@ def say(text: str) -> None:
 
 def write_json(value: Any) -> None:
     """Write `value` as JSON, one line."""
-    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    # Formatted as text: a msgspec.Raw in it may have line ends, and its numbers stay as they are.
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=-1).decode() + "\n")
     sys.stdout.flush()
 
 
@@ -78,7 +110,12 @@ async def write_each(
 def progress(doing: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """A bar on stderr where that is a terminal; call what it gives with the number done so far."""
     console = Console(stderr=True)
-    parts = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    parts = (
+        SpinnerColumn("dots" if can_write(_DOTS) else "line"),
+        TextColumn("{task.description}"),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*parts, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(doing, total=total)
         yield lambda done: bar.update(task, completed=done)

@@ -5,15 +5,20 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 import typer
 
-from cli.edges import Edges, Refused
+from cli.edges import Edges
+from operations.http_api import Refused
+from operations.in_order import InOrder, keys_of
 
 _AT_ONCE = 32
+_READ_AHEAD = 4 * _AT_ONCE
+"""Lines that are read and not published yet: those of one key wait for one another."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +50,16 @@ def simple(members: dict[str, str | None], data: str) -> bytes:
 async def publish_lines(edges: Edges, file: Path) -> AsyncIterator[Outcome]:
     """Publish each line of `file` (- is the standard input) that isn't empty; the outcomes as they come.
 
-    What the gateway refuses does not stop the others. Raises EdgeUnavailable.
+    Lines of one `partitionkey` or id are published in their order, the others side by side. What the gateway
+    refuses does not stop the others. Raises EdgeUnavailable.
     """
     with _opened(file) as opened:
+        in_order = InOrder[Outcome](_AT_ONCE)
         waiting: set[asyncio.Task[Outcome]] = set()
         try:
             async for number, line in _numbered(opened):
-                waiting.add(asyncio.create_task(_publish(edges, number, line)))
-                if len(waiting) >= _AT_ONCE:
+                waiting.add(in_order.start(keys_of(line), partial(_publish, edges, number, line)))
+                if len(waiting) >= _READ_AHEAD:
                     done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         yield task.result()

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 
 from cli.addresses import Addresses
+from cli.edges import Edges, access
+from operations.http_api import HttpApi, base_url, http_client
 from pipeline.backlog import GROUP
 from pipeline.errors import MensageriaError
 from pipeline.places import Places
@@ -33,14 +35,14 @@ class Finding:
 
 async def findings(addresses: Addresses) -> list[Finding]:
     """What is known of every part, each asked at the same time; one that can't be asked is a finding too."""
-    edges, health = addresses.read(EdgeSettings), addresses.read(HealthSettings)
-    async with httpx.AsyncClient(timeout=edges.timeout_s) as http:
+    settings, health = addresses.read(EdgeSettings), addresses.read(HealthSettings)
+    async with http_client(settings.timeout_s) as http:
         return await asyncio.gather(
-            _service(http, "gateway", f"{edges.gateway_url}/readyz"),
-            _service(http, "query", f"{edges.query_url}/events?limit=1"),
-            _service(http, "web", f"{health.web_url}/readyz"),
-            _service(http, "service-b", f"{health.service_b_url}/readyz"),
-            _service(http, "service-c", f"{health.service_c_url}/readyz"),
+            _service(http, "gateway", settings.gateway_url),
+            _known("query", _query(Edges(HttpApi(http, access(settings))))),
+            _service(http, "web", health.web_url),
+            _service(http, "service-b", health.service_b_url),
+            _service(http, "service-c", health.service_c_url),
             _known("queue b", _queue(addresses, "b")),
             _known("queue c", _queue(addresses, "c")),
             _known("kafka", _topic(addresses.places)),
@@ -49,12 +51,18 @@ async def findings(addresses: Addresses) -> list[Finding]:
 
 async def _service(http: httpx.AsyncClient, part: str, url: str) -> Finding:
     try:
-        answer = await http.get(url)
+        answer = await http.get(f"{base_url(url)}/readyz")
     except httpx.TransportError as error:
         return Finding(part, ok=False, detail=f"no answer: {str(error) or type(error).__name__}")
     return Finding(
         part, ok=answer.is_success, detail="" if answer.is_success else f"{answer.status_code} {answer.text}"
     )
+
+
+async def _query(edges: Edges) -> Finding:
+    page = await edges.page({"limit": "1", "fields": "id"})
+    absent = ", ".join(page["unavailable"])
+    return Finding("query", ok=True, detail=f"partial: {absent} did not answer" if absent else "")
 
 
 async def _known(part: str, asking: Awaitable[Finding]) -> Finding:

@@ -8,12 +8,13 @@ from rich.console import Console
 from cli import journey, journey_drawing
 from cli.addresses import Addresses, find
 from cli.copies import Identity
-from cli.edges import Edges, NotFound
+from cli.edges import Edges
 from cli.ending import FOUND, OK, run
 from cli.journey import Journey
-from cli.output import AsJson, complain, write_json
+from cli.output import AsJson, can_write, complain, write_json
 from cli.postgres import Rows
 from cli.status import findings
+from operations.http_api import NotFound
 from pipeline.dead_letters import DeadLetter
 from pipeline.errors import MensageriaError
 from pipeline.places import PLACES
@@ -49,7 +50,7 @@ async def _trace(id_: str, source: str | None, *, as_json: bool) -> int:
     else:
         console = Console(highlight=False)
         for line in journey_drawing.lines(found):
-            console.print(line, soft_wrap=True)
+            console.print(line if can_write(line.plain) else journey_drawing.in_ascii(line), soft_wrap=True)
     return OK if found.complete and not found.conflict else FOUND
 
 
@@ -83,7 +84,7 @@ async def _sources(addresses: Addresses, edges: Edges, id_: str) -> list[str]:
                 return sources
     except MensageriaError as error:
         complain(str(error))
-    page = await edges.page({"limit": _NEWEST, "store": "dynamodb"})
+    page = await edges.page({"limit": _NEWEST, "store": "dynamodb", "fields": "source,id"})
     return sorted({event["source"] for event in page["events"] if event["id"] == id_})
 
 

@@ -26,22 +26,6 @@ class Schemas(msgspec.Struct):
     schemas: list[Schema]
 
 
-class Fault(msgspec.Struct):
-    """One entry of a problem's `errors`: `pointer` for an event, `parameter` for an address."""
-
-    detail: str
-    pointer: str = ""
-    parameter: str = ""
-
-
-class Problem(msgspec.Struct):
-    """Problem details (RFC 9457)."""
-
-    status: int
-    detail: str = ""
-    errors: list[Fault] = []
-
-
 class Row(msgspec.Struct):
     """One event of the list."""
 

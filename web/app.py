@@ -9,8 +9,8 @@ from jinja2 import StrictUndefined
 from prometheus_client import CollectorRegistry
 from quart import Quart
 
+from operations.http_api import HttpApi, http_client
 from pipeline import metrics
-from pipeline.bearer import authorization
 from pipeline.event import MAX_EVENT_BYTES
 from pipeline.http_metrics import measure
 from pipeline.places import Places
@@ -18,6 +18,7 @@ from pipeline.settings import WebSettings
 from web import (
     access,
     dead_letters,
+    edges,
     event,
     events,
     failures,
@@ -52,8 +53,8 @@ def create_app(settings: WebSettings) -> Quart:
     `extensions["closing"]` is to be set when it stops: it ends what is followed.
     Raises SettingsError where `settings` would let anyone in, or their key can't stand in a header.
     """
-    publishing = authorization(settings.gateway_key, "GATEWAY_KEY")
-    asking = authorization(settings.query_key, "QUERY_KEY")
+    edge_access = edges.access(settings)
+    edge_access.headers()  # a key that no header takes is a wrong setting, said before anything starts
     app = Quart(__name__)
     app.extensions.update(closing=asyncio.Event(), settings=settings)
     app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES)
@@ -76,12 +77,11 @@ def create_app(settings: WebSettings) -> Quart:
 
     @app.while_serving
     async def connections() -> AsyncGenerator[None, None]:
-        # No proxy of the environment stands between the pages and their own services.
-        async with httpx.AsyncClient(timeout=settings.timeout_s, trust_env=False) as client:
-            app.extensions["edges"] = edges = Edges(client, settings, publishing, asking)
-            app.extensions["suggestions"] = Suggestions(edges.types)
+        async with http_client(settings.timeout_s) as client:
+            both = app.extensions["edges"] = Edges(client, HttpApi(client, edge_access), settings)
+            app.extensions["suggestions"] = Suggestions(both.types)
             app.extensions["provider"] = _provider(client, settings)
-            async with _operating(app, Watch(Services(client, edges, settings), backlogs, settings), settings):
+            async with _operating(app, Watch(Services(client, both, settings), backlogs, settings), settings):
                 yield
 
     return app

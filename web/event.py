@@ -6,11 +6,11 @@ from typing import Any
 
 from quart import Blueprint, Response, abort, current_app, render_template, request
 
+from operations.http_api import EdgeUnavailable
 from pipeline import clock, trace_context
 from web import edges, follow, live
 from web.answers import Copy
 from web.contents import Contents
-from web.edges import EdgeUnavailable
 from web.follow import Sighting, Sought
 from web.journey import Journey
 from web.picture import TALL, WIDE

@@ -8,10 +8,10 @@ from typing import Any
 
 from quart import Blueprint, abort, current_app, render_template, request
 
+from operations.http_api import EdgeUnavailable, Problem, Refused
 from pipeline.clock import now, rfc3339
 from web import edges, formats, live
-from web.answers import Page, Problem
-from web.edges import EdgeUnavailable, Refused
+from web.answers import Page
 from web.phrases import phrase
 
 blueprint = Blueprint("events", __name__)

@@ -4,9 +4,9 @@ import structlog
 from quart import Quart, render_template
 from werkzeug.exceptions import HTTPException
 
+from operations.http_api import EdgeUnavailable, Refused
 from pipeline.errors import QueueUnavailable
 from web.access import NotAllowed, Role
-from web.edges import EdgeUnavailable, Refused
 from web.form import UnreadableForm
 from web.languages import gettext, marked
 from web.openid import LoginRefused, ProviderUnavailable

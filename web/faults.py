@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from operations.http_api import Problem
 from pipeline.errors import InvalidEvent, MalformedEvent
 from pipeline.event import parse
-from web.answers import Problem
 from web.draft import Draft, NotJson
 from web.json_lines import lines_of
 from web.languages import gettext, marked

@@ -6,9 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from operations.http_api import EdgeUnavailable
 from pipeline import clock
 from web.answers import Record
-from web.edges import Edges, EdgeUnavailable
+from web.edges import Edges
 from web.journey import WAYS, missing
 
 LATE_AFTER = timedelta(seconds=3)

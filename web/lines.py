@@ -4,10 +4,13 @@ import asyncio
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
-from web.edges import Edges, EdgeUnavailable, Refused
+from operations.http_api import EdgeUnavailable, Refused
+from operations.in_order import InOrder, keys_of
+from web.edges import Edges
 from web.phrases import Phrase, phrase
 
 MAX_LINES = 500
@@ -54,14 +57,23 @@ def rest(outcomes: Iterable[Outcome], first: int) -> str:
 
 
 async def publish(edges: Edges, lines: Iterable[Line]) -> list[Outcome]:
-    """Publish each line by itself, so that one that is wrong keeps no other back; the outcomes in their order."""
-    room = asyncio.Semaphore(_AT_ONCE)
+    """Publish each line by itself, so that one that is wrong keeps no other back; the outcomes in their order.
 
-    async def one(line: Line) -> Outcome:
-        async with room:
-            return await _publish(edges, line)
+    Lines of one `partitionkey` or id go one after the other: behind one that was not sent, the others are not
+    sent either.
+    """
+    given, in_order = list(lines), InOrder[Outcome](_AT_ONCE)
+    tasks = [in_order.start(keys_of(line.event), partial(_publish, edges, line)) for line in given]
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    return [_outcome(line, end) for line, end in zip(given, ended, strict=True)]
 
-    return await asyncio.gather(*(one(line) for line in lines))
+
+def _outcome(line: Line, end: Outcome | BaseException) -> Outcome:
+    if isinstance(end, EdgeUnavailable):
+        return Outcome(line, "unsent")
+    if isinstance(end, BaseException):
+        raise end
+    return end
 
 
 async def _publish(edges: Edges, line: Line) -> Outcome:
@@ -71,8 +83,6 @@ async def _publish(edges: Edges, line: Line) -> Outcome:
         problem = refusal.problem
         faults = [(fault.pointer, phrase(fault.detail)) for fault in problem.errors]
         return Outcome(line, "refused", faults=faults or [("", phrase(problem.detail))])
-    except EdgeUnavailable:
-        return Outcome(line, "unsent")
     return Outcome(line, "accepted", accepted.source, accepted.id)
 
 

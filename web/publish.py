@@ -4,11 +4,11 @@ from typing import Any
 
 from quart import Blueprint, current_app, redirect, render_template, request, url_for
 
+from operations.http_api import EdgeUnavailable, Refused
 from pipeline.clock import rfc3339
 from web import calls, edges, examples, faults, form
 from web.access import PUBLISHER, READER, needs
 from web.draft import Draft, NotJson
-from web.edges import EdgeUnavailable, Refused
 from web.journey import Journey
 from web.languages import gettext, marked
 from web.picture import TALL

@@ -7,8 +7,9 @@ from typing import Literal
 
 import httpx
 
+from operations.http_api import EdgeUnavailable, Refused, base_url
 from pipeline.settings import WebSettings
-from web.edges import Edges, EdgeUnavailable, Refused
+from web.edges import Edges
 from web.exposition import NoExposition, Numbers, numbers
 
 Health = Literal["ok", "not_ready", "down"]
@@ -40,9 +41,9 @@ class Services:
         self._http = http
         self._edges = edges
         self._urls = {
-            "gateway": settings.gateway_url.rstrip("/"),
-            "service_b": settings.health.service_b_url.rstrip("/"),
-            "service_c": settings.health.service_c_url.rstrip("/"),
+            "gateway": base_url(settings.gateway_url),
+            "service_b": base_url(settings.health.service_b_url),
+            "service_c": base_url(settings.health.service_c_url),
         }
 
     async def look(self) -> Look:
@@ -74,7 +75,7 @@ class Services:
         """The query, and the stores as it finds them."""
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                page = await self._edges.events({"limit": "1"})
+                page = await self._edges.events({"limit": "1", "fields": "id"})
         except (EdgeUnavailable, Refused, TimeoutError) as error:
             return Look((Service("query", "down", str(error) or "no answer in time"),))
         stores = (Service(store, "down" if store in page.unavailable else "ok") for store in _STORES)

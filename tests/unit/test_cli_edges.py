@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.edges import Edges
+from cli.edges import Edges, access
+from cli.output import write_json
+from operations.http_api import HttpApi
 from pipeline.errors import InvalidParameters, SettingsError
 from pipeline.settings import EdgeSettings
 
@@ -17,7 +19,7 @@ def edges(answers: list[httpx.Response], seen: list[httpx.Request]) -> Edges:
         return answers[len(seen) - 1]
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    return Edges(http, EdgeSettings(query_url="http://query"))
+    return Edges(HttpApi(http, access(EdgeSettings(query_url="http://query/stage/", query_key="q"))))
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,29 @@ async def test_wrong_parameters_are_told_once() -> None:
     with pytest.raises(InvalidParameters) as raised:
         await edges([httpx.Response(400, json=problem)], []).page({})
     assert str(raised.value) == f"from {fault}"
+
+
+NUMBERS = (
+    '{"big":12345678901234567890123,"money":12345678901234567.89,"third":0.33333333333333333333,'
+    '"price":1.10,"exp":1E5,"neg":-0.0,"id64":1152921506151679042}'
+)
+
+
+async def test_numbers_go_through_to_the_last_digit(capsys: pytest.CaptureFixture[str]) -> None:
+    event = '{"id":"1",\n "data":' + NUMBERS + "}"
+    found = '{"source":"s","id":"1","event":' + event + ',"complete":true}'
+    page = '{"events":[{"id":"1","event":' + event + '}],"next":null}'
+    both = edges([httpx.Response(200, content=found), httpx.Response(200, content=page)], [])
+    write_json(await both.event("s", "1"))
+    write_json((await both.page({}))["events"][0])
+    written = capsys.readouterr().out.splitlines()
+    assert len(written) == 2
+    assert all(f'"data":{NUMBERS}' in line for line in written)
+
+
+async def test_the_query_is_asked_with_its_key_at_one_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    seen: list[httpx.Request] = []
+    await edges([httpx.Response(200, json={"events": []})], seen).page({"limit": "1"})
+    assert str(seen[0].url) == "http://query/stage/events?limit=1"
+    assert seen[0].headers["authorization"] == "Bearer q"

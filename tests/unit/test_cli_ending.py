@@ -6,8 +6,8 @@ import sys
 import pytest
 import typer
 
-from cli.edges import EdgeUnavailable, Refused
 from cli.ending import run
+from operations.http_api import EdgeUnavailable, Problem, Refused
 from pipeline.errors import InvalidParameters, MensageriaError, SettingsError
 
 ENDLESS = """
@@ -27,8 +27,8 @@ ending.run(work())
     [
         (SettingsError("wrong"), 2),
         (InvalidParameters({"from": "wrong"}), 2),
-        (Refused("wrong"), 1),
-        (EdgeUnavailable("away"), 3),
+        (Refused(Problem(422, "wrong")), 1),
+        (EdgeUnavailable("gateway", "away"), 3),
     ],
 )
 def test_an_error_is_told_once_with_its_code(

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from cli import journey, journey_drawing
 from cli.status import Finding
 from pipeline.dead_letters import DeadLetter, Envelope
@@ -26,7 +28,7 @@ def record(**changes: Any) -> dict[str, Any]:
             "kafka": copy(60, "kafka", topic="events", partition=2, offset=17),
         },
     }
-    whole = {"event": {"type": "order.created"}, "receipt": receipt, "complete": True, "conflict": False}
+    whole = {"event": msgspec.Raw(b'{"type":"order.created"}'), "receipt": receipt, "complete": True, "conflict": False}
     return whole | {"unavailable": []} | changes
 
 

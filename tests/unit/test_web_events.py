@@ -10,6 +10,7 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 
 from lambda_query.parameters import parse_list
+from operations.http_api import LISTED
 from pipeline.errors import InvalidParameters
 from pipeline.settings import WebSettings
 from tests.unit.conftest import Edge
@@ -41,7 +42,7 @@ async def test_a_row_leads_to_its_event(pages: Client, edge: Edge) -> None:
     text = await text_of(pages, "/events")
     assert '<a href="/event?source=/s?a%26b&amp;id=%C3%A9/1"><bdi>&lt;b&gt;t&lt;/b&gt;</bdi></a>' in text
     assert '<time class="moment" datetime="2026-11-23T15:24:00.000000Z">23 Nov 2026, 15:24:00 UTC</time>' in text
-    assert edge.queries == [{}]
+    assert edge.queries == [{"fields": LISTED}]
 
 
 @pytest.fixture
@@ -57,7 +58,9 @@ def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def test_filters_go_to_the_query_and_stay_on_the_page(pages: Client, edge: Edge) -> None:
     edge.answer("/stage/events", listing(ROW, next="c2"))
     text = await text_of(pages, "/events?store=postgres&type=t&source=&from=2026-11-23T15:24&cursor=c1&other=1")
-    assert edge.queries == [{"store": "postgres", "type": "t", "from": "2026-11-23T15:24:00.000000Z", "cursor": "c1"}]
+    assert edge.queries == [
+        {"fields": LISTED, "store": "postgres", "type": "t", "from": "2026-11-23T15:24:00.000000Z", "cursor": "c1"}
+    ]
     assert '<option value="postgres" selected>' in text
     assert 'value="2026-11-23T15:24:00"' in text
     assert 'rel="next" href="/events?cursor=c2&amp;store=postgres&amp;type=t&amp;from=2026-11-23T15:24"' in text
@@ -83,7 +86,7 @@ async def test_a_refused_search_names_the_field_and_keeps_the_rest(pages: Client
     assert '<code>cursor</code> <bdi lang="en">is foreign</bdi>' in text
     assert 'id="from" name="from" type="datetime-local" step="1" value="" aria-invalid="true"' in text
     assert 'id="type" name="type" value="t"' in text
-    assert edge.queries == [{"from": "yesterday", "type": "t"}]
+    assert edge.queries == [{"fields": LISTED, "from": "yesterday", "type": "t"}]
 
 
 async def test_a_refusal_without_faults_is_shown_as_it_is(pages: Client, edge: Edge) -> None:
@@ -110,14 +113,14 @@ async def test_a_time_that_utc_does_not_have_is_left_to_the_query_to_refuse(
     edge.answer("/stage/events", (400, {"status": 400, "errors": [{"parameter": "from", "detail": "no"}]}))
     text = await text_of(pages, f"/events?from={quote(time)}", status=400)
     assert 'id="from" name="from" type="datetime-local" step="1" value="" aria-invalid="true"' in text
-    assert edge.queries == [{"from": time}]
+    assert edge.queries == [{"fields": LISTED, "from": time}]
 
 
 async def test_a_time_of_another_zone_stands_in_utc(pages: Client, edge: Edge) -> None:
     edge.answer("/stage/events", listing())
     text = await text_of(pages, "/events?from=0987-01-01T00:00:01-03:00")
     assert 'value="0987-01-01T03:00:01"' in text
-    assert edge.queries == [{"from": "0987-01-01T03:00:01.000000Z"}]
+    assert edge.queries == [{"fields": LISTED, "from": "0987-01-01T03:00:01.000000Z"}]
 
 
 @pytest.mark.parametrize("answer", [(503, {}), (200, {"events": 1}), (502, "x")])
@@ -139,7 +142,7 @@ async def test_new_events_of_the_list_are_counted(edge: Edge) -> None:
             await connection.disconnect()
     assert found.startswith(b"event: parts")
     assert b"1 new event: show it" in found
-    assert edge.queries[-1] == {"type": "t", "from": "2026-11-23T15:24:00.000000Z", "limit": "100"}
+    assert edge.queries[-1] == {"fields": LISTED, "type": "t", "from": "2026-11-23T15:24:00.000000Z", "limit": "100"}
 
 
 @pytest.mark.parametrize("address", ["/events?to=2026-11-23T15:24", "/events?cursor=c"])

@@ -51,6 +51,16 @@ async def test_a_line_that_was_not_sent_is_the_same_event_when_it_is_sent_again(
     assert len(set(ids)) == 2
 
 
+async def test_lines_of_one_key_are_sent_in_order_and_none_behind_one_that_was_not(pages: Client, edge: Edge) -> None:
+    edge.answer("/events", ACCEPTED, (503, {"status": 503}), ACCEPTED)
+    lines = "\n".join(f'{{"type": "t", "partitionkey": "k", "data": {number}}}' for number in range(20))
+    _, text = await sent(pages, lines)
+    assert [json.loads(body)["data"] for body in edge.bodies] == [0, 1]
+    assert (text.count('data-state="accepted"'), text.count('data-state="unsent"')) == (1, 19)
+    await sent(pages, lines.replace(lines.splitlines()[0], ""))
+    assert [json.loads(body)["data"] for body in edge.bodies[2:]] == list(range(1, 20))
+
+
 async def test_a_file_is_taken_without_a_script(pages: Client, edge: Edge) -> None:
     edge.answer("/events", ACCEPTED)
     file = FileStorage(BytesIO(b'\xef\xbb\xbf{"type": "a"}\n{"type": "b"}\n'), filename="events.jsonl")

@@ -39,15 +39,25 @@ async function send(first, lines) {
   return page;
 }
 
-/** Send a piece until it is answered and taken, or `isStopped()`: it is stored once, however often it is sent. */
+/**
+ * Send a piece until it is answered and taken, or `isStopped()`; the rows of its lines, and what is left of them.
+ * What was accepted is not sent again: it would come after those of its key that were sent behind it.
+ */
 async function deliver(first, lines, isStopped) {
+  const rows = new Map();
+  let left = lines;
   while (!isStopped()) {
-    const page = await send(first, lines).catch(() => null);
+    const page = await send(first, left).catch(() => null);
     lost.hidden = Boolean(page);
-    if (page && !page.querySelector("#results [data-state=unsent]")) return page;
+    if (page) {
+      for (const row of page.querySelectorAll("#results tr")) rows.set(row.querySelector(".number").textContent, row);
+      // The page's own form holds what is left of the piece: nothing before its first line.
+      left = page.getElementById("lines").value.split("\n");
+      if (!page.querySelector("#results [data-state=unsent]")) break;
+    }
     await new Promise((resume) => setTimeout(resume, RETRY_MS));
   }
-  return null;
+  return { rows: [...rows.values()], left };
 }
 
 function show(rows) {
@@ -68,14 +78,11 @@ async function publish(text) {
   Object.assign(progress, { max: lines.length, value: 0 });
   stop.onclick = () => (stopped = true);
   for (const [first, piece] of pieces(lines)) {
-    const page = await deliver(first, piece, () => stopped);
-    if (!page) break;
-    const rows = [...page.querySelectorAll("#results tr")];
+    if (stopped) break;
+    const { rows, left: rest } = await deliver(first, piece, () => stopped);
     accepted += rows.filter((row) => row.dataset.state === "accepted").length;
     done += rows.length;
     show(rows);
-    // The page's own form holds what is left of the piece: nothing before its first line.
-    const rest = page.getElementById("lines").value.split("\n");
     left.splice(first - 1, piece.length, ...piece.map((_, at) => rest[at] ?? ""));
     progress.value = first - 1 + piece.length;
     tally.textContent = tally.dataset.text.replace("{accepted}", format(accepted)).replace("{all}", format(done));

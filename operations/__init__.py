@@ -1,0 +1,1 @@
+"""What the command and the pages do to a running pipeline."""

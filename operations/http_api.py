@@ -1,0 +1,154 @@
+"""HTTP client of the gateway and the query: one pool of connections, one rule for base URLs, the key of each."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Self, TypeVar
+
+import httpx
+import msgspec
+
+from operations.bearer import authorization
+from pipeline.errors import MensageriaError
+
+Service = Literal["gateway", "query"]
+LISTED = "source,id,type,subject,received_at,stores"
+"""The `fields` of a list that shows no content: with them, the query reads none."""
+_CONNECTIONS = 32
+T = TypeVar("T")
+
+
+class Fault(msgspec.Struct):
+    """One entry of a problem's `errors`: `pointer` for an event, `parameter` for an address."""
+
+    detail: str = ""
+    pointer: str = ""
+    parameter: str = ""
+
+
+class Problem(msgspec.Struct):
+    """Problem details (RFC 9457)."""
+
+    status: int = 0
+    detail: str = ""
+    errors: list[Fault] = []
+
+
+class EdgeUnavailable(MensageriaError):
+    """The gateway or the query did not answer, or says that it cannot now."""
+
+    retriable: ClassVar[bool] = True
+
+    def __init__(self, edge: str, detail: str) -> None:
+        super().__init__(f"{edge}: {detail}")
+        self.edge = edge
+
+
+class Refused(MensageriaError):
+    """The gateway or the query takes the request for wrong; `problem` says why."""
+
+    def __init__(self, problem: Problem) -> None:
+        faults = "".join(f"; {fault.pointer or fault.parameter} {fault.detail}" for fault in problem.errors)
+        super().__init__(f"{problem.status}: {problem.detail}{faults}")
+        self.problem = problem
+
+
+class NotFound(Refused):
+    """There is no such event."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Base URLs of the gateway and the query, and the key of each, which is empty where it asks for none."""
+
+    gateway_url: str
+    query_url: str
+    gateway_key: str = field(default="", repr=False)
+    query_key: str = field(default="", repr=False)
+
+    def headers(self) -> "dict[Service, dict[str, str]]":
+        """The header with the key of each. Raises SettingsError where a key can't stand in a header."""
+        return {
+            "gateway": authorization(self.gateway_key, "GATEWAY_KEY"),
+            "query": authorization(self.query_key, "QUERY_KEY"),
+        }
+
+
+@asynccontextmanager
+async def http_client(timeout_s: float) -> AsyncIterator[httpx.AsyncClient]:
+    """A client for our own services: no proxy of the environment stands between."""
+    limits = httpx.Limits(max_connections=_CONNECTIONS)
+    async with httpx.AsyncClient(timeout=timeout_s, limits=limits, trust_env=False) as client:
+        yield client
+
+
+class HttpApi:
+    """Both, over `http`. Each call raises EdgeUnavailable and Refused."""
+
+    def __init__(self, http: httpx.AsyncClient, access: Access) -> None:
+        """Raises SettingsError where a key can't stand in a header."""
+        self._http = http
+        self._urls: dict[Service, str] = {"gateway": base_url(access.gateway_url), "query": base_url(access.query_url)}
+        self._keys = access.headers()
+
+    @classmethod
+    @asynccontextmanager
+    async def connected(cls, access: Access, timeout_s: float) -> AsyncIterator[Self]:
+        """Over a client of its own. Raises SettingsError where a key can't stand in a header."""
+        async with http_client(timeout_s) as http:
+            yield cls(http, access)
+
+    async def publish(self, body: bytes, headers: dict[str, str], kind: type[T]) -> T:
+        """Publish one event; returns the gateway's receipt once the event is durable."""
+        return _decode("gateway", await self._send("gateway", "POST", "/events", content=body, headers=headers), kind)
+
+    async def get(self, service: Service, path: str, parameters: dict[str, str], kind: type[T]) -> T:
+        """The answer of `service` at `path`. Raises NotFound."""
+        return _decode(service, await self._send(service, "GET", path, params=parameters), kind)
+
+    async def _send(
+        self,
+        service: Service,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, str] | None = None,
+        content: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        url, sent = f"{self._urls[service]}{path}", (headers or {}) | self._keys[service]
+        try:
+            answer = await self._http.request(method, url, params=params, content=content, headers=sent)
+        except httpx.TransportError as error:
+            raise EdgeUnavailable(service, f"{url}: no answer: {error or type(error).__name__}") from error
+        if answer.is_success:
+            return answer
+        raise _failure(service, answer)
+
+
+def base_url(url: str) -> str:
+    """`url` as a path is put behind it."""
+    return url.rstrip("/")
+
+
+def _failure(service: Service, answer: httpx.Response) -> MensageriaError:
+    problem = _problem(answer)
+    if answer.is_server_error or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return EdgeUnavailable(service, f"answered {answer.status_code}: {problem.detail}")
+    return (NotFound if answer.status_code == httpx.codes.NOT_FOUND else Refused)(problem)
+
+
+def _problem(answer: httpx.Response) -> Problem:
+    try:
+        problem = msgspec.json.decode(answer.content, type=Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        problem = Problem(detail=answer.reason_phrase)
+    problem.status = answer.status_code  # what the document says of it is advisory (RFC 9457, 3.1.2)
+    return problem
+
+
+def _decode(service: Service, answer: httpx.Response, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(answer.content, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise EdgeUnavailable(service, f"answered what is not in the contract: {error}") from error
