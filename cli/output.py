@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 def write_anywhere() -> None:
-    """Let stdout and stderr take all text: what their encoding lacks is written as JSON's `\\uXXXX`.
+    """Let stdout and stderr take all text: what their encoding lacks is written as an escape of JSON.
 
     So `--json` stays JSON on a terminal or a pipe that isn't UTF-8, and no character ends a command.
     """
@@ -110,12 +110,8 @@ async def write_each(
 def progress(doing: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
     """A bar on stderr where that is a terminal; call what it gives with the number done so far."""
     console = Console(stderr=True)
-    parts = (
-        SpinnerColumn("dots" if can_write(_DOTS) else "line"),
-        TextColumn("{task.description}"),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    spinner = SpinnerColumn("dots" if can_write(_DOTS) else "line")
+    parts = (spinner, TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*parts, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(doing, total=total)
         yield lambda done: bar.update(task, completed=done)
