@@ -6,9 +6,12 @@ than its letter, so it outlives it, and no second topic has to be kept in step.
 (docs/decisions/0006-markers-in-the-dead-letter-topic.md)
 """
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -27,6 +30,8 @@ from pipeline.settings import KafkaSettings
 _SETTLES = "settles"
 _POSITION = re.compile(rb"[0-9]+:[0-9]+")
 _FETCH_MS = 1000
+_STILL_S = 10
+"""A broker that is there answers a fetch within half a second: a reading that brings nothing for so long ends."""
 _SERVICE = "service-c"
 
 
@@ -136,16 +141,24 @@ class TopicReading:
         begins = await self._consumer.beginning_offsets(list(ends))
         for partition, begin in begins.items():
             self._consumer.seek(partition, begin)
-        open_ones = {partition for partition in ends if begins[partition] < ends[partition]}
-        while open_ones:
+        positions, moved = dict(begins), time.monotonic()
+        while open_ones := [partition for partition in ends if positions[partition] < ends[partition]]:
             fetched = await self._consumer.getmany(*open_ones, timeout_ms=_FETCH_MS)
-            for partition, records in fetched.items():
-                for record in records:
-                    if record.offset < ends[partition]:
-                        yield record
-            for partition in list(open_ones):
-                if await self._consumer.position(partition) >= ends[partition]:
-                    open_ones.discard(partition)
+            for record in chain.from_iterable(fetched.values()):
+                if record.offset < ends[TopicPartition(record.topic, record.partition)]:
+                    yield record
+            reached = await self._positions(ends)
+            if reached != positions:
+                positions, moved = reached, time.monotonic()
+            elif time.monotonic() > moved + _STILL_S:
+                raise QueueUnavailable(f"kafka: the dead-letter topic gave nothing for {_STILL_S} s")
+
+    async def _positions(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        try:
+            async with asyncio.timeout(_STILL_S):
+                return {partition: await self._consumer.position(partition) for partition in partitions}
+        except TimeoutError as error:
+            raise QueueUnavailable(f"kafka: no position in the dead-letter topic within {_STILL_S} s") from error
 
 
 def _marked(record: Any) -> str | None:

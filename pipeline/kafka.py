@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 
+from pipeline import kafka_records
 from pipeline.errors import SettingsError
 from pipeline.settings import KafkaSettings
 
@@ -34,8 +35,14 @@ def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
 
 
 def consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
-    """A consumer of no group and no topic; `start` it, then assign partitions to it."""
-    return AIOKafkaConsumer(**connection(settings), enable_auto_commit=False, auto_offset_reset="earliest")
+    """A consumer of no group and no topic that reads what is committed; `start` it, then assign partitions to it."""
+    kafka_records.read_all_records()
+    return AIOKafkaConsumer(
+        **connection(settings),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+    )
 
 
 def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:

@@ -11,7 +11,6 @@ import mode
 import stamina
 import structlog
 from aiokafka.errors import KafkaConnectionError
-from faust.exceptions import ConsumerNotStarted
 
 from pipeline import kafka_access
 from pipeline.errors import AccessRefused, QueueUnavailable
@@ -55,11 +54,11 @@ class TopicWay(mode.Service):  # type: ignore[misc]
             raise QueueUnavailable(f"kafka: {error}") from error
 
     def progress(self) -> Hashable:
-        """The generation of the group, and the offset that each partition is committed up to."""
-        return self._app.consumer_generation_id, tuple(sorted(self._committed().items()))
+        """The generation of the group, and the offset that each partition is settled up to."""
+        return self._app.consumer_generation_id, tuple(sorted(self._reached().items()))
 
     def is_behind(self) -> bool:
-        """Whether a rebalance is under way, or the topic has more than was committed."""
+        """Whether a rebalance is under way, or the topic has something to read that is not settled."""
         return self._app.started and (self._app.rebalancing or any(lag > 0 for lag in self.lag().values()))
 
     async def obstacle(self) -> str | None:
@@ -73,19 +72,17 @@ class TopicWay(mode.Service):  # type: ignore[misc]
         return None
 
     def lag(self) -> dict[int, int]:
-        """How many events of each partition that this worker has are not committed."""
-        committed = self._committed()
-        ends = {tp: self._app.consumer.highwater(tp) for tp in committed}
-        return {tp.partition: end - (committed[tp] or 0) for tp, end in ends.items() if end is not None}
+        """How many offsets of each partition that this worker has are not settled: what cannot be read is none."""
+        ends = {tp: (self._app.consumer.highwater(tp), reached) for tp, reached in self._reached().items()}
+        return {
+            tp.partition: max(0, end - reached)
+            for tp, (end, reached) in ends.items()
+            if end is not None and reached is not None
+        }
 
-    def _committed(self) -> dict[faust.types.TP, int | None]:
-        if not self._app.started:
-            return {}
-        try:
-            assigned = self._app.consumer.assignment()
-        except ConsumerNotStarted:
-            return {}
-        return {tp: self._app.consumer._committed_offset[tp] for tp in assigned}
+    def _reached(self) -> dict[faust.types.TP, int | None]:
+        reached: dict[faust.types.TP, int | None] = self._app.consumer.reached() if self._app.started else {}
+        return reached
 
     async def _reach(self) -> None:
         """Raises KafkaConnectionError where no broker answers, and AccessRefused where one refuses this service."""

@@ -11,10 +11,10 @@ from faust import streams as faust_streams
 from faust.app import BootStrategy
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
-from pipeline import kafka
+from pipeline import kafka, kafka_records
 from pipeline.logs import configure, logging_config
 from pipeline.settings import KafkaSettings, WorkerSettings
-from streams.eager_transport import EagerTransport
+from streams.read_positions import PositionTransport
 
 _YOUNG_OBJECTS = 50_000
 """Allocations between two garbage collections. A batch is some thousand objects that reference counts
@@ -101,7 +101,8 @@ def create_topic_app(service: str, settings: WorkerSettings, cluster: KafkaSetti
         web_enabled=False,
         **_WITHOUT_TABLES,
     )
-    app.transport = EagerTransport(app.conf.broker_consumer, app, most_bytes=settings.in_flight_bytes)
+    kafka_records.read_all_records()
+    app.transport = PositionTransport(app.conf.broker_consumer, app, most_bytes=settings.in_flight_bytes)
     return app
 
 
