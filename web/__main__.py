@@ -15,7 +15,7 @@ from pipeline.settings import WebSettings, read
 from web.app import create_app
 
 _STOP_TIMEOUT_S = 5
-_RECEIVED_BYTES = 32 * 1024**2
+_RECEIVED_BYTES = 24 * 1024**2
 """Memory for requests that have no answer yet."""
 
 _log = structlog.get_logger("web")

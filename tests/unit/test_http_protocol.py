@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from pipeline import http_protocol
-from pipeline.http_protocol import MAX_FIELDS, MAX_HEAD_BYTES
+from pipeline.http_protocol import MAX_FIELDS, MAX_HEAD_BYTES, MAX_PIPELINED
 from tests.waiting import until
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -202,11 +202,18 @@ async def test_a_head_has_its_own_time_after_a_body_that_had_more(server: Server
     assert server.refused == ["timeout"]
 
 
+async def test_requests_that_wait_for_their_turn_are_bounded(server: Server) -> None:
+    found = answers(await server.talk(get("/x") * (2 * MAX_PIPELINED)))
+    assert [status for status, _ in found[-2:]] == [200, 503]
+    assert 0 < len(found) <= MAX_PIPELINED + 2
+    assert server.refused == ["overloaded"]
+
+
 async def test_what_all_connections_hold_is_bounded_and_given_back() -> None:
     async with Server(MAX_HEAD_BYTES).serving() as server:
         held = [await asyncio.open_connection(*server.address) for _ in range(3)]
         for _, writer in held:
-            writer.write(post("/x", b"y" * 30_000)[:-1])
+            writer.write(post("/x", b"y" * 25_000)[:-1])
         refused = await asyncio.wait_for(_first_answer([reader for reader, _ in held]), 5)
         assert refused.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after" in refused
