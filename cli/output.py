@@ -21,7 +21,12 @@ _ESCAPING = "mensageria.escaping"
 _TABLE_ROWS = 200
 _PIPE_WIDTH = 240
 """Where nobody says how wide it is, nothing is to be cut."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_TERMINAL = r"\x7f-\x9f"
+"""DEL and the 8-bit controls: a terminal may take U+009B for the beginning of a command."""
+_BIDI = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""What changes the direction of the text around it, and so what a line seems to say."""
+_CONTROL = re.compile(rf"[\x00-\x08\x0b-\x1f{_TERMINAL}{_BIDI}]")
+_UNSAFE_IN_JSON = re.compile(f"[{_TERMINAL}{_BIDI}]")
 _DOTS = "\N{BRAILLE PATTERN DOTS-124}"
 T = TypeVar("T")
 
@@ -66,8 +71,16 @@ def say(text: str) -> None:
 def write_json(value: Any) -> None:
     """Write `value` as JSON, one line."""
     # Formatted as text: a msgspec.Raw in it may have line ends, and its numbers stay as they are.
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=-1).decode() + "\n")
+    sys.stdout.write(inert(msgspec.json.format(msgspec.json.encode(value), indent=-1).decode()) + "\n")
     sys.stdout.flush()
+
+
+def inert(document: str) -> str:
+    """The JSON text `document` with escapes for what a terminal would obey: it says the same.
+
+    JSON lets such characters stand in strings alone.
+    """
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def plain(text: str) -> str:
