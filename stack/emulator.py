@@ -14,8 +14,12 @@ import socket
 import sys
 
 import ministack.app
+import ministack.services.sns
+import ministack.services.sqs
 import uvicorn
 
+from stack import sqs_index
+from stack.forms import Forms
 from stack.guard import Guard
 
 MADE_FOR = "1.5.33"
@@ -30,6 +34,8 @@ def main() -> None:
     options = _parser().parse_args()
     if (version := importlib.metadata.version("ministack")) != MADE_FOR:
         sys.exit(f"emulator: made for ministack {MADE_FOR}, and {version} is installed: see stack/emulator.py")
+    if not options.unchanged:
+        _adapt()
     _raise_file_limit()
     guard = Guard(ministack.app.app, names=options.name, web_origin=options.web_origin, query_port=options.query_port)
     config = uvicorn.Config(
@@ -58,7 +64,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--query-port", type=int, help="a port that has the query alone")
     parser.add_argument("--name", action="append", default=[], help="a name of this server besides localhost")
     parser.add_argument("--web-origin", default="", help="whose pages may ask the query")
+    parser.add_argument("--unchanged", action="store_true", help="ministack's own queues: what ours are compared with")
     return parser
+
+
+def _adapt() -> None:
+    """Replace what costs most in ministack. A name that is gone ends the process: an update is to be looked at."""
+    app, sns, sqs = ministack.app, ministack.services.sns, ministack.services.sqs
+    needed = [(sqs, name) for name in (*sqs_index.REPLACED, *sqs_index.USED)] + [(app, "parse_qs"), (sns, "parse_qs")]
+    if missing := [f"{module.__name__}.{name}" for module, name in needed if not hasattr(module, name)]:
+        sys.exit(f"emulator: ministack {MADE_FOR} has no {', '.join(missing)}: see stack/emulator.py")
+    sqs_index.IndexedQueues(sqs).install()
+    app.parse_qs = sns.parse_qs = Forms().parse
 
 
 def _listening(host: str, port: int) -> socket.socket:
