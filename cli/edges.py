@@ -21,6 +21,7 @@ Members = dict[str, msgspec.Raw]
 class _Page(msgspec.Struct):
     events: list[Members]
     next: str | None = None
+    resume_from: str = ""
     partial: bool = False
     unavailable: list[str] = []
 
@@ -59,7 +60,14 @@ class Edges:
 
     async def page(self, parameters: dict[str, str]) -> dict[str, Any]:
         """One page of the list."""
-        page = await self._get("/events", parameters, _Page)
+        return await self._page("/events", parameters)
+
+    async def stored(self, parameters: dict[str, str]) -> dict[str, Any]:
+        """One page of what was stored, in that order."""
+        return await self._page("/stored", parameters)
+
+    async def _page(self, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+        page = await self._get(path, parameters, _Page)
         return msgspec.structs.asdict(page) | {"events": [_read(event) for event in page.events]}
 
     async def _get(self, path: str, parameters: dict[str, str], kind: Any) -> Any:

@@ -20,6 +20,8 @@ from pipeline.settings import EdgeSettings
 
 _COLUMNS = ("received_at", "type", "source", "id", "subject", "stores")
 _PAGE = 200
+_LINE = "received_at,type,source,id"
+_WHOLE = "source,id,type,subject,time,received_at,stores,event"
 Type = Annotated[str | None, typer.Option("--type", help="The event's type.")]
 Source = Annotated[str | None, typer.Option("--source", help="The event's source.")]
 Subject = Annotated[str | None, typer.Option("--subject", help="What the event is about.")]
@@ -178,13 +180,14 @@ async def _events(edges: Edges, parameters: dict[str, str], limit: int) -> Async
 
 
 async def _tail(parameters: dict[str, str], since: str | None, *, as_json: bool) -> int:
+    fields = {"fields": _WHOLE if as_json else _LINE}
     async with Edges.connected(find().read(EdgeSettings)) as edges:
         try:
-            async for event in follow.events(edges, parameters, since):
+            async for event in follow.events(edges, parameters | fields, since):
                 if as_json:
                     write_json(event)
                 else:
-                    say("  ".join(str(event[name]) for name in ("received_at", "type", "source", "id")))
+                    say("  ".join(str(event[name]) for name in _LINE.split(",")))
                     sys.stdout.flush()
         except asyncio.CancelledError:  # Ctrl-C is how it ends
             return OK

@@ -1,6 +1,6 @@
 """The query: an event of API Gateway's HTTP API in (payload format 2.0), an answer out.
 
-A router of our own: five routes need no framework, and a cold start pays for each import.
+A router of our own: six routes need no framework, and a cold start pays for each import.
 """
 
 import traceback
@@ -14,8 +14,16 @@ from lambda_query import access, request_log
 from lambda_query.answers import Response, Verbatim, answer, encode, problem
 from lambda_query.differences import find_differences
 from lambda_query.dynamodb import DynamoDB
+from lambda_query.following import list_stored
 from lambda_query.listing import list_events
-from lambda_query.parameters import check_nothing, parse_differences, parse_identity, parse_list, parse_stats
+from lambda_query.parameters import (
+    check_nothing,
+    parse_differences,
+    parse_identity,
+    parse_list,
+    parse_stats,
+    parse_stored,
+)
 from lambda_query.postgres import Postgres
 from lambda_query.receipt import find_event
 from lambda_query.stats import count_events
@@ -56,6 +64,7 @@ class App:
         self._check = check
         self._routes: dict[str, Callable[[str, Inquiry], Response]] = {
             "/events": self._list,
+            "/stored": self._follow,
             "/event": self._find,
             "/stats": self._count,
             "/differences": self._compare,
@@ -114,6 +123,9 @@ class App:
 
     def _list(self, query: str, inquiry: Inquiry) -> Response:
         return answer(encode(list_events(inquiry, parse_list(query, self._key), self._key)))
+
+    def _follow(self, query: str, inquiry: Inquiry) -> Response:
+        return answer(encode(list_stored(inquiry, parse_stored(query, self._key), self._key)))
 
     def _find(self, query: str, inquiry: Inquiry) -> Response:
         if document := find_event(inquiry, parse_identity(query)):

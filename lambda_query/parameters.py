@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from lambda_query import cursor
-from lambda_query.question import DYNAMODB, FIELDS, POSTGRES, Identity, Place, Question
+from lambda_query.question import DYNAMODB, FIELDS, POSTGRES, STORED_FIELDS, Identity, Place, Question
 from pipeline import clock
 from pipeline.comparison import settled_until
 from pipeline.errors import InvalidParameters
@@ -28,6 +28,7 @@ _STATS_LONGEST = timedelta(days=31)
 _DIFFERENCES_SPAN = timedelta(days=1)
 _COMPARED_ROWS = 1000
 """Of each store, at a time."""
+_LAST_MOMENT = "9999-12-31T23:59:59.999999Z"
 _EVERY_EVENT = 10_000_000
 _CLOCK_SKEW = timedelta(minutes=5)
 """A list without `to` ends here after now: a gateway's clock may be ahead of ours."""
@@ -47,6 +48,24 @@ def parse_list(raw: str, key: bytes) -> Question:
         scope=json.dumps([stores, descending, since, until, filters]),
         limit=checked.get("limit", 50),
         fields=checked.get("fields", FIELDS),
+        **filters,
+    )
+    return question.after(_place(checked["cursor"], question.scope, key)) if "cursor" in checked else question
+
+
+def parse_stored(raw: str, key: bytes) -> Question:
+    """What `GET /stored?{raw}` asks: what was stored from `since` on, oldest first. Raises InvalidParameters."""
+    checked = _checked(_parse_query(raw, _STORED_CHECKS), _STORED_CHECKS)
+    filters = {name: checked.get(name) for name in ("type", "source", "subject")}
+    since = checked.get("since")
+    question = Question(
+        stores=(POSTGRES,),
+        low=Place(since) if since else None,
+        high=Place(_LAST_MOMENT),
+        descending=False,
+        scope=json.dumps(["stored", since, filters]),
+        limit=checked.get("limit", 50),
+        fields=checked.get("fields", STORED_FIELDS),
         **filters,
     )
     return question.after(_place(checked["cursor"], question.scope, key)) if "cursor" in checked else question
@@ -162,11 +181,14 @@ def _limit(text: str) -> int:
     return int(text)
 
 
-def _fields(text: str) -> tuple[str, ...]:
-    names = text.split(",")
-    if not set(names) <= set(FIELDS):
-        raise ValueError(f"must be names of {', '.join(FIELDS)}, with commas between")
-    return tuple(name for name in FIELDS if name in names)
+def _some_of(fields: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    def check(text: str) -> tuple[str, ...]:
+        names = text.split(",")
+        if not set(names) <= set(fields):
+            raise ValueError(f"must be names of {', '.join(fields)}, with commas between")
+        return tuple(name for name in fields if name in names)
+
+    return check
 
 
 def _text(text: str) -> str:
@@ -212,7 +234,16 @@ _LIST_CHECKS: dict[str, Callable[[str], Any]] = {
     "order": _one_of(_DESCENDING),
     "limit": _limit,
     "cursor": _text,
-    "fields": _fields,
+    "fields": _some_of(FIELDS),
+}
+_STORED_CHECKS: dict[str, Callable[[str], Any]] = {
+    "since": _time,
+    "type": _text,
+    "source": _identity_part,
+    "subject": _text,
+    "limit": _limit,
+    "cursor": _text,
+    "fields": _some_of(STORED_FIELDS),
 }
 _STATS_CHECKS: dict[str, Callable[[str], Any]] = {"from": _time, "to": _time}
 _DIFFERENCES_CHECKS: dict[str, Callable[[str], Any]] = {"from": _time, "to": _time, "cursor": _text}

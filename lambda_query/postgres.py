@@ -12,7 +12,7 @@ from pg8000.native import Connection, to_statement
 
 from lambda_query.postgres_connection import ConnectionLost, connect, unavailable
 from lambda_query.question import MAX_BYTES, Identity, Place, Question
-from lambda_query.records import Listed, Page, Stored
+from lambda_query.records import Listed, Page, Stored, StoredPage, StoredRow
 from pipeline.errors import StoreUnavailable
 
 MOST_ROWS = 10_000
@@ -20,6 +20,7 @@ MOST_ROWS = 10_000
 _LEADING = ("subject", "source", "type")
 """The filters, the one that is likely to leave the fewest events first."""
 _BEGINNING = Place("1970-01-01T00:00:00.000000Z")
+_END = Place("9999-12-31T23:59:59.999999Z")
 _STORED = ("received_at", "stored_at", "origin", "traceparent", "content_hash", "event")
 """The columns of one_event.sql."""
 
@@ -44,6 +45,7 @@ OLDEST_FIRST = Statement(_text("page").replace(" desc", ""))
 _ROWS = Statement(_text("rows"))
 _ONE_EVENT = Statement(_text("one_event"))
 _COUNTS = Statement(_text("counts"))
+_STORED_SINCE = Statement(_text("stored"))
 
 
 class Postgres:
@@ -69,6 +71,28 @@ class Postgres:
         reached = Place(*found[0][:3]) if found[0][0] else None
         is_cut = 0 < len(rows) < len(found) or len(rows) > question.limit
         return Page(rows, rows[-1].place if is_cut else reached)
+
+    def stored(self, question: Question) -> StoredPage:
+        """The first `limit` rows of `question`, whose places are of `stored_at`; none where it has no beginning."""
+        low = question.low or _END
+        rows = question.limit + 1
+        found = self._read(
+            _STORED_SINCE,
+            low_stored_at=low.received_at,
+            low_source=low.source,
+            low_id=low.id,
+            type=question.type,
+            source=question.source,
+            subject=question.subject,
+            most=max(rows, MOST_ROWS) if question.filters else rows,
+            rows=rows,
+            with_event=question.with_events,
+            bytes=MAX_BYTES,
+        )
+        matching = [StoredRow(Place(*row[4:7]), *row[7:]) for row in found if row[4]]
+        whole = [row for row in matching if not question.with_events or row.event is not None][: question.limit]
+        reached = Place(*found[0][1:4]) if found[0][1] else None
+        return StoredPage(whole, whole[-1].place if len(whole) < len(matching) else reached, found[0][0])
 
     def rows(self, identities: Iterable[Identity]) -> dict[Identity, Listed]:
         """Those of `identities` that are here, without their contents."""

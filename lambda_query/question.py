@@ -10,6 +10,8 @@ from pipeline import clock
 POSTGRES, DYNAMODB = "postgres", "dynamodb"
 FIELDS = ("source", "id", "type", "subject", "time", "received_at", "stores", "event")
 """The members of a listed event."""
+STORED_FIELDS = (*FIELDS[:-2], "stored_at", *FIELDS[-2:])
+"""The members of an event in the order of storing."""
 MAX_BYTES = 5_000_000
 """Of a page's contents: Lambda's limit of an answer is 6 MB with the body as a JSON string."""
 

@@ -55,6 +55,26 @@ class Stored:
         return self.received_at, self.via, self.content_hash
 
 
+class StoredRow(NamedTuple):
+    """A row of PostgreSQL in the order of storing: the time of `place` is `stored_at`."""
+
+    place: Place
+    type: str
+    subject: str | None
+    time: str | None
+    received_at: str
+    event: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """Rows up to `end`, which is None at the end of what is stored; `asked_at` is PostgreSQL's time before it read."""
+
+    rows: list[StoredRow]
+    end: Place | None
+    asked_at: str
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A store's part of a list, in the list's order.

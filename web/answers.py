@@ -37,6 +37,21 @@ class Row(msgspec.Struct):
     subject: str | None = None
 
 
+class Arrival(msgspec.Struct):
+    """One event of what was stored, or of a list that is counted."""
+
+    source: str
+    id: str
+    received_at: datetime
+
+
+class Arrivals(msgspec.Struct):
+    """`GET /stored`, or a page of the list of which no more is wanted; `resume_from` is the store's time."""
+
+    events: list[Arrival]
+    resume_from: str = ""
+
+
 class Page(msgspec.Struct):
     """`GET /events`; `next` is a cursor."""
 

@@ -6,9 +6,10 @@ from quart import current_app
 from operations.http_api import LISTED, Access, HttpApi, NotFound, base_url
 from pipeline.event import STRUCTURED
 from pipeline.settings import WebSettings
-from web.answers import Accepted, Page, Record, Schemas
+from web.answers import Accepted, Arrivals, Page, Record, Schemas
 
 _READY_S = 1.0
+_COUNTED = "source,id,received_at"
 
 
 class Edges:
@@ -34,6 +35,14 @@ class Edges:
     async def events(self, parameters: dict[str, str]) -> Page:
         """One page of the list, newest first, without the events' contents."""
         return await self._api.get("query", "/events", {"fields": LISTED} | parameters, Page)
+
+    async def stored(self, parameters: dict[str, str]) -> Arrivals:
+        """What PostgreSQL stored from `since` on; without it nothing, and PostgreSQL's time."""
+        return await self._api.get("query", "/stored", {"fields": _COUNTED} | parameters, Arrivals)
+
+    async def received(self, parameters: dict[str, str]) -> Arrivals:
+        """One page of the list, as far as it is counted."""
+        return await self._api.get("query", "/events", {"fields": _COUNTED} | parameters, Arrivals)
 
     async def event(self, source: str, id_: str) -> Record | None:
         """One event with its receipt; None where no store has it."""

@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
 from quart import Blueprint, abort, current_app, render_template, request
 
-from operations.http_api import EdgeUnavailable, Problem, Refused
-from pipeline.clock import now, rfc3339
+from operations.http_api import Problem, Refused
+from pipeline.clock import rfc3339
 from web import edges, formats, live
 from web.answers import Page
+from web.news import MOST, News, begin
 from web.phrases import phrase
 
 blueprint = Blueprint("events", __name__)
@@ -19,61 +19,53 @@ blueprint = Blueprint("events", __name__)
 _FILTERS = ("store", "type", "source", "subject", "from", "to")
 _TIMES = ("from", "to")
 _NEWS_EVERY_S = 3.0
-_MOST_NEWS = 100
 
 
 @blueprint.get("/events")
 async def show() -> Any:
     """The list that the address asks for, newest first."""
     filters, cursor = _filters(), request.args.get("cursor", "")
+    # Asked before the list: what is stored meanwhile is new, or shown, or both.
+    since = "" if cursor or "to" in filters else await begin(edges.current(), filters)
     try:
         page = await edges.current().events(_parameters(filters) | ({"cursor": cursor} if cursor else {}))
     except Refused as refusal:
-        return await _page(filters, cursor, Page(events=[]), refusal.problem), 400
-    return await _page(filters, cursor, page, None)
+        return await _page(filters, cursor, Page(events=[]), "", refusal.problem), 400
+    return await _page(filters, cursor, page, since, None)
 
 
 @blueprint.get("/events/news")
 async def news() -> Any:
-    """How many events of the list came after `since`, whenever that changes, as server-sent events."""
+    """How many events of the list were stored after `since`, whenever that changes, as server-sent events."""
     since = formats.in_utc(request.args.get("since", ""))
     if not since:
         abort(400)
     filters, closing = _filters(), current_app.extensions["closing"]
 
     async def parts() -> AsyncGenerator[str, None]:
-        count = 0
+        count, counted = 0, News(edges.current(), _parameters(filters), rfc3339(since))
         while not closing.is_set():
-            if (found := await _count(filters, since)) > count:
+            if (found := await counted.count()) > count:
                 count = found
-                yield await render_template("_news.html", count=count, most=_MOST_NEWS, filters=filters)
+                yield await render_template("_news.html", count=count, most=MOST, filters=filters)
             with suppress(TimeoutError):
                 await asyncio.wait_for(closing.wait(), _NEWS_EVERY_S)
 
     return live.stream(parts())
 
 
-async def _count(filters: dict[str, str], since: datetime) -> int:
-    later = _parameters(filters) | {"from": rfc3339(since), "limit": str(_MOST_NEWS)}
-    try:
-        page = await edges.current().events(later)
-    except (EdgeUnavailable, Refused):
-        return 0
-    return sum(row.received_at > since for row in page.events)
-
-
-def _since(filters: dict[str, str], cursor: str, page: Page) -> str:
-    """From when on events are new to the reader; "" where the list has an end."""
-    if cursor or "to" in filters:
-        return ""
-    return rfc3339(max((row.received_at for row in page.events), default=now()))
-
-
 def _filters() -> dict[str, str]:
-    return {name: text for name in _FILTERS if (text := request.args.get(name, "").strip())}
+    filters = {name: text for name in _FILTERS if (text := request.args.get(name, "").strip())}
+    return filters | {name: exact for name in _TIMES if (exact := _unchanged(name, filters.get(name, "")))}
 
 
-async def _page(filters: dict[str, str], cursor: str, page: Page, refusal: Problem | None) -> str:
+def _unchanged(name: str, text: str) -> str:
+    """The time that the form was made with, where its field still has what it showed of it: seconds, in UTC."""
+    exact = request.args.get(f"{name}_exact", "")
+    return exact if exact and text and formats.local_time(exact) == text else ""
+
+
+async def _page(filters: dict[str, str], cursor: str, page: Page, since: str, refusal: Problem | None) -> str:
     faults = {fault.parameter: phrase(fault.detail) for fault in refusal.errors} if refusal else {}
     at_fields = {name: faults.pop(name) for name in _FILTERS if name in faults}
     return await render_template(
@@ -85,7 +77,7 @@ async def _page(filters: dict[str, str], cursor: str, page: Page, refusal: Probl
         faults=at_fields,
         other_faults=faults,
         types=await current_app.extensions["suggestions"].types(),
-        since=_since(filters, cursor, page),
+        since=since,
     )
 
 

@@ -48,6 +48,36 @@ def both_ways(source: str, id_: str, moment: datetime, **attributes: Any) -> lis
     return [seed(source, id_, moment, "sqs", **attributes), seed(source, id_, moment, "kafka", **attributes)]
 
 
+async def test_what_is_stored_is_followed_whatever_time_it_claims(app: App, writers: Writers, source: str) -> None:
+    status, begun = await get(app, "/stored", source=source)
+    assert (status, begun["events"], begun["next"]) == (200, [], None)
+    claims = {"ahead": now() + timedelta(days=2), "late": YEAR, "plain": now(), "other": now()}
+    for id_, claimed in claims.items():
+        of_both = [seed(source, id_, claimed, type="other" if id_ == "other" else "seed")]
+        await writers.store(of_both, of_both if id_ == "late" else [])
+    wanted: dict[str, Any] = {"source": source, "type": "seed", "since": begun["resume_from"], "limit": 2}
+    status, first = await get(app, "/stored", **wanted)
+    assert [event["id"] for event in first["events"]] == ["ahead", "late"]
+    assert [event["stores"] for event in first["events"]] == [["postgres"], ["postgres", "dynamodb"]]
+    assert first["events"][0]["event"]["data"] == {"n": 1}
+    assert begun["resume_from"] <= first["events"][0]["stored_at"] <= first["events"][1]["stored_at"]
+    status, last = await get(app, "/stored", **wanted, cursor=first["next"])
+    assert ([event["id"] for event in last["events"]], last["next"]) == (["plain"], None)
+    await writers.store([seed(source, "later", YEAR)], [])
+    status, again = await get(app, "/stored", source=source, since=first["resume_from"], fields="id")
+    assert {"id": "later"} in again["events"]
+    assert first["resume_from"] < again["resume_from"]
+    assert (await get(app, "/stored", **wanted | {"type": "another"}, cursor=first["next"]))[0] == 400
+    assert (await get(app, "/stored", from_="2026-11-23T15:24:00Z"))[0] == 400
+
+
+async def test_without_postgres_nothing_can_be_followed(aws: dict[str, str]) -> None:
+    app = create_app(settings(aws, **NOWHERE["postgres"]))
+    status, problem = await get(app, "/stored", since="2026-11-23T15:24:00Z")
+    assert (status, problem["unavailable"]) == (503, ["postgres"])
+    app.close()
+
+
 async def test_stats_count_each_event_once_in_each_store(
     app: App, writers: Writers, source: str, moment: datetime
 ) -> None:
@@ -250,7 +280,7 @@ def test_every_answer_is_a_documented_one(aws: dict[str, str], scale: float) -> 
     app = create_app(settings(aws, store_timeout_s=2.0))
     api = schemathesis.openapi.from_wsgi("/openapi.json", _wsgi(app))
     operations = [found.ok() for found in api.get_all_operations() if isinstance(found, Ok)]
-    assert len(operations) == 5
+    assert len(operations) == 6
     for operation in operations:
 
         @hypothesis_settings(

@@ -4,12 +4,18 @@ import asyncio
 import json
 import re
 import subprocess
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from pipeline.clock import now
 from tests.integration.mensageria import COMMAND, END_S, Tool, environment, interrupted_after
+from tests.integration.querying import Writers, seed
+from tests.unit.test_cli_edges import NUMBERS
 from tests.waiting import until
+
+DIGITS = ("12345678901234567890123", "12345678901234567.89", "0.33333333333333333333", "1152921506151679042")
 
 
 @pytest.fixture
@@ -85,6 +91,57 @@ async def test_tail_shows_what_comes_until_interrupted(tool: Tool, system: Any, 
     ended = await tailing
     assert (ended.code, ended.err) == (0, "")
     assert sorted(line["id"] for line in ended.lines) == ["after", "before"]
+
+
+async def test_tail_shows_events_whose_clock_is_ahead_and_late_ones(
+    tool: Tool, system: Any, writers: Writers, source: str
+) -> None:
+    claims = {"ahead": timedelta(hours=1), "late": timedelta(days=-400), "plain": timedelta(0)}
+    command = ("tail", "--source", source, "--json")
+    tailing = asyncio.create_task(asyncio.to_thread(interrupted_after, system.home, 12, *command))
+    for round_ in range(100):
+        for name, off in claims.items():
+            await writers.store([seed(source, f"{name}-{round_}", now() + off)], [])
+        done, _ = await asyncio.wait({tailing}, timeout=0.5)
+        if done:
+            break
+    ids = [line["id"] for line in (await tailing).lines]
+    assert len(ids) == len(set(ids))
+    first = min(int(id_.partition("-")[2]) for id_ in ids) + 1  # it began in the midst of a round
+    assert {f"{name}-{first}" for name in claims} <= set(ids)
+
+
+async def test_numbers_are_shown_as_they_were_sent(tool: Tool, source: str) -> None:
+    event = f'{{"specversion":"1.0","id":"n","source":"{source}","type":"t","data":{NUMBERS}}}'
+    assert (await tool("publish", "-", given=event.encode())).code == 0
+    await complete(tool, source, "n")
+    shown = [
+        (await tool("get", source, "n")).out,
+        (await tool("get", source, "n", "--json")).out,
+        (await tool("list", "--source", source, "--json")).out,
+    ]
+    for text in shown:
+        assert all(digits in text for digits in DIGITS)
+    ended = await tool("list", "--source", source, "--store", "dynamodb", "--json")
+    assert f'"data":{NUMBERS}' in ended.out
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+async def test_output_that_is_not_utf_8_is_no_failure(system: Any, tool: Tool, source: str, encoding: str) -> None:
+    id_ = "\u20ac-\N{CRAB}"
+    published = await tool("publish", "--type", "t\u00e9", "--source", source, "--id", id_, "--subject", "\u20ac")
+    assert published.code == 0
+    await complete(tool, source, id_)
+    own = environment(system.home, PYTHONIOENCODING=encoding)
+    commands = (("get", source, id_), ("list", "--source", source), ("trace", "--source", source, id_), ("status",))
+    for command in (*commands, ("dead-letters", "list")):
+        for more in ((), ("--json",)):
+            ended = await asyncio.to_thread(
+                subprocess.run, [COMMAND, *command, *more], env=own, capture_output=True, timeout=60
+            )
+            assert b"Traceback" not in ended.stderr, ended.stderr
+            for line in ended.stdout.decode(encoding).splitlines() if more else ():
+                json.loads(line)
 
 
 async def test_status_tells_every_part(tool: Tool) -> None:

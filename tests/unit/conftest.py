@@ -23,7 +23,12 @@ class Edge:
     """What it answers by path, and what it was asked; of a list, each answer is given once, the last one on and on."""
 
     url: str = ""
-    answers: dict[str, list[tuple[int, Any]]] = field(default_factory=lambda: {"/schemas": [(200, {"schemas": []})]})
+    answers: dict[str, list[tuple[int, Any]]] = field(
+        default_factory=lambda: {
+            "/schemas": [(200, {"schemas": []})],
+            "/stage/stored": [(200, {"events": [], "next": None, "resume_from": "2026-11-23T15:24:00.000000Z"})],
+        }
+    )
     queries: list[dict[str, str]] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
@@ -40,7 +45,7 @@ def _handler(edge: Edge) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             address = urlsplit(self.path)
-            if address.path.startswith("/stage/"):
+            if address.path.startswith("/stage/") and address.path != "/stage/stored":
                 edge.queries.append(dict(parse_qsl(address.query)))
             self._answer(address.path)
 

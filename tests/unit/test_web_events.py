@@ -3,18 +3,24 @@
 import time
 from asyncio import timeout
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from quart.typing import TestClientProtocol as Client
 
 from lambda_query.parameters import parse_list
-from operations.http_api import LISTED
+from operations.http_api import LISTED, Access, HttpApi
+from pipeline.clock import rfc3339
 from pipeline.errors import InvalidParameters
 from pipeline.settings import WebSettings
 from tests.unit.conftest import Edge
 from web.app import create_app
+from web.edges import Edges
+from web.formats import local_time
+from web.news import News, begin
 
 ROW = {
     "source": "/s?a&b",
@@ -130,8 +136,11 @@ async def test_a_query_that_is_down_is_a_page_that_says_so(pages: Client, edge: 
 
 
 async def test_new_events_of_the_list_are_counted(edge: Edge) -> None:
-    later = ROW | {"received_at": "2026-11-23T15:24:01Z"}
-    edge.answer("/stage/events", listing(), listing(later, ROW))
+    ahead = ROW | {"id": "ahead", "received_at": "2027-01-01T00:00:00Z"}
+    late = ROW | {"received_at": "2019-01-01T00:00:00Z"}
+    edge.answer("/stage/events", listing())
+    begun = {"resume_from": "2026-11-23T15:24:00.000000Z"}
+    edge.answer("/stage/stored", listing(**begun), listing(ahead, **begun), listing(ahead, late, **begun))
     app = create_app(WebSettings(gateway_url=edge.url, query_url=f"{edge.url}/stage"))
     async with app.test_app() as running:
         client = running.test_client()
@@ -139,10 +148,36 @@ async def test_new_events_of_the_list_are_counted(edge: Edge) -> None:
         async with client.request("/events/news?since=2026-11-23T15:24:00Z&type=t") as connection, timeout(10):
             await connection.send_complete()
             found = await connection.receive()
+            while b"2 new events" not in found:
+                found += await connection.receive()
             await connection.disconnect()
     assert found.startswith(b"event: parts")
     assert b"1 new event: show it" in found
-    assert edge.queries[-1] == {"fields": LISTED, "type": "t", "from": "2026-11-23T15:24:00.000000Z", "limit": "100"}
+
+
+async def test_what_dynamodb_alone_tells_is_new_where_it_was_not_on_the_page(edge: Edge) -> None:
+    newer = ROW | {"id": "newer"}
+    edge.answer("/stage/events", listing(ROW), listing(newer, ROW))
+    edge.answer("/stage/stored", (503, {"unavailable": ["postgres"]}))
+    api = HttpApi(httpx.AsyncClient(), Access(gateway_url=edge.url, query_url=f"{edge.url}/stage"))
+    both = Edges(httpx.AsyncClient(), api, WebSettings(query_url=edge.url))
+    for filters in ({}, {"store": "dynamodb"}):
+        edge.answer("/stage/events", listing(ROW), listing(newer, ROW))
+        counted = News(both, filters, await begin(both, filters))
+        assert [await counted.count(), await counted.count()] == [0, 1]
+
+
+@pytest.mark.parametrize("exact", ["2026-10-25T00:30:00.123456Z", "2026-11-01T01:30:00.5-04:00"])
+async def test_a_time_that_is_not_changed_is_asked_for_as_it_was(pages: Client, edge: Edge, exact: str) -> None:
+    edge.answer("/stage/events", listing())
+    shown = local_time(exact)
+    text = await text_of(pages, f"/events?to={quote(exact)}")
+    assert f'value="{shown}"' in text
+    assert f'<input type="hidden" name="to_exact" value="{exact}">' in text
+    await text_of(pages, f"/events?to={quote(shown)}&to_exact={quote(exact)}")
+    await text_of(pages, f"/events?to=2026-11-23T15:24:00&to_exact={quote(exact)}")
+    asked = [query["to"] for query in edge.queries]
+    assert asked == [rfc3339(datetime.fromisoformat(exact))] * 2 + ["2026-11-23T15:24:00.000000Z"]
 
 
 @pytest.mark.parametrize("address", ["/events?to=2026-11-23T15:24", "/events?cursor=c"])

@@ -46,10 +46,16 @@ for (const field of filters.querySelectorAll("[type=datetime-local]")) {
   const label = filters.querySelector(`[for=${field.id}]`);
   label.textContent = label.dataset.local;
   if (field.value) field.value = local(`${field.value}Z`);
+  field.dataset.shown = field.value;
 }
 filters.addEventListener("formdata", ({ formData }) => {
   for (const name of ["from", "to"]) {
-    if (formData.get(name)) formData.set(name, new Date(formData.get(name)).toISOString());
+    const exact = formData.get(`${name}_exact`);
+    formData.delete(`${name}_exact`);
+    if (!formData.get(name)) continue;
+    // A field shows seconds, and an hour that a clock repeats or skips in no way that leads back.
+    const isUnchanged = exact && formData.get(name) === filters.elements[name].dataset.shown;
+    formData.set(name, isUnchanged ? exact : new Date(formData.get(name)).toISOString());
   }
   // An address says what was asked for and nothing else.
   for (const [name, value] of [...formData]) if (!value) formData.delete(name);

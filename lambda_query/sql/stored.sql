@@ -1,0 +1,52 @@
+-- One page of the events in the order in which they were stored, behind a place. An absent filter is null.
+-- It reads at most :most rows, from which the filters choose. Answers when it was asked, where the reading
+-- ended, and beside that each row that matches, or one row without an event. Contents are there up to
+-- :bytes in all, the first one in any case.
+with scanned as (
+    select stored_at, received_at, source, id, type, subject, event
+    from events
+    where (stored_at, source, id) > (cast(:low_stored_at as timestamptz), :low_source, :low_id)
+    order by stored_at, source, id
+    limit :most
+),
+matching as (
+    select *, case when :with_event then cast(event as text) end as body
+    from scanned
+    where (cast(:type as text) is null or type = :type)
+        and (cast(:source as text) is null or source = :source)
+        and (cast(:subject as text) is null or subject = :subject)
+    order by stored_at, source, id
+    limit :rows
+),
+sized as (
+    select
+        *,
+        coalesce(sum(octet_length(body)) over (
+            order by stored_at, source, id
+            rows between unbounded preceding and 1 preceding
+        ), 0) as bytes_before
+    from matching
+),
+reached as (
+    select stored_at, source, id
+    from scanned
+    order by stored_at, source, id
+    offset cast(:most as bigint) - 1
+)
+select
+    to_char(statement_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    to_char(reached.stored_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    reached.source,
+    reached.id,
+    to_char(sized.stored_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    sized.source,
+    sized.id,
+    sized.type,
+    sized.subject,
+    sized.event ->> 'time',
+    to_char(sized.received_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    case when bytes_before < :bytes then body end
+from (select) as always
+left join reached on true
+left join sized on true
+order by sized.stored_at, sized.source, sized.id
