@@ -6,8 +6,11 @@ request's reference, neither the subject nor a hash of it, which could be guesse
 """
 
 import asyncio
+import base64
 import json
+import re
 from dataclasses import dataclass
+from typing import Any
 
 from cli.addresses import Addresses
 from cli.dynamodb import Items
@@ -15,6 +18,27 @@ from cli.postgres import Rows
 from pipeline.dead_letters import DeadLetter, Place
 
 _QUEUES: tuple[Place, ...] = ("b", "c")
+_MAX_WRAPPED = 8
+"""Texts within texts that are looked into: a dead letter of a dead letter has two."""
+_SHORTEST_BASE64 = 16
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_BACKSLASHES = re.compile(rb"\\+(?=[\"\\u/])")
+_ESCAPED_CODE = re.compile(rb"u[0-9A-Fa-f]{4}")
+
+
+class _Members(tuple[tuple[str, Any], ...]):
+    """The members of a JSON object, those that are there twice too."""
+
+    __slots__ = ()
+
+
+NOT_REACHED = (
+    "the Kafka topic of the events, until its retention",
+    "messages still in the queues, which may store the events again",
+    "backups and exports, until theirs",
+    "logs, which have ids and no bodies",
+)
+"""What an erasure leaves, said in its answer and in its record (`erasures.not_reached`)."""
 
 
 @dataclass
@@ -30,16 +54,62 @@ class Erased:
 def concerns(letter: DeadLetter, subject: str) -> bool:
     """Whether `letter` is the subject's.
 
-    By the event in it; where it is none, by the member `subject` of its JSON object, also
-    where that is there twice; in bytes that are no JSON, by the subject as a JSON string.
+    By the event in it. Where it is none: by a member `subject` anywhere in its JSON, also where that
+    is there twice, and in texts of it that hold JSON themselves, as they are or in base64: an array,
+    SNS' envelope, a dead letter. In bytes that are no JSON: by the subject as a JSON string, however often escaped.
     """
     if letter.event:
         return letter.event.subject == subject
+    return _is_in_bytes(letter.body, subject, 0)
+
+
+def _is_in_bytes(body: bytes, subject: str, depth: int) -> bool:
     try:
-        content = json.loads(letter.body, object_pairs_hook=tuple)
+        content = json.loads(body, object_pairs_hook=_Members)
     except (ValueError, RecursionError):
-        return any(json.dumps(subject, ensure_ascii=short).encode() in letter.body for short in (True, False))
-    return isinstance(content, tuple) and ("subject", subject) in content
+        return _is_in_broken(body, subject)
+    if not isinstance(content, list | tuple | str):
+        return False
+    return _is_in_value(content, subject, depth)
+
+
+def _is_in_value(content: Any, subject: str, depth: int) -> bool:
+    """With a list in place of recursion: nesting is the sender's."""
+    waiting = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, _Members):
+            if ("subject", subject) in value:
+                return True
+            waiting += [each for _, each in value]
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str) and depth < _MAX_WRAPPED and _is_in_text(value, subject, depth + 1):
+            return True
+    return False
+
+
+def _is_in_text(text: str, subject: str, depth: int) -> bool:
+    """Whether JSON in `text`, or in what it is the base64 of, has it."""
+    if text.lstrip()[:1] in ("{", "[", '"'):
+        return _is_in_bytes(text.encode(errors="surrogatepass"), subject, depth)
+    if len(text) < _SHORTEST_BASE64 or not _BASE64.fullmatch(text):
+        return False
+    try:
+        decoded = base64.b64decode(text)
+    except ValueError:
+        return False
+    return decoded.lstrip()[:1] in (b"{", b"[", b'"') and _is_in_bytes(decoded, subject, depth)
+
+
+def _is_in_broken(body: bytes, subject: str) -> bool:
+    seen = _unescaped(body)
+    return any(_unescaped(json.dumps(subject, ensure_ascii=short).encode()) in seen for short in (True, False))
+
+
+def _unescaped(body: bytes) -> bytes:
+    """`body` without the backslashes of text within text, and its escapes of characters in one spelling."""
+    return _ESCAPED_CODE.sub(lambda found: found[0].lower(), _BACKSLASHES.sub(b"", body))
 
 
 async def count(addresses: Addresses, rows: Rows, items: Items, subject: str) -> Erased:

@@ -142,6 +142,7 @@ async def _erase(subject: str, reference: str, *, as_json: bool) -> int:
     async with open_stores(addresses) as (rows, items):
         erased = await erasure.erase(addresses, rows, items, subject, reference)
     _tell(vars(erased) | {"reference": reference}, as_json=as_json)
+    complain(f"not reached: {'; '.join(erasure.NOT_REACHED)}")
     if erased.elsewhere:
         complain(f"not whole: {erased.elsewhere} dead letters {_UNSEEN}. Erase again in a minute")
         return FOUND

@@ -71,8 +71,12 @@ class KafkaSettings:
     dead_letter_topic: str = setting(
         "KAFKA_DEAD_LETTER_TOPIC", "Topic of the dead letters.", default="events-dead-letters"
     )
-    partitions: int = setting("KAFKA_PARTITIONS", "Partitions of the event topic when it is made.", default=4)
-    replication_factor: int = setting("KAFKA_REPLICATION_FACTOR", "Copies of each partition.", default=1)
+    partitions: int = setting(
+        "KAFKA_PARTITIONS", "Partitions of the event topic when it is made.", default=4, least=1, most=10000
+    )
+    replication_factor: int = setting(
+        "KAFKA_REPLICATION_FACTOR", "Copies of each partition.", default=1, least=1, most=100
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,21 +84,27 @@ class GatewaySettings:
     """Service A, the gateway."""
 
     host: str = setting("GATEWAY_HOST", "Address to listen on.", default="127.0.0.1")
-    port: int = setting("GATEWAY_PORT", "Port to listen on.", default=8000)
+    port: int = setting("GATEWAY_PORT", "Port to listen on.", default=8000, least=1, most=65535)
     source: str = setting(
         "GATEWAY_SOURCE", "`source` of an event that came without one.", default="urn:mensageria:gateway"
     )
     topic_arn: str = setting("TOPIC_ARN", "SNS topic of the events.")
     leg_timeout_s: float = setting(
-        "GATEWAY_LEG_TIMEOUT_S", "Longest wait for a leg's acknowledgement; over it the answer is 503.", default=5.0
+        "GATEWAY_LEG_TIMEOUT_S",
+        "Longest wait for a leg's acknowledgement; over it the answer is 503.",
+        default=5.0,
+        least=0.1,
+        most=60,
     )
     stop_timeout_s: int = setting(
-        "GATEWAY_STOP_TIMEOUT_S", "Longest wait for requests in flight at SIGTERM.", default=8
+        "GATEWAY_STOP_TIMEOUT_S", "Longest wait for requests in flight at SIGTERM.", default=8, least=0, most=3600
     )
     drain_s: float = setting(
         "GATEWAY_DRAIN_S",
         "How long SIGTERM leaves it serving while /readyz says no, for a balancer to notice.",
         default=0.0,
+        least=0,
+        most=3600,
     )
     keys_file: str = setting(
         "GATEWAY_KEYS_FILE",
@@ -102,16 +112,31 @@ class GatewaySettings:
         default="",
     )
     key_events_per_s: float = setting(
-        "GATEWAY_KEY_EVENTS_PER_S", "Events a second that each key may publish; 0 is no limit.", default=0.0
+        "GATEWAY_KEY_EVENTS_PER_S",
+        "Events a second that each key may publish; 0 is no limit.",
+        default=0.0,
+        least=0,
+        most=1_000_000,
     )
     key_burst_events: float = setting(
-        "GATEWAY_KEY_BURST_EVENTS", "Events that a key may publish at once beyond its rate.", default=1000.0
+        "GATEWAY_KEY_BURST_EVENTS",
+        "Events that a key may publish at once beyond its rate.",
+        default=1000.0,
+        least=1,
+        most=1_000_000_000,
     )
     max_events: int = setting(
-        "GATEWAY_MAX_EVENTS", "Most events in flight; over it the answer is 503 at once.", default=1000
+        "GATEWAY_MAX_EVENTS",
+        "Most events in flight; over it the answer is 503 at once.",
+        default=1000,
+        least=1,
+        most=1000000,
     )
     max_bytes: int = setting(
-        "GATEWAY_MAX_BYTES", "Most bytes of bodies in flight; over it the answer is 503 at once.", default=16_777_216
+        "GATEWAY_MAX_BYTES",
+        "Most bytes of bodies in flight; over it the answer is 503 at once.",
+        default=16_777_216,
+        least=1048576,
     )
     schemas_dir: str = setting(
         "GATEWAY_SCHEMAS_DIR", "Folder of JSON Schemas for `data`, one a type: `TYPE.json`.", default=""
@@ -120,9 +145,15 @@ class GatewaySettings:
         "GATEWAY_UNKNOWN_TYPES", "What to do with an event whose type has no schema.", default="accept"
     )
     trace_ratio: float = setting(
-        "TRACE_RATIO", "Share of the requests that are traced, 0 to 1; 0.01 suits production.", default=1.0
+        "TRACE_RATIO",
+        "Share of the requests that are traced, 0 to 1; 0.01 suits production.",
+        default=1.0,
+        least=0,
+        most=1,
     )
-    traces_per_s: float = setting("TRACES_PER_S", "Most events a second that are traced.", default=100.0)
+    traces_per_s: float = setting(
+        "TRACES_PER_S", "Most events a second that are traced.", default=100.0, least=0, most=1_000_000
+    )
     trace: TraceSettings = field(default_factory=TraceSettings)
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -141,34 +172,59 @@ class WorkerSettings:
         "Name of this worker, its own and kept over restarts: with it a killed worker of C is back at once.",
         default="",
     )
-    batch_events: int = setting("WORKER_BATCH_EVENTS", "Most events that are stored at once.", default=500)
+    batch_events: int = setting(
+        "WORKER_BATCH_EVENTS", "Most events that are stored at once.", default=500, least=1, most=10000
+    )
     batch_wait_s: float = setting(
-        "WORKER_BATCH_WAIT_S", "Longest wait for a batch to fill: latency of every event.", default=0.05
+        "WORKER_BATCH_WAIT_S",
+        "Longest wait for a batch to fill: latency of every event.",
+        default=0.05,
+        least=0,
+        most=10,
     )
     store_timeout_s: float = setting(
-        "WORKER_STORE_TIMEOUT_S", "Longest time that one call to a store may take.", default=20.0
+        "WORKER_STORE_TIMEOUT_S", "Longest time that one call to a store may take.", default=20.0, least=0.1, most=600
     )
     visibility_timeout_s: int = setting(
-        "WORKER_VISIBILITY_TIMEOUT_S", "How long SQS hides a message that was received.", default=30
+        "WORKER_VISIBILITY_TIMEOUT_S",
+        "How long SQS hides a message that was received.",
+        default=30,
+        least=2,
+        most=43200,
     )
     receivers: int = setting(
-        "WORKER_RECEIVERS", "Most SQS receive calls under way at once: one when idle, more under load.", default=4
+        "WORKER_RECEIVERS",
+        "Most SQS receive calls under way at once: one when idle, more under load.",
+        default=4,
+        least=1,
+        most=100,
     )
     poll_s: int = setting(
-        "WORKER_POLL_S", "How long a receive call waits for a message, at most 20: it delays a stop.", default=3
+        "WORKER_POLL_S",
+        "How long a receive call waits for a message, at most 20: it delays a stop.",
+        default=3,
+        least=1,
+        most=20,
     )
     in_flight_events: int = setting(
-        "WORKER_IN_FLIGHT_EVENTS", "Most messages of the queue that are received and not yet deleted.", default=1000
+        "WORKER_IN_FLIGHT_EVENTS",
+        "Most messages of the queue that are received and not yet deleted.",
+        default=1000,
+        least=1,
+        most=120000,
     )
     in_flight_bytes: int = setting(
         "WORKER_IN_FLIGHT_BYTES",
         "Most bytes of them; and as many of records that are read from the topic and not yet stored.",
         default=32 * 1024**2,
+        least=1048576,
     )
     stuck_after_s: float = setting(
         "WORKER_STUCK_AFTER_S",
         "How long nothing may move, with work there and nothing away, before the process ends itself.",
         default=60.0,
+        least=1,
+        most=86_400,
     )
     trace: TraceSettings = field(default_factory=TraceSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -181,7 +237,9 @@ class ServiceBSettings:
     queue_url: str = setting("QUEUE_B_URL", "SQS queue of service B.")
     dead_letter_queue_url: str = setting("DEAD_LETTER_B_URL", "Dead-letter queue of service B.")
     postgres_url: str = setting("POSTGRES_URL", "libpq URL of the database, with its password.", secret=True)
-    postgres_connections: int = setting("POSTGRES_CONNECTIONS", "Most connections of one process.", default=4)
+    postgres_connections: int = setting(
+        "POSTGRES_CONNECTIONS", "Most connections of one process.", default=4, least=1, most=1000
+    )
     worker: WorkerSettings = field(default_factory=WorkerSettings)
 
 
@@ -193,9 +251,15 @@ class ServiceCSettings:
     dead_letter_queue_url: str = setting("DEAD_LETTER_C_URL", "Dead-letter queue of service C.")
     table: str = setting("TABLE", "DynamoDB table of the events.", default="events")
     retention_days: int = setting(
-        "DYNAMODB_RETENTION_DAYS", "Days after which DynamoDB may end an item; 0 keeps all for good.", default=0
+        "DYNAMODB_RETENTION_DAYS",
+        "Days after which DynamoDB may end an item; 0 keeps all for good.",
+        default=0,
+        least=0,
+        most=36500,
     )
-    write_calls: int = setting("DYNAMODB_WRITE_CALLS", "BatchWriteItem calls under way at once.", default=8)
+    write_calls: int = setting(
+        "DYNAMODB_WRITE_CALLS", "BatchWriteItem calls under way at once.", default=8, least=1, most=100
+    )
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
 
@@ -245,7 +309,7 @@ class QuerySettings:
         "QUERY_KEYS", "The keys' lines as in the gateway's file of keys, with commas between.", default="", secret=True
     )
     store_timeout_s: float = setting(
-        "QUERY_STORE_TIMEOUT_S", "Longest wait for the stores, for one request in all.", default=3.0
+        "QUERY_STORE_TIMEOUT_S", "Longest wait for the stores, for one request in all.", default=3.0, least=0.1, most=29
     )
     aws: AwsSettings
 
@@ -269,7 +333,7 @@ class EdgeSettings:
     query_url: str = setting("QUERY_URL", "Base URL of the query.")
     query_key: str = setting("QUERY_KEY", "Key that the query asks for, if it does.", default="", secret=True)
     gateway_key: str = setting("GATEWAY_KEY", "Key that the gateway asks for, if it does.", default="", secret=True)
-    timeout_s: float = setting("TOOLS_TIMEOUT_S", "Longest wait for one answer.", default=15.0)
+    timeout_s: float = setting("TOOLS_TIMEOUT_S", "Longest wait for one answer.", default=15.0, least=0.1, most=3600)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,7 +371,9 @@ class LoginSettings:
     roles_claim: str = setting(
         "LOGIN_ROLES_CLAIM", "Claim of the ID token with the roles: `reader`, `publisher`, `operator`.", default="roles"
     )
-    session_hours: float = setting("LOGIN_SESSION_HOURS", "Hours after which one logs in again.", default=8.0)
+    session_hours: float = setting(
+        "LOGIN_SESSION_HOURS", "Hours after which one logs in again.", default=8.0, least=0.0001, most=8760
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -315,7 +381,7 @@ class WebSettings:
     """The web pages."""
 
     host: str = setting("WEB_HOST", "Address to listen on.", default="127.0.0.1")
-    port: int = setting("WEB_PORT", "Port to listen on.", default=8080)
+    port: int = setting("WEB_PORT", "Port to listen on.", default=8080, least=1, most=65535)
     guard: Literal["none", "proxy"] = setting(
         "WEB_GUARD",
         "`proxy`: something in front of web lets in only who may publish and operate; without it and without a "
@@ -336,14 +402,22 @@ class WebSettings:
         "Address of a trace in a trace viewer, such as `http://127.0.0.1:16686/trace/{trace_id}`, for an event's page.",
         default="",
     )
-    timeout_s: float = setting("WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0)
+    timeout_s: float = setting(
+        "WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0, least=0.1, most=3600
+    )
     watch_every_s: float = setting(
-        "WEB_WATCH_EVERY_S", "How often the state of the pipeline is taken while somebody looks at it.", default=3.0
+        "WEB_WATCH_EVERY_S",
+        "How often the state of the pipeline is taken while somebody looks at it.",
+        default=3.0,
+        least=0.1,
+        most=3600,
     )
     backlog_every_s: float = setting(
         "WEB_BACKLOG_EVERY_S",
         "How often it is taken while nobody does: for /metrics, which tells what waits, and the charts.",
         default=15.0,
+        least=0.1,
+        most=3600,
     )
     health: HealthSettings = field(default_factory=HealthSettings)
     queues: QueueSettings | None = None
@@ -391,20 +465,26 @@ class StackSettings:
     dynamodb: Literal["disk", "memory"] = setting(
         "DYNAMODB", "Where DynamoDB Local keeps the table: `disk` outlives a kill, `memory` is faster.", default="disk"
     )
-    gateway_port: int = setting("GATEWAY_PORT", "Port of the gateway.", default=8000)
-    web_port: int = setting("WEB_PORT", "Port of the web pages.", default=8080)
-    service_b_port: int = setting("SERVICE_B_PORT", "Port of service B's web page.", default=6066)
-    service_c_port: int = setting("SERVICE_C_PORT", "Port of service C's web page.", default=6067)
-    kafka_port: int = setting("KAFKA_PORT", "Port of Kafka.", default=9092)
-    kafka_controller_port: int = setting("KAFKA_CONTROLLER_PORT", "Port of Kafka's controller.", default=9093)
-    postgres_port: int = setting("POSTGRES_PORT", "Port of PostgreSQL.", default=5433)
-    aws_port: int = setting("AWS_PORT", "Port of the AWS emulator.", default=4566)
-    dynamodb_port: int = setting("DYNAMODB_PORT", "Port of DynamoDB Local.", default=4567)
+    gateway_port: int = setting("GATEWAY_PORT", "Port of the gateway.", default=8000, least=1, most=65535)
+    web_port: int = setting("WEB_PORT", "Port of the web pages.", default=8080, least=1, most=65535)
+    service_b_port: int = setting("SERVICE_B_PORT", "Port of service B's web page.", default=6066, least=1, most=65535)
+    service_c_port: int = setting("SERVICE_C_PORT", "Port of service C's web page.", default=6067, least=1, most=65535)
+    kafka_port: int = setting("KAFKA_PORT", "Port of Kafka.", default=9092, least=1, most=65535)
+    kafka_controller_port: int = setting(
+        "KAFKA_CONTROLLER_PORT", "Port of Kafka's controller.", default=9093, least=1, most=65535
+    )
+    postgres_port: int = setting("POSTGRES_PORT", "Port of PostgreSQL.", default=5433, least=1, most=65535)
+    aws_port: int = setting("AWS_PORT", "Port of the AWS emulator.", default=4566, least=1, most=65535)
+    dynamodb_port: int = setting("DYNAMODB_PORT", "Port of DynamoDB Local.", default=4567, least=1, most=65535)
     observe: Literal["0", "1"] = setting(
         "OBSERVE", "`1` starts Prometheus too, which must be installed: `make run OBSERVE=1`.", default="0"
     )
     prometheus_port: int = setting(
-        "PROMETHEUS_PORT", "Port of Prometheus; Debian's package has one of its own run on 9090.", default=9095
+        "PROMETHEUS_PORT",
+        "Port of Prometheus; Debian's package has one of its own run on 9090.",
+        default=9095,
+        least=1,
+        most=65535,
     )
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -437,12 +517,13 @@ def markdown() -> str:
         "The AWS SDKs read their own beside these: `AWS_REGION`, `AWS_ENDPOINT_URL`,",
         "`AWS_ENDPOINT_URL_DYNAMODB` and the credentials.",
     ]
-    for kind in _settings_classes():
+    for kind in settings_classes():
         lines += ["", f"## {kind.__doc__}", "", *variables.table(kind)]
     return "\n".join(lines) + "\n"
 
 
-def _settings_classes() -> list[type[Any]]:
+def settings_classes() -> list[type[Any]]:
+    """Every class of settings."""
     return [kind for kind in globals().values() if isinstance(kind, type) and is_dataclass(kind)]
 
 

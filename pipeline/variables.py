@@ -15,9 +15,22 @@ PREFIX = "MENSAGERIA_"
 T = TypeVar("T")
 
 
-def setting(name: str, doc: str, *, default: Any = MISSING, secret: bool = False, prefix: str = PREFIX) -> Any:
-    """A dataclass field that `filled` fills from the variable `MENSAGERIA_<name>`."""
-    return field(default=default, repr=not secret, metadata={"name": prefix + name, "doc": doc})
+def setting(  # noqa: PLR0913 - what a setting can have, each by its name
+    name: str,
+    doc: str,
+    *,
+    default: Any = MISSING,
+    secret: bool = False,
+    prefix: str = PREFIX,
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
+    """A dataclass field that `filled` fills from the variable `MENSAGERIA_<name>`.
+
+    A number has bounds, `least` and `most`, both included.
+    """
+    metadata = {"name": prefix + name, "doc": doc, "least": least, "most": most}
+    return field(default=default, repr=not secret, metadata=metadata)
 
 
 def filled(kind: type[T], environ: Mapping[str, str]) -> T:
@@ -44,23 +57,24 @@ def required(kind: type[Any]) -> tuple[str, ...]:
 
 def table(kind: type[Any]) -> list[str]:
     """The lines of a Markdown table of its own variables, defaults and meanings."""
-    lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for item, wanted in _typed_fields(kind):
+    lines = ["| variable | default | bounds | meaning |", "|---|---|---|---|"]
+    for item, wanted in typed_fields(kind):
         if not _part(wanted):
             default = "required" if item.default is MISSING else f"`{item.default}`"
-            lines.append(f"| `{item.metadata['name']}` | {default} | {item.metadata['doc']} |")
+            name, doc = item.metadata["name"], item.metadata["doc"]
+            lines.append(f"| `{name}` | {default} | {_bounds(item)} | {doc} |")
     return lines
 
 
 def _filled(kind: type[T], environ: Mapping[str, str], faults: list[str]) -> T:
     values: dict[str, Any] = {}
-    for item, wanted in _typed_fields(kind):
+    for item, wanted in typed_fields(kind):
         if part := _part(wanted):
             asked = part.is_required or any(environ.get(name) for name in required(part.kind))
             values[item.name] = _filled(part.kind, environ, faults) if asked else None
         elif text := environ.get(name := item.metadata["name"]):
             try:
-                values[item.name] = _parse(wanted, text)
+                values[item.name] = _bounded(item, _parse(wanted, text))
             except ValueError as error:
                 shown = repr(text) if item.repr else "(a secret)"
                 faults.append(f"{name} is {shown}: {error}")
@@ -69,13 +83,36 @@ def _filled(kind: type[T], environ: Mapping[str, str], faults: list[str]) -> T:
     return kind(**values) if not faults else typing.cast(T, None)
 
 
-def _typed_fields(kind: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
+def _bounded(item: Field[Any], value: Any) -> Any:
+    least, most = item.metadata["least"], item.metadata["most"]
+    if least is not None and not least <= value:  # a comparison with NaN is false
+        raise ValueError(f"give at least {_plain(least)}")
+    if most is not None and not value <= most:
+        raise ValueError(f"give at most {_plain(most)}")
+    return value
+
+
+def _bounds(item: Field[Any]) -> str:
+    least, most = item.metadata["least"], item.metadata["most"]
+    if least is None and most is None:
+        return ""
+    if most is None:
+        return f"at least {_plain(least)}"
+    return f"{_plain(least)} to {_plain(most)}"
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if number == int(number) else str(number)
+
+
+def typed_fields(kind: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
+    """The fields of the settings class `kind` with their types."""
     wanted = typing.get_type_hints(kind)
     return ((item, wanted[item.name]) for item in fields(kind))
 
 
 def _leaves(kind: type[Any]) -> Iterator[tuple[Field[Any], Any]]:
-    for item, wanted in _typed_fields(kind):
+    for item, wanted in typed_fields(kind):
         if part := _part(wanted):
             yield from _leaves(part.kind)
         else:

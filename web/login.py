@@ -42,9 +42,11 @@ def install(app: Quart, settings: LoginSettings, web_url: str) -> None:
 
 @blueprint.get("/login")
 async def begin() -> Any:
-    """On to the provider; what the answer must fit stands in the session meanwhile."""
+    """On to the provider; what the answer must fit stands in the session meanwhile.
+
+    Whoever is logged in stays so until `finish`: another site can lead a browser here.
+    """
     address, attempt = await _provider().begin(own_path(request.args.get("next", "/")))
-    session.clear()
     session["attempt"] = asdict(attempt)
     return redirect(address)
 

@@ -1,17 +1,21 @@
 """Which dead letters are a subject's."""
 
+import base64
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.erasure import concerns
+from cli.erasure import NOT_REACHED, concerns
 from pipeline.dead_letters import DeadLetter, enclosed
 from pipeline.delivery import Arrival
 from pipeline.errors import Rejected
 
 EVENT = {"specversion": "1.0", "id": "a", "source": "s", "type": "t"}
+
+HERS = json.dumps(EVENT | {"subject": "café"}).encode()
 
 
 def letter(body: bytes) -> DeadLetter:
@@ -40,6 +44,17 @@ def letter(body: bytes) -> DeadLetter:
         (b"\xff", False),
         (b"", False),
         (b"[" * 200_000, False),
+        (b"[" + HERS + b"]", True),
+        (b'[[{"a":' + HERS + b"}]]", True),
+        (b'{"event":' + HERS + b"}", True),
+        (b'["caf\\u00e9"]', False),
+        (json.dumps({"Type": "Notification", "Message": HERS.decode()}).encode(), True),
+        (json.dumps({"Message": json.dumps({"Message": HERS.decode()})}).encode(), True),
+        (json.dumps(HERS.decode()).encode(), True),
+        (json.dumps({"body_base64": base64.b64encode(HERS).decode()}).encode(), True),
+        (json.dumps({"Message": HERS.decode()}).encode()[:-2], True),
+        (json.dumps({"m": json.dumps({"Message": HERS.decode()})}).encode()[:-2], True),
+        (json.dumps([EVENT | {"subject": "cafés"}]).encode(), False),
     ],
 )
 def test_a_letter_is_its_subjects_and_no_other(body: bytes, meant: bool) -> None:
@@ -51,3 +66,25 @@ def test_any_subject_is_found_however_it_is_written(subject: str, ascii_only: bo
     body = json.dumps({"id": 1, "subject": subject}, ensure_ascii=ascii_only).encode()
     assert concerns(letter(body), subject)
     assert not concerns(letter(body), subject + "x")
+
+
+@given(st.text(min_size=1), st.lists(st.sampled_from(["array", "object", "text", "base64"]), max_size=4), st.booleans())
+def test_any_subject_is_found_however_its_event_is_wrapped(subject: str, wraps: list[str], ascii_only: bool) -> None:
+    body = json.dumps({"id": 1, "subject": subject}, ensure_ascii=ascii_only)
+    for wrap in wraps:
+        match wrap:
+            case "array":
+                body = f"[1,{body}]"
+            case "object":
+                body = f'{{"event":{body}}}'
+            case "text":
+                body = json.dumps({"Message": body})
+            case "base64":
+                body = json.dumps({"data_base64": base64.b64encode(body.encode()).decode()})
+    assert concerns(letter(body.encode()), subject)
+    assert not concerns(letter(body.encode()), subject + "x")
+
+
+def test_the_record_says_what_the_command_says() -> None:
+    [migration] = Path("migrations").glob("*_erasures_not_reached.sql")
+    assert f"'{'; '.join(NOT_REACHED)}'" in migration.read_text()

@@ -1,14 +1,14 @@
 """Settings come from the environment, and every fault is named at once."""
 
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from pipeline.errors import SettingsError
-from pipeline.settings import markdown, read
-from pipeline.variables import required, setting
+from pipeline.settings import GatewaySettings, WorkerSettings, markdown, read, settings_classes
+from pipeline.variables import required, setting, typed_fields
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +67,35 @@ def test_a_secret_is_not_shown() -> None:
 
 def test_the_page_of_settings_is_up_to_date() -> None:
     assert Path("docs/settings.md").read_text() == markdown()
+
+
+def test_every_number_has_bounds_that_its_default_keeps_and_that_hold() -> None:
+    for kind in settings_classes():
+        for item, wanted in typed_fields(kind):
+            if wanted not in (int, float):
+                continue
+            least, most, name = item.metadata["least"], item.metadata["most"], item.metadata["name"]
+            assert least is not None, name
+            beyond = [least - 1, *([] if most is None else [most + 1]), *(["nan"] if wanted is float else [])]
+            for value in beyond:
+                with pytest.raises(SettingsError, match=f"{name} is .*: give at (least|most)"):
+                    read(kind, {name: str(value)})
+            if item.default is not MISSING:
+                assert least <= item.default <= (most or item.default), name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKER_IN_FLIGHT_EVENTS", "0"),
+        ("WORKER_IN_FLIGHT_BYTES", "0"),
+        ("WORKER_POLL_S", "25"),
+        ("GATEWAY_KEY_BURST_EVENTS", "0.5"),
+        ("TRACE_RATIO", "nan"),
+        ("GATEWAY_LEG_TIMEOUT_S", "inf"),
+    ],
+)
+def test_a_number_with_which_nothing_would_go_is_refused_at_the_start(name: str, value: str) -> None:
+    kind = WorkerSettings if name.startswith("WORKER") else GatewaySettings
+    with pytest.raises(SettingsError, match=f"MENSAGERIA_{name} is '{value}': give at"):
+        read(kind, {f"MENSAGERIA_{name}": value, "MENSAGERIA_TOPIC_ARN": "arn"})

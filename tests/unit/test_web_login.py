@@ -1,21 +1,24 @@
 """The login: nobody in without it, each action with its role, and no word of the provider taken unchecked."""
 
+import asyncio
 import base64
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
+from quart import g
 from quart.typing import TestClientProtocol as Client
 
 from pipeline.errors import SettingsError
 from pipeline.settings import HealthSettings, LoginSettings, WebSettings
 from tests.unit.conftest import Edge
+from web import access, live
 from web.access import needed_role
 from web.app import create_app
 from web.own_path import own_path
@@ -253,3 +256,28 @@ async def test_the_session_is_in_a_cookie_that_scripts_and_other_sites_do_not_ge
 def test_a_login_that_others_could_read_does_not_start(edge: Edge, changes: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         create_app(settings(edge, **changes))
+
+
+async def test_a_stream_ends_with_its_session(edge: Edge, closed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def parts() -> AsyncGenerator[str, None]:
+        yield "<p>one</p>"
+        await asyncio.Event().wait()
+
+    ends_soon = access.Person("ana", "Ana", int(access.READER), time.time() + 0.2)
+    async with closed.app.test_request_context("/pipeline/parts"):
+        g.person = ends_soon
+        response = live.stream(parts())
+        async with response.response as body:
+            sent = await asyncio.wait_for(_all_of(body), 5)
+    assert sent == b"event: parts\ndata: <p>one</p>\n\nevent: end\ndata: \n\n"
+
+
+async def _all_of(body: Any) -> bytes:
+    return b"".join([chunk async for chunk in body])
+
+
+async def test_a_login_that_is_begun_ends_no_session(closed: Client, edge: Edge) -> None:
+    """Any site can lead a browser to /login."""
+    await log_in(closed, edge, "reader")
+    await begin(closed)
+    assert (await closed.get("/many")).status_code == 200
