@@ -8,7 +8,7 @@ from cli.differences import Difference
 from cli.walk import Walk
 from pipeline.dead_letters import Place
 from pipeline.errors import InvalidEvent, MalformedEvent, MensageriaError, MessageRefused
-from pipeline.event import parse
+from pipeline.event import parse_accepted
 from pipeline.outlets import Outgoing, Outlet, beside
 from pipeline.redrive import Pace
 
@@ -45,7 +45,7 @@ def outgoing(copies: Sequence[Found]) -> Outgoing:
     best = next((each for each in same if each.copy.via is not None), first)
     carried = beside(first.copy.received_at, best.publisher, best.traceparent)
     try:
-        event = parse(best.body)
+        event = parse_accepted(best.body)
     except (MalformedEvent, InvalidEvent) as error:
         raise Unsendable(f"{_named(first.copy.identity)}: {error}") from error
     if event.content_hash().hex() != first.copy.content_hash:

@@ -25,6 +25,7 @@ from pipeline.errors import (
     RateLimited,
     TooLarge,
     TryLater,
+    UnsupportedCoding,
     UnsupportedMediaType,
     cut,
 )
@@ -101,6 +102,8 @@ def refusal(error: MensageriaError) -> Answer:
             return _problem(422, "invalid", detail, errors=_faults(error))
         case TooLarge():
             return _problem(413, "too_large", str(error))
+        case UnsupportedCoding():
+            return _problem(415, "media_type", str(error), headers={"accept-encoding": "identity"})
         case UnsupportedMediaType():
             return _problem(415, "media_type", f"{error}; `accepted` lists what does", accepted=ACCEPTED)
         case InvalidBatch():

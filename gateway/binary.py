@@ -3,24 +3,23 @@
 CloudEvents 1.0.2, HTTP protocol binding, section 3.1.
 """
 
-import base64
 import re
 from urllib.parse import unquote_to_bytes
 
-import msgspec
-
 from gateway.inbound import Inbound
-from pipeline.errors import Fault, InvalidEvent, raise_any
-from pipeline.event import Event, Rules, no_rules, parse
-from pipeline.strict_json import parse_json, pointer
+from pipeline import binary_mode
+from pipeline.errors import Fault, InvalidEvent
+from pipeline.event import Event, Rules, no_rules
+from pipeline.strict_json import pointer
 
 _PREFIX = b"ce-"
-_JSON = re.compile(r"(application|text)/json\Z|[^/]+/[^/]+\+json\Z")
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"\Z')
 _NOT_IN_HEADERS = {
     "data": "is the body in binary mode, not a header",
     "data_base64": "is the body in binary mode, not a header",
     "datacontenttype": "is the Content-Type header in binary mode",
 }
+_DECODED = "; headers are percent-decoded, so write a % as %25"
 
 
 def has_attributes(inbound: Inbound) -> bool:
@@ -29,25 +28,19 @@ def has_attributes(inbound: Inbound) -> bool:
 
 
 def read(inbound: Inbound, rules: Rules = no_rules) -> Event:
-    """The event of the request's ce-* headers and body, held to `rules` as well.
-
-    JSON travels as the same bytes, UTF-8 text as a string, all else in base64. Raises
-    UnsupportedMediaType, MalformedEvent, and InvalidEvent with every fault.
-    """
-    attributes, faults = _attributes(inbound)
-    if (content_type := inbound.header(b"content-type")) is not None:
-        attributes["datacontenttype"] = content_type
+    """The event of the request's ce-* headers and body, held to `rules` as well. Raises as `binary_mode.read`."""
+    attributes, faults, decoded = _attributes(inbound)
     try:
-        event = parse(msgspec.json.encode(attributes | _payload(inbound)), rules)
+        return binary_mode.read(attributes, inbound.header(b"content-type"), inbound.body, faults, rules)
     except InvalidEvent as error:
-        raise error.after(faults) from None
-    raise_any(faults)
-    return event
+        raise InvalidEvent([_with_hint(fault, decoded) for fault in error.faults], error.more) from None
 
 
-def _attributes(inbound: Inbound) -> tuple[dict[str, str], list[Fault]]:
+def _attributes(inbound: Inbound) -> tuple[dict[str, str], list[Fault], set[str]]:
+    """The attributes, what is wrong with them, and the pointers of those that were percent-decoded."""
     attributes: dict[str, str] = {}
     faults: list[Fault] = []
+    decoded: set[str] = set()
     for header, value in inbound.headers:
         if not header.startswith(_PREFIX):
             continue
@@ -55,39 +48,21 @@ def _attributes(inbound: Inbound) -> tuple[dict[str, str], list[Fault]]:
         if detail := _NOT_IN_HEADERS.get(name) or (name in attributes and "stands twice in the headers"):
             faults.append(Fault(pointer(name), detail))
             continue
+        if b"%" in value:
+            decoded.add(pointer(name))
         try:
-            attributes[name] = unquote_to_bytes(_unquoted(value)).decode()
+            attributes[name] = unquote_to_bytes(_unquoted(value.strip(b" \t"))).decode()
         except UnicodeDecodeError:
             attributes[name] = ""
             faults.append(Fault(pointer(name), "is not UTF-8 in percent-encoding"))
-    return attributes, faults
+    return attributes, faults, decoded
+
+
+def _with_hint(fault: Fault, decoded: set[str]) -> Fault:
+    is_uri = fault.pointer in ("/source", "/dataschema") and "URI" in fault.detail
+    return Fault(fault.pointer, fault.detail + _DECODED) if is_uri and fault.pointer in decoded else fault
 
 
 def _unquoted(value: bytes) -> bytes:
-    """`value` without the double quotes that a receiver must understand (section 3.1.3.2)."""
-    if len(value) >= 2 and value[:1] == value[-1:] == b'"':
-        return re.sub(rb"\\(.)", rb"\1", value[1:-1])
-    return value
-
-
-def _payload(inbound: Inbound) -> dict[str, msgspec.Raw | str]:
-    media_type = inbound.media_type()
-    if not inbound.body:
-        return {}
-    if _JSON.match(media_type):
-        inbound.require_utf8()
-        parse_json(inbound.body)
-        return {"data": msgspec.Raw(inbound.body)}
-    if media_type.startswith("text/") and (text := _text(inbound)) is not None:
-        return {"data": text}
-    return {"data_base64": base64.b64encode(inbound.body).decode()}
-
-
-def _text(inbound: Inbound) -> str | None:
-    """The body as text that every store can keep, or None where it is not."""
-    if inbound.charset() not in ("utf-8", "utf8", "us-ascii") or b"\0" in inbound.body:
-        return None
-    try:
-        return inbound.body.decode()
-    except UnicodeDecodeError:
-        return None
+    """`value` without the double quotes around all of it, which a receiver must understand (section 3.1.3.2)."""
+    return re.sub(rb"\\(.)", rb"\1", value[1:-1]) if _QUOTED.match(value) else value

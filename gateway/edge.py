@@ -49,6 +49,8 @@ class Edge:
         if isinstance(publications, Publication):
             self._access.spend(inbound.publisher, 1)
             return self._counted(await self._publish(publications), inbound.publisher, [publications])
+        if not publications:
+            return answers.acceptance({"events": []})
         place.grow(events=len(publications) - 1)
         self._access.spend(inbound.publisher, len(publications))
         return self._counted(await self._publish_batch(publications), inbound.publisher, publications)

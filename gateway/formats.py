@@ -17,6 +17,7 @@ from pipeline.errors import (
     UnsupportedMediaType,
 )
 from pipeline.event import MAX_EVENT_BYTES, STRUCTURED, Event, Rules, no_rules, parse
+from pipeline.strict_json import undecodable
 
 BATCH = "application/cloudevents-batch+json"
 SIMPLE = "application/json"
@@ -61,10 +62,8 @@ def _batch(body: bytes, rules: Rules) -> list[Event]:
         raw_events = _raw_events.decode(body)
     except msgspec.ValidationError:
         raise InvalidEvent([Fault("", "a batch is a JSON array of events")]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MalformedEvent(f"not JSON in UTF-8: {error}") from None
-    if not raw_events:
-        raise MalformedEvent("an empty batch: send at least one event")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise undecodable(body, error) from None
     if len(raw_events) > MAX_BATCH_EVENTS:
         raise TooLarge(f"a batch of {len(raw_events)} events: send at most {MAX_BATCH_EVENTS}")
     return _each(raw_events, rules)

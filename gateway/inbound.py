@@ -1,10 +1,15 @@
 """One `POST /events` as it came, whatever server or framework received it."""
 
+import re
+
 import msgspec
 
-from pipeline.errors import MalformedEvent, UnsupportedMediaType
+from pipeline import binary_mode
+from pipeline.errors import MalformedEvent, UnsupportedCoding, UnsupportedMediaType
 
-_SINGLE = (b"content-type", b"content-encoding", b"idempotency-key")
+_SINGLE = (b"content-type", b"idempotency-key")
+
+_IDENTITY = re.compile(rb"[ \t,]*+(?:identity[ \t,]*+)*+\Z", re.IGNORECASE)
 
 
 class Inbound(msgspec.Struct, frozen=True):
@@ -20,20 +25,11 @@ class Inbound(msgspec.Struct, frozen=True):
 
     def media_type(self) -> str:
         """The content type without its parameters, in lower case; "" where none was sent."""
-        return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
-
-    def charset(self) -> str:
-        """The content type's charset in lower case; `utf-8` where none was sent."""
-        for parameter in (self.header(b"content-type") or "").split(";")[1:]:
-            name, _, value = parameter.partition("=")
-            if name.strip().lower() == "charset":
-                return value.strip().strip('"').lower()
-        return "utf-8"
+        return binary_mode.media_type(self.header(b"content-type") or "")
 
     def require_utf8(self) -> None:
         """Raise UnsupportedMediaType where the content type declares another charset: JSON is UTF-8 (RFC 8259)."""
-        if self.charset() not in ("utf-8", "utf8", "us-ascii"):
-            raise UnsupportedMediaType(f"the charset {self.charset()!r} is not supported: send UTF-8")
+        binary_mode.require_utf8(self.header(b"content-type") or "")
 
     def require_single_values(self) -> None:
         """Raise MalformedEvent where a header that has one value stands there with two values."""
@@ -46,8 +42,9 @@ class Inbound(msgspec.Struct, frozen=True):
         """Raise UnsupportedMediaType where the body is compressed."""
         if (coding := self.header(b"transfer-encoding") or "chunked").lower() != "chunked":
             raise UnsupportedMediaType(f"the transfer coding {coding!r} is not supported: send the body as it is")
-        if (encoding := self.header(b"content-encoding") or "identity").lower() != "identity":
-            raise UnsupportedMediaType(f"the content encoding {encoding!r} is not supported: send the body as it is")
+        for name, value in self.headers:
+            if name == b"content-encoding" and not _IDENTITY.match(value):
+                raise UnsupportedCoding(f"the content coding {decoded(value)!r} is not taken: send the body as it is")
 
 
 def first(headers: list[tuple[bytes, bytes]], name: bytes) -> str | None:
@@ -59,7 +56,11 @@ def first(headers: list[tuple[bytes, bytes]], name: bytes) -> str | None:
 
 
 def decoded(value: bytes) -> str:
-    """A header's value as text: UTF-8 as people send it, else Latin-1, which takes every byte."""
+    """A header's value as text: UTF-8 as people send it, else Latin-1, which takes every byte.
+
+    Spaces and tabs around it are no part of it (RFC 9110, section 5.5).
+    """
+    value = value.strip(b" \t")
     try:
         return value.decode()
     except UnicodeDecodeError:

@@ -1,6 +1,8 @@
 """The simple form: a type and data, for people and scripts that don't speak CloudEvents."""
 
+import re
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import uuid_utils
@@ -11,6 +13,8 @@ from pipeline.event import Event, Rules, no_rules, parse
 from pipeline.strict_json import parse_json, pointer
 
 _MEMBERS = ("type", "data", "source", "subject", "id", "time")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\["\\])*+"\Z')
+"""A string of structured fields (RFC 8941, section 3.3.3), as drafts of Idempotency-Key have it."""
 _raw_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -44,9 +48,18 @@ def _member_faults(content: dict[str, Any]) -> list[Fault]:
 def _structured(inbound: Inbound, content: dict[str, Any], source: str) -> bytes:
     raw = _raw_members.decode(inbound.body)
     sent = {name: raw[name] for name in _MEMBERS if content.get(name) is not None or name == "data" in content}
-    return msgspec.json.encode({"specversion": "1.0", "id": _id(inbound), "source": source, **sent})
+    return msgspec.json.encode({"specversion": "1.0", "id": _id(inbound), "source": _source(inbound, source), **sent})
 
 
 def _id(inbound: Inbound) -> str:
     key = inbound.header(b"idempotency-key")
-    return str(uuid_utils.uuid7()) if key is None else key
+    if key is None:
+        return str(uuid_utils.uuid7())
+    return re.sub(r"\\(.)", r"\1", key[1:-1]) if _QUOTED.match(key) else key
+
+
+def _source(inbound: Inbound, source: str) -> str:
+    """The source of a sender's events: two senders may choose the same Idempotency-Key."""
+    if inbound.publisher is None:
+        return source
+    return f"{source}{':' if source.startswith('urn:') else '/'}{quote(inbound.publisher, safe='')}"

@@ -7,12 +7,14 @@ the rules) and JSON event format; the limits of 512 and 1,024 bytes are the proj
 import base64
 import binascii
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import Any
 
 import msgspec
 
+from pipeline.clock import parse_rfc3339
 from pipeline.errors import Fault
 from pipeline.strict_json import ESCAPE, pointer
 
@@ -20,13 +22,35 @@ MAX_IDENTITY_BYTES = 512
 MAX_TEXT_BYTES = 1024
 """Of `type` and `subject`, which stand a second time beside the event in both stores."""
 _INT32 = 2**31
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+_NONCHARACTERS = "\ufdd0-\ufdef" + "".join(chr(plane << 16 | 0xFFFE) + chr(plane << 16 | 0xFFFF) for plane in range(17))
+_EARLIER_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]")
+_CONTROL = re.compile(f"[\x00-\x1f\x7f-\x9f{_NONCHARACTERS}]")
 _NAME = re.compile(r"[a-z0-9]+\Z")
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:)(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)\Z", re.ASCII)
+_WHOLE = re.compile(r"-?\d+\Z", re.ASCII)
+_CHARACTER = r"A-Za-z0-9\-._~!$&'()*+,;=\u00a0-\U0010ffff"
+_ENCODED = "%[0-9A-Fa-f]{2}"
+_URI_REFERENCE = re.compile(
+    r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*+):)?"
+    rf"(?://(?:(?:[{_CHARACTER}:]|{_ENCODED})*+@)?"
+    rf"(?:\[(?P<literal>[0-9A-Fa-f:.]++|[vV][0-9A-Fa-f]++\.[{_CHARACTER}:]++)\]|(?:[{_CHARACTER}]|{_ENCODED})*+)"
+    r"(?::[0-9]*+)?(?=[/?#]|\Z)|(?!//))"
+    r"(?(scheme)|(?![^/?#]*:))"  # a relative reference has no colon in its first segment
+    rf"(?:[{_CHARACTER}:@/]|{_ENCODED})*+"
+    rf"(?:\?(?:[{_CHARACTER}:@/?]|{_ENCODED})*+)?"
+    rf"(?P<fragment>#(?:[{_CHARACTER}:@/?]|{_ENCODED})*+)?\Z"
+)
+"""RFC 3986, section 4.1, with the characters beyond ASCII that RFC 3987, section 2.2, adds."""
+_NAME_OF_TYPE = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_QUOTED = r'"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*+"'
+_PARAMETER = rf"[ \t]*+;[ \t]*+(?:{_NAME_OF_TYPE}=(?:{_NAME_OF_TYPE}|{_QUOTED}))?"
+_MEDIA_TYPE = re.compile(rf"{_NAME_OF_TYPE}/{_NAME_OF_TYPE}(?:{_PARAMETER})*+\Z")
+"""RFC 2045, section 5.1, as RFC 9110, section 8.3.1, has it for one line."""
 _REQUIRED = ("specversion", "id", "source", "type")
 _REQUIRED_SET = frozenset(_REQUIRED)
 _PAYLOAD = ("data", "data_base64")
-_PLAIN_TEXT = frozenset(("id", "source", "type", "subject", "datacontenttype", "dataschema", "partitionkey"))
+_PLAIN_TEXT = frozenset(("id", "type", "subject", "partitionkey"))
+_KNOWN_VALUES = 1024
+"""Sources and media types are few: their forms are looked at once."""
 _SURELY_SHORT = MAX_IDENTITY_BYTES // 4
 """Characters: UTF-8 has at most 4 bytes for one."""
 _MOST_BYTES = {
@@ -35,6 +59,8 @@ _MOST_BYTES = {
     "type": MAX_TEXT_BYTES,
     "subject": MAX_TEXT_BYTES,
 }
+_NO_TYPE = "an attribute is a string, a whole number or a boolean: put other values into data"
+_NOT_WHOLE = "a whole number in an attribute has neither a point nor an exponent"
 _STRING_ATTRIBUTES = frozenset(
     ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "partitionkey")
 )
@@ -47,28 +73,22 @@ def is_evidently_valid(content: dict[str, Any], body: bytes) -> bool:
     return all(_is_evidently_right(name, value) for name, value in content.items() if name != "data")
 
 
-def faults(content: dict[str, Any]) -> Iterator[Fault]:
-    """Every fault of an event's content, each with its pointer."""
+def faults(content: dict[str, Any], body: bytes | None = None, *, is_accepted: bool = False) -> Iterator[Fault]:
+    """Every fault of an event's content, each with its pointer.
+
+    `body` is the content as it was sent: an attribute's `1.0` is no whole number of
+    CloudEvents, though it is one in data. What a gateway of an earlier version has accepted
+    (`is_accepted`) stays an event: the forms of URIs, media types and times are left out.
+    """
     for name in _REQUIRED:
         if content.get(name) is None:
             yield Fault(pointer(name), "is required")
     for name, value in content.items():
         if name not in _PAYLOAD and value is not None:
-            yield from _attribute_faults(name, value)
-    yield from _payload_faults(content)
-
-
-def moment(text: str) -> datetime:
-    """The moment that `text` names after RFC 3339. Raises ValueError, also where UTC's years don't reach it."""
-    if not (parts := _RFC3339.match(text)):
-        raise ValueError("not a time after RFC 3339")
-    day, minutes, seconds, fraction, zone = parts.groups()
-    leap = timedelta(seconds=1) if seconds == "60" else timedelta()
-    whole = datetime.fromisoformat(f"{day}T{minutes}{'59' if leap else seconds}{zone.upper()}")
-    try:
-        return whole.astimezone(UTC) + leap + timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))
-    except OverflowError as error:
-        raise ValueError("its year in UTC is not from 1 to 9999") from error
+            yield from _attribute_faults(name, value, is_accepted=is_accepted)
+    if body is not None and not is_accepted:
+        yield from _number_faults(content, body)
+    yield from _payload_faults(content, is_accepted=is_accepted)
 
 
 def _is_evidently_right(name: str, value: Any) -> bool:
@@ -76,27 +96,29 @@ def _is_evidently_right(name: str, value: Any) -> bool:
         return False
     if name in _PLAIN_TEXT:
         return True
+    if form := _FORMS.get(name):
+        return form[0](value)
     if name == "specversion":
         return value == "1.0"
-    return _is_rfc3339(value) if name == "time" else name != "data_base64" and bool(_NAME.match(name))
+    return name != "data_base64" and bool(_NAME.match(name))
 
 
-def _attribute_faults(name: str, value: Any) -> Iterator[Fault]:
+def _attribute_faults(name: str, value: Any, *, is_accepted: bool) -> Iterator[Fault]:
     where = pointer(name)
     if not _NAME.match(name):
         yield Fault(where, "an attribute's name has only lower-case letters a-z and digits")
     if name in _STRING_ATTRIBUTES and not isinstance(value, str):
         yield Fault(where, "must be a string")
     elif isinstance(value, str):
-        yield from (Fault(where, detail) for detail in _string_faults(name, value))
+        yield from (Fault(where, detail) for detail in _string_faults(name, value, is_accepted=is_accepted))
     elif isinstance(value, int) and not -_INT32 <= value < _INT32:
         yield Fault(where, "a whole number in an attribute has 32 bits: send it as a string")
     elif not isinstance(value, int):
-        yield Fault(where, "an attribute is a string, a whole number or a boolean: put other values into data")
+        yield Fault(where, _NO_TYPE)
 
 
-def _string_faults(name: str, text: str) -> Iterator[str]:
-    if found := _CONTROL.search(text):
+def _string_faults(name: str, text: str, *, is_accepted: bool) -> Iterator[str]:
+    if found := (_EARLIER_CONTROL if is_accepted else _CONTROL).search(text):
         yield f"has the character U+{ord(found[0]):04X}, which an attribute may not have"
     if not text and name in _STRING_ATTRIBUTES:
         yield "must not be empty"
@@ -104,13 +126,23 @@ def _string_faults(name: str, text: str) -> Iterator[str]:
         yield f"is longer than {most} bytes of UTF-8"
     if name == "specversion" and text != "1.0":
         yield 'must be "1.0"'
-    if name == "time" and not _is_rfc3339(text):
-        yield "must be a time after RFC 3339 with its zone, such as 2026-11-23T15:24:00Z"
+    if text and not is_accepted and name in _FORMS and not _FORMS[name][0](text):
+        yield _FORMS[name][1]
 
 
-def _payload_faults(content: dict[str, Any]) -> Iterator[Fault]:
+def _number_faults(content: dict[str, Any], body: bytes) -> Iterator[Fault]:
+    names = [name for name, value in content.items() if name not in _PAYLOAD and type(value) is int]
+    if not any(-_INT32 <= content[name] < _INT32 and name not in _STRING_ATTRIBUTES for name in names):
+        return
+    written = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    for name in names:
+        if name not in _STRING_ATTRIBUTES and not _WHOLE.match(bytes(written[name]).decode()):
+            yield Fault(pointer(name), _NOT_WHOLE)
+
+
+def _payload_faults(content: dict[str, Any], *, is_accepted: bool) -> Iterator[Fault]:
     if (encoded := content.get("data_base64")) is not None:
-        if content.get("data") is not None:
+        if content.get("data") is not None or ("data" in content and not is_accepted):
             yield Fault("/data_base64", "stands beside data: send one of them")
         if not _is_base64(encoded):
             yield Fault("/data_base64", "must be a string in base64 (RFC 4648)")
@@ -134,9 +166,9 @@ def _find_nul(content: dict[str, Any]) -> str | None:
     return None
 
 
-def _is_rfc3339(text: str) -> bool:
+def _is_time(text: str) -> bool:
     try:
-        moment(text)
+        parse_rfc3339(text)
     except ValueError:
         return False
     return True
@@ -150,3 +182,38 @@ def _is_base64(encoded: Any) -> bool:
     except (binascii.Error, ValueError):
         return False
     return True
+
+
+@lru_cache(_KNOWN_VALUES)
+def _is_uri_reference(text: str) -> bool:
+    return (found := _URI_REFERENCE.match(text)) is not None and _is_address(found["literal"])
+
+
+def _is_absolute_uri(text: str) -> bool:
+    """RFC 3986, section 4.3: with a scheme, without a fragment."""
+    found = _URI_REFERENCE.match(text)
+    return found is not None and bool(found["scheme"]) and not found["fragment"] and _is_address(found["literal"])
+
+
+def _is_address(literal: str | None) -> bool:
+    """Whether what stands in brackets in place of a host's name is an address (RFC 3986, section 3.2.2)."""
+    if literal is None or literal[0] in "vV":
+        return True
+    try:
+        IPv6Address(literal)
+    except ValueError:
+        return False
+    return True
+
+
+@lru_cache(_KNOWN_VALUES)
+def _is_media_type(text: str) -> bool:
+    return bool(_MEDIA_TYPE.match(text))
+
+
+_FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "source": (_is_uri_reference, "must be a URI-reference (RFC 3986, section 4.1): write other characters as %XX"),
+    "dataschema": (_is_absolute_uri, "must be an absolute URI (RFC 3986, section 4.3)"),
+    "datacontenttype": (_is_media_type, "must be a media type (RFC 2046), such as application/json"),
+    "time": (_is_time, "must be a time after RFC 3339 with its zone, such as 2026-11-23T15:24:00Z"),
+}

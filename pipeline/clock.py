@@ -1,6 +1,15 @@
 """The one clock: UTC, as RFC 3339 text with microseconds."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
+
+_RFC3339 = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt]((?:[01]\d|2[0-3]):[0-5]\d:)([0-5]\d|60)(?:\.(\d+))?"
+    r"([Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)\Z",
+    re.ASCII,
+)
+"""RFC 3339, section 5.6, with the ranges of section 5.7."""
+_SECOND = timedelta(seconds=1)
 
 
 def now() -> datetime:
@@ -11,6 +20,26 @@ def now() -> datetime:
 def rfc3339(moment: datetime) -> str:
     """`moment` in UTC as `2026-11-23T15:24:00.123456Z`: 27 characters, so text sorts as time does."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+
+
+def parse_rfc3339(text: str) -> datetime:
+    """The moment that `text` names after RFC 3339, in UTC with microseconds; a leap second is the second after it.
+
+    Raises ValueError, also where UTC's years don't reach the moment, and where no leap second can be.
+    """
+    if not (parts := _RFC3339.match(text)):
+        raise ValueError("not a time after RFC 3339")
+    day, minutes, seconds, fraction, zone = parts.groups()
+    is_leap = seconds == "60"
+    try:
+        moment = datetime.fromisoformat(f"{day}T{minutes}{'59' if is_leap else seconds}{zone.upper()}").astimezone(UTC)
+        if is_leap:
+            moment += _SECOND
+            if (moment.day, moment.hour, moment.minute) != (1, 0, 0):
+                raise ValueError("leap seconds are at the end of a month in UTC")
+    except OverflowError as error:
+        raise ValueError("its year in UTC is not from 1 to 9999") from error
+    return moment.replace(microsecond=int(fraction[:6].ljust(6, "0"))) if fraction else moment
 
 
 def from_epoch_ms(milliseconds: int) -> datetime:

@@ -9,7 +9,7 @@ import msgspec
 
 from pipeline.delivery import Arrival
 from pipeline.errors import InvalidEvent, MalformedEvent, Rejected
-from pipeline.event import Event, parse
+from pipeline.event import Event, parse_accepted
 from pipeline.outlets import Outgoing, beside
 from pipeline.table import Way
 
@@ -91,7 +91,7 @@ class DeadLetter:
     def event(self) -> Event | None:
         """The event in it, None where it is none."""
         try:
-            return parse(self.body)
+            return parse_accepted(self.body)
         except (MalformedEvent, InvalidEvent):
             return None
 

@@ -61,8 +61,10 @@ class InvalidEvent(MensageriaError):
         super().__init__("; ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in self.listed()))
 
     def after(self, faults: Iterable[Fault]) -> "InvalidEvent":
-        """The same error with `faults` before its own."""
-        return InvalidEvent(chain(faults, self.faults), self.more)
+        """The same error with `faults` before its own; what they point at has no other fault."""
+        first = list(faults)
+        named = {fault.pointer for fault in first}
+        return InvalidEvent(chain(first, (fault for fault in self.faults if fault.pointer not in named)), self.more)
 
     def listed(self, most: int = MAX_FAULTS) -> list[Fault]:
         """The first `most` faults, and one that says how many more there are."""
@@ -83,6 +85,10 @@ class TooLarge(MensageriaError):
 
 class UnsupportedMediaType(MensageriaError):
     """The request's content type or encoding is none that can hold an event."""
+
+
+class UnsupportedCoding(UnsupportedMediaType):
+    """The request's body is coded in a way that is not taken."""
 
 
 class InvalidBatch(MensageriaError):

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from pipeline import attributes
+from pipeline.clock import parse_rfc3339
 from pipeline.errors import Fault, InvalidEvent, raise_any
-from pipeline.strict_json import parse_json
+from pipeline.strict_json import encoder, parse_json
 
 MAX_EVENT_BYTES = 262_144
 """SNS: 256 KiB a message, its attributes included."""
@@ -37,17 +38,20 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     def content_hash(self) -> bytes:
         """SHA-256 (32 bytes) of the content, whatever its white space and order of names.
 
-        An attribute that is null is one that is not set. Whole numbers are compared exactly
-        (1e2, 100.0 and 100 are the same), others as doubles.
+        An attribute that is null is one that is not set. Numbers are compared exactly,
+        however they are written (1e2, 100.0 and 100 are the same).
         """
         content = self.content
         if None in content.values():
             content = {name: value for name, value in content.items() if value is not None or name == "data"}
-        return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).digest()
+        return hashlib.sha256(encoder.encode(content)).digest()
 
     def moment(self) -> datetime | None:
-        """`time` in UTC, with microseconds: a leap second is the second after it."""
-        return attributes.moment(self.time) if self.time else None
+        """`time` in UTC, with microseconds: a leap second is the second after it; None where none is told."""
+        try:
+            return parse_rfc3339(self.time) if self.time else None
+        except ValueError:
+            return None  # accepted by an earlier version's rules
 
 
 Rules = Callable[[dict[str, Any]], Iterable[Fault]]
@@ -59,17 +63,36 @@ def no_rules(_: dict[str, Any]) -> Iterable[Fault]:
     return ()
 
 
+def parse_accepted(body: bytes) -> Event:
+    """The event in `body`, which a gateway has accepted, if by the rules of an earlier version. Raises as `parse`."""
+    content = _object(body)
+    if not attributes.is_evidently_valid(content, body):
+        raise_any(attributes.faults(content, is_accepted=True))
+    return _event(body, content)
+
+
 def parse(body: bytes, rules: Rules = no_rules) -> Event:
     """The event in `body`, structured JSON in UTF-8.
 
     Raises MalformedEvent where the bytes are not JSON, and InvalidEvent with every
     fault, those of `rules` among them, where the JSON is not a valid event.
     """
+    content = _object(body)
+    if attributes.is_evidently_valid(content, body):
+        raise_any(rules(content))
+    else:
+        raise_any(chain(attributes.faults(content, body), rules(content)))
+    return _event(body, content)
+
+
+def _object(body: bytes) -> dict[str, Any]:
     content = parse_json(body)
     if not isinstance(content, dict):
         raise InvalidEvent([Fault("", "an event is a JSON object")])
-    own_faults = () if attributes.is_evidently_valid(content, body) else attributes.faults(content)
-    raise_any(chain(own_faults, rules(content)))
+    return content
+
+
+def _event(body: bytes, content: dict[str, Any]) -> Event:
     return Event(
         id=content["id"],
         source=content["source"],

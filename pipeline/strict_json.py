@@ -4,7 +4,7 @@ import codecs
 import json
 import math
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import msgspec
@@ -17,6 +17,13 @@ MAX_DIGITS = 1000
 _SIGNIFICANT = re.compile(r"-?[0.]*[1-9]")
 _HUGE_EXPONENT = re.compile(r"[eE][+-]?0*[0-9]{4}")
 ESCAPE = b"\\u"
+_EXACT_CHARACTERS = 15
+"""A number of so many is a double's own: no double writes fewer of its digits."""
+_MOST_ZEROS = 40
+"""At the end of a whole number that is kept in all its digits; 1e307 in full is 60 times its text."""
+_MANY_ZEROS = b"0" * (_MOST_ZEROS + 1)
+_EVERY_DIGIT = Context(prec=5000)
+_MAY_BE_REWRITTEN = re.compile(rb"[0-9][eE][+-]?[0-9]|-0")
 
 
 def parse_json(body: bytes) -> Any:
@@ -27,15 +34,32 @@ def parse_json(body: bytes) -> Any:
     """
     try:
         value = _decoder.decode(body)
-    except RecursionError:
-        raise _too_deep() from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _undecodable(body, error) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise undecodable(body, error) from None
     if body.count(b"{") + body.count(b"[") > MAX_NESTING and _depth(value) > MAX_NESTING:
         raise _too_deep()
     if not _has_each_name_once(body, value):
         json.loads(body, object_pairs_hook=_reject_repeated_names)
+    if _MANY_ZEROS in body:
+        value = json.loads(body, parse_int=_integer, parse_float=_number)
     return value
+
+
+def is_rewritten(body: bytes) -> bool:
+    """Whether PostgreSQL's jsonb writes a number of `body`, JSON that parses, in another way than `body` does.
+
+    It has no exponents (1e307 becomes 308 digits) and no negative zero.
+    """
+    if not _MAY_BE_REWRITTEN.search(body):
+        return False
+    found = False
+
+    def look(text: str) -> None:
+        nonlocal found
+        found = found or "e" in text or "E" in text or (text[0] == "-" and not text.strip("-0."))
+
+    json.loads(body, parse_int=look, parse_float=look)
+    return found
 
 
 def pointer(*steps: str) -> str:
@@ -43,31 +67,49 @@ def pointer(*steps: str) -> str:
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-def _number(text: str) -> float | int:
+def _number(text: str) -> float | int | Decimal:
     value = float(text)
     if math.isinf(value) or (value == 0 and _SIGNIFICANT.match(text)) or _HUGE_EXPONENT.search(text):
         raise ValueError(f"the number {text[:40]} is out of range: send it as a string")
     if len(text) > MAX_DIGITS:
         raise ValueError(f"a number has more than {MAX_DIGITS} digits: send it as a string")
-    return _whole(text, value) if value.is_integer() else value
+    if value.is_integer():
+        return _exact(text)
+    if len(text) <= _EXACT_CHARACTERS or Decimal(text) == Decimal(repr(value)):
+        return value
+    return _exact(text)
 
 
-def _whole(text: str, value: float) -> float | int:
-    """A whole number in its exact digits, as PostgreSQL gives it back, however it was written."""
-    exact = Decimal(text)
-    return int(exact) if exact == exact.to_integral_value() else value
+def _integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _MOST_ZEROS else _exact(text)
+
+
+def _exact(text: str) -> int | Decimal:
+    """The exact value, the same for each way to write it, in no more room than its text and _MOST_ZEROS.
+
+    A whole number without many zeros at its end is an int, any other one a Decimal without zeros at its end.
+    """
+    exact = Decimal(text).normalize(_EVERY_DIGIT)
+    exponent = exact.as_tuple().exponent
+    return int(exact) if isinstance(exponent, int) and 0 <= exponent <= _MOST_ZEROS else exact
 
 
 _decoder = msgspec.json.Decoder(float_hook=_number)
+encoder = msgspec.json.Encoder(order="deterministic", decimal_format="number")
+"""Writes what `parse_json` gives."""
+_plain_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-def _undecodable(body: bytes, error: Exception) -> MalformedEvent | InvalidEvent:
+def undecodable(body: bytes, error: Exception) -> MalformedEvent | InvalidEvent:
+    """What is wrong with `body`, which msgspec could not decode for `error`."""
+    if isinstance(error, RecursionError):
+        return _too_deep()
     if isinstance(error, msgspec.ValidationError):
         return InvalidEvent([Fault("", str(error).partition(" - at ")[0])])
     if body.startswith(codecs.BOM_UTF8):
         return MalformedEvent("not JSON: it starts with a byte order mark; send it without")
     try:
-        json.loads(body)
+        json.loads(body, parse_int=len)  # no number is read: it may have more digits than Python takes
     except (json.JSONDecodeError, UnicodeDecodeError) as reason:
         return MalformedEvent(f"not JSON in UTF-8: {reason}")
     except RecursionError:
@@ -85,7 +127,7 @@ def _has_each_name_once(body: bytes, value: Any) -> bool:
     Decoding keeps one of the names that stand twice, so encoding again gives fewer quotation
     marks. Their number is the same otherwise, as long as none was written as an escape.
     """
-    return ESCAPE not in body and body.count(b'"') == msgspec.json.encode(value).count(b'"')
+    return ESCAPE not in body and body.count(b'"') == _plain_encoder.encode(value).count(b'"')
 
 
 def _depth(value: Any) -> int:

@@ -18,7 +18,7 @@ from pipeline import trace_context
 from pipeline.dead_letters import envelope
 from pipeline.delivery import Arrival, Delivery
 from pipeline.errors import InvalidEvent, MalformedEvent, Rejected
-from pipeline.event import MAX_EVENT_BYTES, Event, parse
+from pipeline.event import MAX_EVENT_BYTES, Event, parse, parse_accepted
 from pipeline.metrics import WayMetrics
 from pipeline.tracing import Processing, Tracing
 from streams.batch_state import BatchState, Call, Refused
@@ -311,17 +311,19 @@ def _parsed(arrivals: Sequence[Arrival]) -> tuple[list[Delivery], list[Refused]]
     refused: list[Refused] = []
     for arrival in arrivals:
         try:
-            deliveries.append(Delivery(_event(arrival.body), arrival))
+            deliveries.append(Delivery(_event(arrival), arrival))
         except Rejected as why:
             refused.append(Refused(arrival, why))
     return deliveries, refused
 
 
-def _event(body: bytes) -> Event:
+def _event(arrival: Arrival) -> Event:
+    body = arrival.body
     if len(body) > MAX_EVENT_BYTES:
         raise Rejected("too_large", f"{len(body)} bytes; an event has at most {MAX_EVENT_BYTES}")
     try:
-        return parse(body)
+        # With a gateway's stamp it was accepted, if by an earlier version, and has to be stored.
+        return parse_accepted(body) if arrival.received_at else parse(body)
     except MalformedEvent as error:
         raise Rejected("malformed", str(error)) from error
     except InvalidEvent as error:

@@ -11,6 +11,7 @@ import psycopg2
 from pipeline.clock import rfc3339
 from pipeline.delivery import Delivery
 from pipeline.errors import Rejected, StoreUnavailable
+from pipeline.strict_json import is_rewritten
 from streams.postgres_connections import Connections
 from streams.store import PartlyStored, Stored
 
@@ -126,4 +127,5 @@ def _row(delivery: Delivery) -> dict[str, Any]:
         "origin": arrival.origin,
         "content_hash": event.content_hash().hex(),
         "event": msgspec.Raw(event.body),
+        "written": event.body.decode() if is_rewritten(event.body) else None,
     }

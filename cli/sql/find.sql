@@ -8,6 +8,6 @@ select
     subject,
     publisher,
     traceparent,
-    event::text as event
+    coalesce(written, event::text) as event
 from events
 join jsonb_to_recordset(%(identities)s::jsonb) as wanted (source text, id text) using (source, id)

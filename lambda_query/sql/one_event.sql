@@ -4,6 +4,6 @@ select
     cast(origin as text) as origin,
     traceparent,
     encode(content_hash, 'hex') as content_hash,
-    cast(event as text) as event
+    coalesce(written, cast(event as text)) as event
 from events
 where source = :source and id = :id

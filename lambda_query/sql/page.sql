@@ -3,7 +3,7 @@
 -- Answers the matching rows, and beside each where the reading ended; one row without an event where
 -- none matches. Contents are there up to :bytes in all, the first one in any case.
 with scanned as (
-    select received_at, source, id, type, subject, content_hash, event
+    select received_at, source, id, type, subject, content_hash, event, written
     from events
     where (received_at, source, id) > (cast(:low_received_at as timestamptz), :low_source, :low_id)
         and (received_at, source, id) < (cast(:high_received_at as timestamptz), :high_source, :high_id)
@@ -14,7 +14,7 @@ with scanned as (
     limit :most
 ),
 matching as (
-    select *, case when :with_event then cast(event as text) end as body
+    select *, case when :with_event then coalesce(written, cast(event as text)) end as body
     from scanned
     where (cast(:type as text) is null or type = :type)
         and (cast(:source as text) is null or source = :source)

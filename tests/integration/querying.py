@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import msgspec
+
 from lambda_query.app import App
 from pipeline.clock import rfc3339
 from pipeline.delivery import Arrival, Delivery
@@ -42,6 +44,12 @@ def seed(source: str, id_: str, moment: datetime, via: Way = "sqs", **attributes
     received_at = rfc3339(moment)
     body = json.dumps(event, ensure_ascii=False).encode()
     return Seed(Delivery(parse(body), Arrival(body, via, origin, received_at, received_at=received_at)), received_at)
+
+
+def seed_of(like: Seed, body: bytes) -> Seed:
+    """The event in `body`, where and when `like` is."""
+    arrival = msgspec.structs.replace(like.delivery.arrival, body=body)
+    return Seed(Delivery(parse(body), arrival), like.received_at)
 
 
 class Writers:

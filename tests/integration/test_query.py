@@ -1,9 +1,11 @@
 """The query on both real stores: the handler's app in this process, and the packaged function."""
 
+import asyncio
 import hashlib
 import json
 import random
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
 
 import pytest
 
@@ -13,7 +15,7 @@ from pipeline.clock import rfc3339
 from pipeline.errors import StoreUnavailable
 from stack.http_client import http_client
 from streams.postgres import PostgresStore
-from tests.integration.querying import DAY, PAST, Writers, get, pages, places, seed, settings
+from tests.integration.querying import DAY, PAST, Writers, get, pages, places, seed, seed_of, settings
 
 
 async def test_an_event_says_which_stores_have_it(app: App, writers: Writers, source: str) -> None:
@@ -45,6 +47,21 @@ async def test_an_event_is_listed_whole_and_its_numbers_as_they_were_sent(
     }
     [brief] = await pages(app, source=source, fields="id,stores", **DAY)
     assert brief == {"id": "🙂/%", "stores": ["postgres"]}
+
+
+@pytest.mark.parametrize("number", ["1e307", "1e-307", "-0.0", "12345678901234567890123.10"])
+async def test_a_number_is_answered_as_it_was_sent(app: App, writers: Writers, source: str, number: str) -> None:
+    some = [seed(source, str(at), PAST, data="N") for at in range(3)]
+    numbers = ",".join([number] * (250_000 // (len(number) + 1)))
+    written = [seed_of(each, each.delivery.event.body.replace(b'"N"', f"[{numbers}]".encode())) for each in some]
+    await writers.store(written, written[:1])
+    for path, parameters in (("/events", {"source": source, **DAY}), ("/event", {"source": source, "id": "2"})):
+        request = {"requestContext": {"http": {"method": "GET"}}, "rawPath": path, "headers": {}}
+        response = await asyncio.to_thread(app, request | {"rawQueryString": urlencode(parameters)})
+        assert response["statusCode"] == 200
+        assert response["body"].replace(" ", "").count(f"[{numbers}]") == (3 if path == "/events" else 1)
+        assert len(json.dumps(response["body"])) < 6_000_000
+    assert len(await pages(app, source=source, limit=1, **DAY)) == 3
 
 
 async def test_a_cursor_stays_good_while_events_arrive(app: App, writers: Writers, source: str) -> None:

@@ -1,7 +1,10 @@
 """The event's rules: CloudEvents 1.0.2, and the project's own limits."""
 
 import json
+import time
+from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -9,8 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline import attributes
 from pipeline.errors import Fault, InvalidEvent, MalformedEvent
-from pipeline.event import parse
-from pipeline.strict_json import MAX_NESTING, parse_json, pointer
+from pipeline.event import parse, parse_accepted
+from pipeline.strict_json import MAX_NESTING, encoder, is_rewritten, parse_json, pointer
 
 EVENT: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "urn:test", "type": "order.created"}
 
@@ -77,6 +80,34 @@ def test_each_required_attribute_is_missed(name: str) -> None:
         ("extension", "\ufffe"),
         ("Extension", "x"),
         ("my-extension", "x"),
+        ("time", "2026-11-23T15:24:00+00:60"),
+        ("time", "2026-11-23T15:24:00+24:00"),
+        ("time", "2026-11-23T24:00:00Z"),
+        ("time", "2026-11-23T15:24:60Z"),
+        ("time", "2026-11-23T23:59:60Z"),
+        ("time", "2016-12-31T23:59:60+01:00"),
+        ("time", "9999-12-31T23:59:60Z"),
+        ("source", "a b"),
+        ("source", "http://[bad"),
+        ("source", "http://[::g]/"),
+        ("source", "http://[::1]x"),
+        ("source", "http://shop.example:80a/"),
+        ("source", "shop/{id}"),
+        ("source", "http://shop.example/%zz"),
+        ("source", "1a:b"),
+        ("source", "a#b#c"),
+        ("dataschema", "schema.json"),
+        ("dataschema", "not a uri"),
+        ("dataschema", "//shop.example/s"),
+        ("dataschema", "https://shop.example/s#a"),
+        ("datacontenttype", "json"),
+        ("datacontenttype", "application/json charset=utf-8"),
+        ("datacontenttype", "text/"),
+        ("datacontenttype", "text/plain;a"),
+        ("datacontenttype", 'text/plain;a="b'),
+        ("subject", "x\U0001fffe"),
+        ("type", "t\U0010ffff"),
+        ("comment", "\U0002ffff"),
         ("data_base64", "not base64!"),
         ("data_base64", 1),
     ],
@@ -96,6 +127,22 @@ def test_each_wrong_attribute_is_pointed_at(name: str, value: Any) -> None:
         ("time", "2016-12-31T23:59:60+00:00"),
         ("time", "2026-11-23T15:24:00+20:00"),
         ("time", "2026-11-23T15:24:00." + "1" * 200 + "Z"),
+        ("time", "2016-12-31T18:59:60-05:00"),
+        ("time", "2026-11-23T15:24:00-23:59"),
+        ("source", "/shop"),
+        ("source", "1-555-123-4567"),
+        ("source", "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66"),
+        ("source", "https://shop.example/%7Eme?x=1#f"),
+        ("source", "//u:p@[::1]:80/a//b?c/?#/?"),
+        ("source", "a+b-1.0:x"),
+        ("source", "#"),
+        ("source", "?a:b"),
+        ("source", "./a:b"),
+        ("dataschema", "https://shop.example/s/1"),
+        ("dataschema", "urn:example:s"),
+        ("datacontenttype", "application/vnd.shop+json; charset=UTF-8"),
+        ("datacontenttype", 'text/plain ; a="b \\" c";'),
+        ("subject", "\U0001f3c3\u200d\u2640\ufe0f"),
         ("subject", "é" * 512),
         ("time", None),
         ("extension", True),
@@ -107,6 +154,33 @@ def test_each_wrong_attribute_is_pointed_at(name: str, value: Any) -> None:
 )
 def test_what_the_specification_allows_is_taken(name: str, value: Any) -> None:
     assert parse(encode(**{name: value})).content[name] == value
+
+
+@pytest.mark.parametrize("number", ["1.0", "1e2", "-0.0", "1E0"])
+def test_an_attributes_number_is_written_as_a_whole_one(number: str) -> None:
+    body = encode(extension="N", data="N").replace(b'"N"', number.encode())
+    assert list(faults_of(body)) == ["/extension"]
+
+
+def test_data_that_is_null_stands_beside_binary_data_too() -> None:
+    assert list(faults_of(encode(data=None, data_base64="AAE="))) == ["/data_base64"]
+    assert parse(encode(data=1, data_base64=None)).id == "1"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("source", "a b"), ("dataschema", "s"), ("datacontenttype", "json"), ("time", "2026-11-23T15:24:00+00:60")],
+)
+def test_what_an_earlier_gateway_has_accepted_stays_an_event(name: str, value: str) -> None:
+    event = parse_accepted(encode(**{name: value}))
+    assert (event.content[name], event.moment()) == (value, None)
+    with pytest.raises(InvalidEvent):
+        parse_accepted(encode(id=""))
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20))
+def test_a_uri_that_the_standard_library_quotes_is_one(text: str) -> None:
+    assert parse(encode(source="urn:x:" + quote(text), dataschema="https://a.example/" + quote(text))).id == "1"
 
 
 def test_every_fault_is_told_at_once() -> None:
@@ -179,15 +253,82 @@ def test_the_content_hash_sees_content_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"), [("1e17", "100000000000000000"), ("1.5e300", "15" + "0" * 299), ("0.10", "0.1"), ("-0.0", "0")]
+    ("one", "other"),
+    [
+        ("1e17", "100000000000000000"),
+        ("1.5e300", "15" + "0" * 299),
+        ("1e307", "1" + "0" * 307),
+        ("-2e41", "-2" + "0" * 41),
+        ("1E5", "100000"),
+        ("0.10", "0.1"),
+        ("12345678901234567.89", "12345678901234567.890"),
+        ("1e-307", "0." + "0" * 306 + "1"),
+        ("-0.0", "0"),
+    ],
 )
 def test_a_number_is_the_same_however_it_is_written(one: str, other: str) -> None:
     bodies = [encode(data="N").replace(b'"N"', text.encode()) for text in (one, other)]
     assert parse(bodies[0]).content_hash() == parse(bodies[1]).content_hash()
 
 
-def test_whole_numbers_are_told_apart_beyond_a_double() -> None:
-    assert parse(encode(data=2**53 + 1)).content_hash() != parse(encode(data=2**53)).content_hash()
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (str(2**53 + 1), str(2**53)),
+        ("12345678901234567.89", "12345678901234567.88"),
+        ("0.33333333333333333333", "0.33333333333333333334"),
+        ("1e307", "1e306"),
+        ("1e307", '"1E+307"'),
+    ],
+)
+def test_numbers_are_told_apart_beyond_a_double(one: str, other: str) -> None:
+    bodies = [encode(data="N").replace(b'"N"', text.encode()) for text in (one, other)]
+    assert parse(bodies[0]).content_hash() != parse(bodies[1]).content_hash()
+
+
+def test_the_content_hash_of_an_event_is_the_same_in_each_version() -> None:
+    numbers = "[1.10,1E5,100000,-0.0,12345678901234567890123,0.1e-5,1.5e10]"
+    body = f'{{"specversion":"1.0","id":"1","source":"/s","type":"t","subject":null,"data":{{"b":{numbers},"a":"x"}}}}'
+    expected = "1b6484cafdb7a026592ffb8b5503fac50d430dfc676030ae908dbd3bb1085eff"
+    assert parse(body.encode()).content_hash().hex() == expected
+
+
+@given(
+    digits=st.from_regex(r"-?(0|[1-9][0-9]{0,60})(\.[0-9]{1,40})?", fullmatch=True),
+    exponent=st.just("") | st.integers(-200, 200).map(lambda power: f"e{power:+}"),
+)
+def test_every_number_is_read_as_its_exact_value(digits: str, exponent: str) -> None:
+    text = digits + exponent
+    read = parse_json(text.encode())
+    assert Decimal(repr(read) if isinstance(read, float) else read) == Decimal(text)
+
+
+@pytest.mark.parametrize("number", ["1e307", "1e-307"])
+def test_an_event_of_short_numbers_is_never_written_out(number: str) -> None:
+    body = encode(data="N").replace(b'"N"', b"[" + b",".join([number.encode()] * 36_000) + b"]")
+    began = time.process_time()
+    event = parse(body)
+    event.content_hash()
+    assert time.process_time() - began < 1
+    assert len(encoder.encode(event.content)) < 1.5 * len(body)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("1e3", True),
+        ("[1, 2.5E-7]", True),
+        ("-0.0", True),
+        ("-0", True),
+        ("-0.5", False),
+        ("1.10", False),
+        ("12345678901234567890123", False),
+        ('"1e3, -0"', False),
+        ('"\\"1e3"', False),
+    ],
+)
+def test_what_jsonb_writes_in_another_way_is_known(data: str, expected: bool) -> None:
+    assert is_rewritten(f'{{"data":{data}}}'.encode()) is expected
 
 
 JSON = st.recursive(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import formats
+from gateway.answers import refusal
 from gateway.inbound import Inbound
 from pipeline.errors import (
     Fault,
@@ -18,6 +19,7 @@ from pipeline.errors import (
     MalformedEvent,
     MensageriaError,
     TooLarge,
+    UnsupportedCoding,
     UnsupportedMediaType,
 )
 from pipeline.event import Event
@@ -94,6 +96,10 @@ def test_a_batch_is_read_in_its_order_each_event_as_its_own_bytes() -> None:
     assert [event.body for event in events] == bodies
 
 
+def test_an_empty_batch_has_no_events() -> None:
+    assert formats.read(inbound(b"[]", formats.BATCH), SOURCE) == []
+
+
 def test_a_batch_names_each_event_that_is_wrong() -> None:
     body = json.dumps([EVENT, EVENT | {"id": 7}, 1]).encode()
     with pytest.raises(InvalidBatch) as caught:
@@ -104,7 +110,6 @@ def test_a_batch_names_each_event_that_is_wrong() -> None:
 @pytest.mark.parametrize(
     ("body", "error"),
     [
-        (b"[]", MalformedEvent),
         (b"[", MalformedEvent),
         (b"{}", InvalidEvent),
         (b"\xff", MalformedEvent),
@@ -173,7 +178,6 @@ def test_another_content_type_is_refused(content_type: str | None, headers: dict
     ("name", "first", "second"),
     [
         ("content-type", "application/json", "application/cloudevents+json"),
-        ("content-encoding", "identity", "gzip"),
         ("idempotency-key", "a", "b"),
     ],
 )
@@ -200,3 +204,88 @@ def test_a_batch_with_two_contents_of_one_identity_is_refused_and_both_are_named
 def test_a_batch_may_hold_the_same_event_twice() -> None:
     body = json.dumps([EVENT, dict(reversed(EVENT.items()))]).encode()
     assert len(formats.read(inbound(body, formats.BATCH), SOURCE)) == 2  # type: ignore[arg-type]
+
+
+def binary(body: bytes = b"1", content_type: str = "application/json", **attributes: str) -> Inbound:
+    return inbound(body, content_type, **CE | {f"ce-{name}": value for name, value in attributes.items()})
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (" 7 ", "7"),
+        ("7\t", "7"),
+        ("\t7", "7"),
+        ('"7 "', "7 "),
+        ('"Blue" and "Green"', '"Blue" and "Green"'),
+        ('"a \\"b\\""', 'a "b"'),
+        ('"', '"'),
+        ('"a\\"', '"a\\"'),
+        ("50%25", "50%"),
+        ("Euro%20%E2%82%AC", "Euro €"),
+    ],
+)
+def test_a_value_in_a_header_is_read_without_what_is_around_it(sent: str, read: str) -> None:
+    assert read_one(binary(subject=sent)).subject == read
+
+
+def test_white_space_around_a_content_type_is_no_part_of_it() -> None:
+    event = read_one(binary(b'{"a": 1}', " application/json\t"))
+    assert (event.content["datacontenttype"], event.content["data"]) == ("application/json", {"a": 1})
+
+
+def test_a_percent_sign_that_was_decoded_is_named_as_the_cause() -> None:
+    [fault] = faults(binary(source="/a%20b"))
+    assert (fault.pointer, "%25" in fault.detail) == ("/source", True)
+    assert read_one(binary(source="/a%2520b")).source == "/a%20b"
+    assert "%25" not in faults(binary(source="/a b"))[0].detail
+
+
+def test_one_cause_is_one_fault() -> None:
+    assert [fault.pointer for fault in faults(binary(id="%C0%A0"))] == ["/id"]
+    with pytest.raises(MalformedEvent, match="surrogate"):
+        formats.read(inbound(json.dumps([EVENT | {"data": "\ud800"}]).encode(), formats.BATCH), SOURCE)
+
+
+def test_data_that_is_no_json_is_told_by_its_content_type() -> None:
+    with pytest.raises(MalformedEvent, match=r"application/vnd.a\+json"):
+        formats.read(binary(b"{", "application/vnd.a+json"), SOURCE)
+
+
+@pytest.mark.parametrize("key", ["x", '"x"', ' "x"', "x\t"])
+def test_an_idempotency_key_is_the_same_with_and_without_quotation_marks(key: str) -> None:
+    assert read_one(inbound(b'{"type": "t", "data": 1}', idempotency_key=key)).id == "x"
+
+
+@pytest.mark.parametrize(
+    ("source", "publisher", "expected"),
+    [
+        ("urn:mensageria:gateway", "shop", "urn:mensageria:gateway:shop"),
+        ("https://gate.example", "shop é", "https://gate.example/shop%20%C3%A9"),
+        ("urn:mensageria:gateway", None, "urn:mensageria:gateway"),
+    ],
+)
+def test_the_source_of_a_simple_event_is_the_senders_own(source: str, publisher: str | None, expected: str) -> None:
+    request = msgspec.structs.replace(inbound(b'{"type": "t", "data": 1}'), publisher=publisher)
+    event = formats.read(request, source)
+    assert isinstance(event, Event)
+    assert event.source == expected
+
+
+@pytest.mark.parametrize(
+    "codings", [["gzip"], ["GZIP"], ["x-gzip"], ["zstd"], ["gzip, identity"], ["identity", "gzip"]]
+)
+def test_a_coding_is_refused_as_such(codings: list[str]) -> None:
+    request = inbound(b'{"type": "t", "data": 1}')
+    request.headers.extend((b"content-encoding", coding.encode()) for coding in codings)
+    with pytest.raises(UnsupportedCoding) as caught:
+        formats.read(request, SOURCE)
+    answer = refusal(caught.value)
+    assert (answer.status, answer.headers["accept-encoding"]) == (415, "identity")
+
+
+@pytest.mark.parametrize("codings", [["identity"], ["Identity", "identity"], [""], ["identity, identity"]])
+def test_no_coding_is_taken(codings: list[str]) -> None:
+    request = inbound(b'{"type": "t", "data": 1}')
+    request.headers.extend((b"content-encoding", coding.encode()) for coding in codings)
+    assert read_one(request).type == "t"
