@@ -2,7 +2,7 @@
 
     .venv-stack/bin/python -m stack.emulator --port 4566
 
-uvicorn with httptools takes two thirds of the CPU of ministack's own server. docs/decisions/0033 says more.
+uvicorn with httptools takes two thirds of the CPU of ministack's own server. docs/decisions/0037 says more.
 """
 
 import argparse

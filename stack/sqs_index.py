@@ -2,7 +2,7 @@
 
 ministack keeps a queue as a list and looks at all of it in each receipt, deletion and change of visibility, and ten
 times a second in each long poll. Here its functions are replaced by ones that find what they need; FIFO queues
-stay as they are. docs/decisions/0034 has what ministack itself would have to take.
+stay as they are. docs/decisions/0038 has what ministack itself would have to take.
 """
 
 import asyncio
