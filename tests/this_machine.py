@@ -31,16 +31,14 @@ class ThisMachine:
         return [self._moved(self._connected(service, word), paths) for word in words]
 
     def paths(self, service: str) -> dict[str, Path]:
-        """Where the volumes, configs and the temporary folder of `service` are."""
+        """Where the volumes, mounted folders and the temporary folder of `service` are."""
         told = self.file["services"][service]
         found = {"/tmp": self.folder / "tmp" / service}
         for volume in told.get("volumes", []):
             source, target = volume.split(":")[:2]
-            found[target] = self.folder / "volumes" / source
+            found[target] = self.folder / (source if source.startswith("./") else f"volumes/{source}")
         for folder in found.values():
             folder.mkdir(parents=True, exist_ok=True)
-        for config in told.get("configs", []):
-            found[config["target"]] = self.folder / self.file["configs"][config["source"]]["file"]
         return found
 
     def _connected(self, service: str, word: str) -> str:

@@ -55,6 +55,7 @@ OF_MAKE_RUN = {
     "service-b": {"MENSAGERIA_WORKER_DATA_DIR"},
     "service-c": {"MENSAGERIA_WORKER_DATA_DIR", "MENSAGERIA_WORKER_INSTANCE"},  # one name could not be scaled
 }
+MADE_BY_MAKE_SECRETS = "./.gateway-keys"
 PUBLISHED = {"gateway", "web", "aws", "prometheus", "grafana", "jaeger"}
 
 
@@ -242,7 +243,16 @@ def test_no_secret_has_a_default(name: str) -> None:
         compose.load({key: value for key, value in VARIABLES.items() if key != name})
 
 
+def test_the_gateways_keys_are_mounted_as_a_folder(file: dict[str, Any]) -> None:
+    """A mounted file stays the old one where another is put in its place, and a revoked key would stay good."""
+    gateway = file["services"]["gateway"]
+    [mounted] = gateway["volumes"]
+    assert mounted == f"{MADE_BY_MAKE_SECRETS}:/etc/mensageria:ro"
+    assert gateway["environment"]["MENSAGERIA_GATEWAY_KEYS_FILE"] == "/etc/mensageria/keys"
+
+
 def test_each_configuration_that_is_mounted_is_there(file: dict[str, Any]) -> None:
     binds = [volume for service in file["services"].values() for volume in service.get("volumes", [])]
-    missing = [bind for bind in binds if bind.startswith("./") and not (ROOT / bind.partition(":")[0]).exists()]
+    files = [bind.partition(":")[0] for bind in binds if bind.startswith("./")]
+    missing = [file for file in files if file != MADE_BY_MAKE_SECRETS and not (ROOT / file).exists()]
     assert not missing
