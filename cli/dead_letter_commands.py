@@ -19,6 +19,16 @@ from pipeline.redrive import Choice, chosen, discard, send_again
 
 app = typer.Typer(help="What could never be stored: look at it, send it again, discard it.", no_args_is_help=True)
 
+_AROUND = {
+    "key": "record_key",
+    "key_base64": "record_key_base64",
+    "headers": "headers",
+    "timestamp_ms": "timestamp_ms",
+    "body_is_null": "body_is_null",
+    "attributes": "attributes",
+    "omitted": "omitted",
+}
+"""What surrounded the bytes, by its name in the envelope: `key` is the letter's own here."""
 _COLUMNS = ("key", "reason", "source", "id", "received_at", "detail")
 Keys = Annotated[list[str] | None, typer.Argument(help="Keys as `list` shows them.", show_default=False)]
 In = Annotated[list[str] | None, typer.Option("--in", help="b, c or kafka; all three without it.")]
@@ -224,4 +234,6 @@ def _members(letter: DeadLetter) -> dict[str, Any]:
 
 def _whole(letter: DeadLetter) -> dict[str, Any]:
     bodies = {"body": letter.body.decode(errors="replace"), "body_base64": base64.b64encode(letter.body).decode()}
-    return _members(letter) | bodies
+    kept = msgspec.to_builtins(letter.envelope)
+    around = {shown: kept[name] for name, shown in _AROUND.items() if kept[name] not in (None, [], False)}
+    return _members(letter) | around | bodies

@@ -11,6 +11,11 @@ _RFC3339 = re.compile(
 """RFC 3339, section 5.6, with the ranges of section 5.7."""
 _SECOND = timedelta(seconds=1)
 
+_EARLIEST = "2000-01-01T00:00:00.000000Z"
+_EARLIEST_MS = 946_684_800_000
+_AHEAD = timedelta(days=1)
+"""How far another machine's clock may be ahead."""
+
 
 def now() -> datetime:
     """The time now, in UTC."""
@@ -45,6 +50,22 @@ def parse_rfc3339(text: str) -> datetime:
 def from_epoch_ms(milliseconds: int) -> datetime:
     """The moment that Kafka and SQS give as milliseconds since 1970."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def seen_at(milliseconds: int) -> str:
+    """The moment of a stamp that others write, as `rfc3339` does; now, where it is none that an event can have."""
+    moment = now()
+    if _EARLIEST_MS <= milliseconds <= moment.timestamp() * 1000:
+        moment = from_epoch_ms(milliseconds)
+    return rfc3339(moment)
+
+
+def is_plausible(text: str) -> bool:
+    """Whether `text` is a moment as `rfc3339` writes it that an event can have been received at.
+
+    A list that begins with the newest would have an event of the year 9999 on top for ever.
+    """
+    return is_rfc3339(text) and _EARLIEST <= text <= rfc3339(now() + _AHEAD)
 
 
 def is_rfc3339(text: str) -> bool:

@@ -20,7 +20,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import KafkaError
 
 from pipeline import kafka
-from pipeline.clock import from_epoch_ms, now, rfc3339
+from pipeline.clock import now, rfc3339, seen_at
 from pipeline.dead_letters import UNREADABLE, DeadLetter, Envelope, Place, enclosed, open_envelope
 from pipeline.delivery import Arrival
 from pipeline.errors import QueueUnavailable, Rejected
@@ -202,5 +202,5 @@ def _envelope(record: Any) -> Envelope:
     if found := open_envelope(record.value or b""):
         return found
     origin = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
-    raw = Arrival(record.value or b"", "kafka", origin, rfc3339(from_epoch_ms(record.timestamp)))
+    raw = Arrival(record.value or b"", "kafka", origin, seen_at(record.timestamp))
     return enclosed(raw, Rejected(UNREADABLE, "no envelope: somebody else wrote it"), _SERVICE)

@@ -7,10 +7,10 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from pipeline.delivery import Arrival
-from pipeline.errors import InvalidEvent, MalformedEvent, Rejected
+from pipeline.delivery import Arrival, Attribute, event_of
+from pipeline.errors import InvalidEvent, MalformedEvent, MessageRefused, Rejected
 from pipeline.event import Event, parse_accepted
-from pipeline.outlets import Outgoing, beside
+from pipeline.outlets import Outgoing, OutgoingRecord, beside
 from pipeline.table import Way
 
 Place = Literal["b", "c", "kafka"]
@@ -22,8 +22,38 @@ UNREADABLE = "unreadable"
 """The reason of a record in the dead-letter topic that is no envelope."""
 
 
+UNDECODABLE = "undecodable"
+"""The reason of records that no client library can decode: the bytes are their whole batch, as the log has it."""
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A header of a record. What is no UTF-8 stands in base64; one with neither value is null."""
+
+    name: str | None = None
+    name_base64: bytes | None = None
+    value: str | None = None
+    value_base64: bytes | None = None
+
+    @classmethod
+    def of(cls, name: str, value: bytes | None) -> "Header":
+        """The header of a record as it was read."""
+        octets = name.encode(errors="surrogateescape")
+        text, other = _text_or_octets(value)
+        named = _text_or_octets(octets)
+        return cls(named[0], named[1], text, other)
+
+    def pair(self) -> tuple[str, bytes | None]:
+        """As a record is written with it."""
+        name = (self.name_base64 or b"").decode(errors="surrogateescape") if self.name is None else self.name
+        return name, _octets(self.value, self.value_base64)
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an arrival can never be stored, where it came from, and its bytes (base64 in JSON)."""
+    """Why an arrival can never be stored, where it came from, and its bytes (base64 in JSON).
+
+    `key`, `headers` and `timestamp_ms` are a record's, `attributes` a message's; an envelope of an earlier
+    version has none of them. `omitted` names the members that were too large for the place of the letter.
+    """
 
     reason: str
     detail: str
@@ -35,7 +65,19 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     received_at: str | None = None
     publisher: str | None = None
     traceparent: str | None = None
+    key: str | None = None
+    key_base64: bytes | None = None
+    headers: list[Header] | None = None
+    timestamp_ms: int | None = None
+    body_is_null: bool = False
+    attributes: dict[str, Attribute] | None = None
+    omitted: list[str] = []
     body_base64: bytes
+
+    @property
+    def key_bytes(self) -> bytes | None:
+        """The record's key."""
+        return _octets(self.key, self.key_base64)
 
 
 def envelope(arrival: Arrival, rejected: Rejected, service: str) -> bytes:
@@ -45,6 +87,7 @@ def envelope(arrival: Arrival, rejected: Rejected, service: str) -> bytes:
 
 def enclosed(arrival: Arrival, rejected: Rejected, service: str) -> Envelope:
     """The envelope of `arrival`."""
+    key, key_octets = _text_or_octets(arrival.key)
     return Envelope(
         reason=rejected.reason,
         detail=rejected.detail,
@@ -56,8 +99,33 @@ def enclosed(arrival: Arrival, rejected: Rejected, service: str) -> Envelope:
         received_at=arrival.received_at,
         publisher=arrival.publisher,
         traceparent=arrival.traceparent,
+        key=key,
+        key_base64=key_octets,
+        headers=None if arrival.headers is None else [Header.of(*each) for each in arrival.headers],
+        timestamp_ms=arrival.timestamp_ms,
+        body_is_null=arrival.is_null,
+        attributes=None if arrival.attributes is None else dict(arrival.attributes),
         body_base64=arrival.body,
     )
+
+
+def without(envelope: Envelope, *members: str) -> Envelope:
+    """The same letter with `members` left out, of "body", "key" and "headers": it says where the original is."""
+    empty: dict[str, Any] = {"body": {"body_base64": b""}, "headers": {"headers": []}}
+    empty["key"] = {"key": None, "key_base64": None}
+    changes = {name: value for member in members for name, value in empty[member].items()}
+    return msgspec.structs.replace(envelope, omitted=list(members), **changes)
+
+
+def _text_or_octets(octets: bytes | None) -> tuple[str | None, bytes | None]:
+    try:
+        return (None if octets is None else octets.decode()), None
+    except UnicodeDecodeError:
+        return None, octets
+
+
+def _octets(text: str | None, octets: bytes | None) -> bytes | None:
+    return octets if text is None else text.encode()
 
 
 def open_envelope(text: bytes) -> Envelope | None:
@@ -91,13 +159,26 @@ class DeadLetter:
     def event(self) -> Event | None:
         """The event in it, None where it is none."""
         try:
-            return parse_accepted(self.body)
+            return event_of(self.body, [each.pair() for each in self.envelope.headers or ()], parse_accepted)
         except (MalformedEvent, InvalidEvent):
             return None
 
     def outgoing(self) -> Outgoing:
-        """What is sent to give its service the event once more: at the same place in time as before."""
+        """What is sent to give its service the same record or message once more.
+
+        An envelope of an earlier version does not say what surrounded it: its event is sent, at the same place
+        in time. Raises MessageRefused where the letter does not hold the original.
+        """
         kept = self.envelope
+        if kept.omitted or kept.reason == UNDECODABLE:
+            lacking = f"without its {' and '.join(kept.omitted)}" if kept.omitted else "as a batch of the log"
+            raise MessageRefused(f"the letter has it {lacking}: the original is at {kept.origin}")
+        if kept.headers is not None:
+            headers = [header.pair() for header in kept.headers]
+            record = OutgoingRecord(kept.key_bytes, headers, kept.timestamp_ms, kept.body_is_null)
+            return Outgoing(self.body, {}, partition=kept.origin.get("partition", 0), record=record)
+        if kept.attributes is not None:
+            return Outgoing(self.body, kept.attributes)
         return Outgoing(
             self.body,
             beside(kept.received_at or kept.first_seen, kept.publisher, kept.traceparent),

@@ -1,19 +1,33 @@
 """One arrival of an event at a service, by one way, with what travelled beside it."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from pipeline.clock import is_rfc3339
-from pipeline.event import Event
+from pipeline import kafka_binary
+from pipeline.clock import is_plausible
+from pipeline.event import Event, parse, parse_accepted
 from pipeline.table import Way
+
+Headers = Sequence[tuple[str, bytes | None]]
+"""A record's, as pipeline.kafka_records.Record has them."""
+
+
+class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, rename={"binary": "value_base64"}):
+    """An SQS message attribute: `value` is that of String and Number, `binary` that of Binary."""
+
+    data_type: str
+    value: str | None = None
+    binary: bytes | None = None
 
 
 class Arrival(msgspec.Struct, frozen=True, gc=False):
     """Bytes as they came in, before anything is known of them.
 
     `origin` is `{"queue", "message_id"}` or `{"topic", "partition", "offset"}`;
-    `first_seen` is RFC 3339; `attempts` counts from 1.
+    `first_seen` is RFC 3339; `attempts` counts from 1. `key`, `headers` and `timestamp_ms` are a record's,
+    `attributes` a message's. `damage` says why a record could not be decoded; `body` is its whole batch then.
     """
 
     body: bytes
@@ -24,6 +38,22 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     received_at: str | None = None
     publisher: str | None = None
     traceparent: str | None = None
+    key: bytes | None = None
+    headers: Headers | None = None
+    timestamp_ms: int | None = None
+    is_null: bool = False
+    attributes: Mapping[str, Attribute] | None = None
+    damage: str | None = None
+
+    def event(self) -> Event:
+        """The event in it, in whichever mode it came. Raises MalformedEvent and InvalidEvent."""
+        # With a gateway's stamp it was accepted, if by an earlier version, and has to be stored.
+        return event_of(self.body, self.headers or (), parse_accepted if self.received_at else parse)
+
+
+def event_of(body: bytes, headers: Headers, structured: Callable[[bytes], Event] = parse) -> Event:
+    """The event of a record, or of a message, which has no headers. Raises MalformedEvent and InvalidEvent."""
+    return kafka_binary.read(body, headers) if kafka_binary.is_meant(headers) else structured(body)
 
 
 class Delivery(msgspec.Struct, frozen=True, gc=False):
@@ -36,4 +66,4 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     def received_at(self) -> str:
         """When the gateway took it, or, where no stamp of a gateway says so, when it was first seen."""
         stamp = self.arrival.received_at
-        return stamp if stamp and is_rfc3339(stamp) else self.arrival.first_seen
+        return stamp if stamp and is_plausible(stamp) else self.arrival.first_seen

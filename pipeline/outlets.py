@@ -4,7 +4,8 @@ What travels beside the event goes with it again, so that it is stored as it wou
 have been the first time.
 """
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,12 +14,39 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from pipeline import kafka
+from pipeline.delivery import Attribute
 from pipeline.errors import QueueUnavailable
+from pipeline.kafka_records import ExactBatch
 from pipeline.settings import KafkaSettings
 from pipeline.sqs import Queue
 from pipeline.sqs_text import sqs_text
 
 _TIMEOUT_S = 10
+_RECENT_MS = 86_400_000
+"""A record with an older timestamp could leave the log, by its retention, before it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecord:
+    """What surrounds the bytes of a record that is written as it was; `timestamp_ms` where that is recent."""
+
+    key: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+    timestamp_ms: int | None
+    is_null: bool
+
+    def batch(self, body: bytes) -> ExactBatch:
+        """A batch of this record alone."""
+        now_ms = int(time.time() * 1000)
+        is_recent = self.timestamp_ms is not None and now_ms - _RECENT_MS <= self.timestamp_ms <= now_ms
+        batch = ExactBatch()
+        batch.append(
+            timestamp=self.timestamp_ms if is_recent else None,
+            key=self.key,
+            value=None if self.is_null else body,
+            headers=self.headers,
+        )
+        return batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +54,15 @@ class Outgoing:
     """An event's bytes with what travels beside it.
 
     `partition` is where it goes in Kafka when there is no `key` to choose by: what is
-    no event goes back to the partition that it came from.
+    no event goes back to the partition that it came from. A `record` is written with all that it had,
+    to the same partition; `beside` is for a queue then.
     """
 
     body: bytes
-    beside: dict[str, str]
+    beside: Mapping[str, str | Attribute]
     key: str | None = None
     partition: int = 0
+    record: OutgoingRecord | None = None
 
 
 def beside(received_at: str, publisher: str | None, traceparent: str | None) -> dict[str, str]:
@@ -71,18 +101,30 @@ class TopicOutlet:
 
     async def send(self, outgoing: Outgoing) -> None:
         """Returns when all replicas have it. Raises QueueUnavailable."""
-        key = None if outgoing.key is None else outgoing.key.encode()
         try:
-            partitions = await self._producer.partitions_for(self._topic)
-            await self._producer.send_and_wait(
-                self._topic,
-                value=outgoing.body,
-                key=key,
-                partition=outgoing.partition if key is None else kafka.partition_of(key, len(partitions)),
-                headers=[kafka.CONTENT_TYPE, *((name, value.encode()) for name, value in outgoing.beside.items())],
-            )
+            if outgoing.record:
+                await self._send_record(outgoing.record, outgoing)
+            else:
+                await self._send_event(outgoing)
         except KafkaError as error:
             raise QueueUnavailable(f"kafka: {error!r}") from error
+
+    async def _send_record(self, record: OutgoingRecord, outgoing: Outgoing) -> None:
+        partitions = await self._producer.partitions_for(self._topic)
+        partition = outgoing.partition if outgoing.partition in partitions else 0
+        await (await self._producer.send_batch(record.batch(outgoing.body), self._topic, partition=partition))
+
+    async def _send_event(self, outgoing: Outgoing) -> None:
+        key = None if outgoing.key is None else outgoing.key.encode()
+        partitions = await self._producer.partitions_for(self._topic)
+        named = ((name, value.encode()) for name, value in outgoing.beside.items() if isinstance(value, str))
+        await self._producer.send_and_wait(
+            self._topic,
+            value=outgoing.body,
+            key=key,
+            partition=outgoing.partition if key is None else kafka.partition_of(key, len(partitions)),
+            headers=[kafka.CONTENT_TYPE, *named],
+        )
 
 
 @asynccontextmanager

@@ -8,8 +8,8 @@ import msgspec
 import stamina
 
 from pipeline.aws_json import CallFailed, JsonApi
-from pipeline.clock import from_epoch_ms, rfc3339
-from pipeline.delivery import Arrival
+from pipeline.clock import seen_at
+from pipeline.delivery import Arrival, Attribute
 from pipeline.errors import MessageRefused, QueueUnavailable, ReceiptExpired
 
 T = TypeVar("T")
@@ -18,7 +18,6 @@ CALL_MESSAGES = 10
 """SQS' limit of messages in one call."""
 _CALLS = 8
 _TIMEOUT_S = 5.0
-_BESIDE = ("received_at", "publisher", "traceparent")
 _NEVER_TAKEN = {"InvalidMessageContents", "InvalidParameterValue"}
 """SQS' codes for a message that is wrong itself: its characters, its attributes, its length."""
 
@@ -31,7 +30,9 @@ class Depth(NamedTuple):
 
 
 class _Attribute(msgspec.Struct, rename="pascal"):
+    data_type: str = "String"
     string_value: str | None = None
+    binary_value: bytes | None = None
 
 
 class Message(msgspec.Struct, rename="pascal", eq=False):
@@ -68,6 +69,14 @@ class _Attributes(msgspec.Struct, rename="pascal"):
     attributes: dict[str, str]
 
 
+def _sent(value: str | Attribute) -> dict[str, Any]:
+    """An attribute as SendMessage takes it; a text is of the type String."""
+    if isinstance(value, str):
+        return {"DataType": "String", "StringValue": value}
+    held = {"BinaryValue": value.binary} if value.binary is not None else {"StringValue": value.value}
+    return {"DataType": value.data_type, **held}
+
+
 class Queue:
     """One queue by its URL; `api` is that of SQS, and the queue's own. Each call raises QueueUnavailable."""
 
@@ -89,15 +98,15 @@ class Queue:
             "MaxNumberOfMessages": CALL_MESSAGES,
             "WaitTimeSeconds": wait_s,
             "VisibilityTimeout": visibility_timeout_s,
-            "MessageAttributeNames": _BESIDE,
+            "MessageAttributeNames": ("All",),
             "MessageSystemAttributeNames": ("SentTimestamp", "ApproximateReceiveCount"),
         }
         answer = await self._call("ReceiveMessage", request, _Received, timeout_s=wait_s + _TIMEOUT_S)
         return answer.messages or []
 
-    async def send(self, text: str, beside: Mapping[str, str]) -> None:
+    async def send(self, text: str, beside: Mapping[str, str | Attribute]) -> None:
         """Returns when SQS has it; `beside` travels as its attributes. Raises MessageRefused where it never will."""
-        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in beside.items()}
+        attributes = {name: _sent(value) for name, value in beside.items()}
         try:
             await self._call("SendMessage", {"MessageBody": text, "MessageAttributes": attributes}, dict[str, Any])
         except QueueUnavailable as error:
@@ -105,10 +114,10 @@ class Queue:
                 raise MessageRefused(str(error)) from error
             raise
 
-    async def send_all(self, texts: Sequence[str]) -> None:
-        """Send each text; returns when SQS has them all. Raises as `send`."""
+    async def send_all(self, messages: Sequence[tuple[str, Mapping[str, Attribute]]]) -> None:
+        """Send each text with its attributes; returns when SQS has them all. Raises as `send`."""
         # One a call: dead letters can be large, and a batch call is bounded as one message is.
-        await self._all_of([self.send(text, {}) for text in texts])
+        await self._all_of([self.send(text, attributes) for text, attributes in messages])
 
     async def delete(self, messages: Sequence[Message]) -> None:
         """Delete `messages` for good, with several tries."""
@@ -121,16 +130,21 @@ class Queue:
 
     def arrival(self, message: Message) -> Arrival:
         """The message as an arrival at the service that it is for."""
-        beside = {name: attribute.string_value for name, attribute in message.message_attributes.items()}
+        attributes = message.message_attributes
+        beside = {name: attribute.string_value for name, attribute in attributes.items()}
         return Arrival(
             body=message.body.encode(),
             via="sqs",
             origin={"queue": self.name, "message_id": message.message_id},
-            first_seen=rfc3339(from_epoch_ms(message.sent_ms)),
+            first_seen=seen_at(message.sent_ms),
             attempts=int(message.attributes["ApproximateReceiveCount"]),
             received_at=beside.get("received_at"),
             publisher=beside.get("publisher"),
             traceparent=beside.get("traceparent"),
+            attributes={
+                name: Attribute(each.data_type, each.string_value, each.binary_value)
+                for name, each in attributes.items()
+            },
         )
 
     async def close(self) -> None:

@@ -1,14 +1,17 @@
 """Where services B and C put dead letters: a queue, or a Kafka topic."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import faust
+import msgspec
 import structlog
+from aiokafka.errors import MessageSizeTooLargeError
 
 from pipeline.aws_json import JsonApi
 from pipeline.call_metrics import Calls
-from pipeline.dead_letters import open_envelope
+from pipeline.dead_letters import open_envelope, without
+from pipeline.delivery import Attribute
 from pipeline.sqs import Queue
 from pipeline.sqs_text import sqs_text
 
@@ -16,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS: 1 MiB a message."""
+MAX_RECORD_BYTES = 2 * 1024**2 - 1024
+"""The dead-letter topic's limit (infra/topics.py), less what Kafka adds to a record."""
 
 
 class DeadLetterQueue:
@@ -44,15 +49,35 @@ class DeadLetterTopic:
         """Returns when all replicas have them all; raises where they can't take them now."""
         # `send` only queues; what it answers is done when the broker has it.
         with self._calls.timed("send"):
-            sent = [await self._topic.send(value=envelope) for envelope in envelopes]
-            await asyncio.gather(*sent)
+            await asyncio.gather(*map(self._write_one, envelopes))
+
+    async def _write_one(self, envelope: bytes) -> None:
+        """Write a letter that is too large for the topic without its body, and where need be without its headers."""
+        for each in _ever_smaller(envelope):
+            if len(each) > MAX_RECORD_BYTES:
+                continue
+            try:
+                # `send` only queues; what it answers is done when the broker has it.
+                await (await self._topic.send(value=each))
+            except MessageSizeTooLargeError:  # the topic has a smaller limit than ours
+                continue
+            return
+        raise MessageSizeTooLargeError("a dead letter without its body, headers and key")
 
 
-def _message(envelope: bytes) -> str:
-    """The envelope; or what is in it, as SQS' own redrive would have moved it, where base64 makes it too long."""
+def _ever_smaller(envelope: bytes) -> Iterator[bytes]:
+    yield envelope
+    if whole := open_envelope(envelope):
+        for left_out in (("body",), ("body", "headers"), ("body", "headers", "key")):
+            log.warning("dead letter too large", reason=whole.reason, origin=whole.origin, without=left_out)
+            yield msgspec.json.encode(without(whole, *left_out))
+
+
+def _message(envelope: bytes) -> tuple[str, Mapping[str, Attribute]]:
+    """The envelope; or the message in it, as SQS' own redrive would have moved it, where base64 makes it too long."""
     text = sqs_text(envelope)
     opened = open_envelope(envelope)
     if len(text.encode()) <= MAX_MESSAGE_BYTES or not opened:
-        return text
+        return text, {}
     log.warning("dead letter without its envelope", reason=opened.reason, origin=opened.origin)
-    return opened.body_base64.decode()
+    return opened.body_base64.decode(), opened.attributes or {}

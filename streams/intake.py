@@ -15,10 +15,10 @@ from typing import Any
 import structlog
 
 from pipeline import trace_context
-from pipeline.dead_letters import envelope
+from pipeline.dead_letters import UNDECODABLE, envelope
 from pipeline.delivery import Arrival, Delivery
 from pipeline.errors import InvalidEvent, MalformedEvent, Rejected
-from pipeline.event import MAX_EVENT_BYTES, Event, parse, parse_accepted
+from pipeline.event import MAX_EVENT_BYTES, Event
 from pipeline.metrics import WayMetrics
 from pipeline.tracing import Processing, Tracing
 from streams.batch_state import BatchState, Call, Refused
@@ -318,12 +318,12 @@ def _parsed(arrivals: Sequence[Arrival]) -> tuple[list[Delivery], list[Refused]]
 
 
 def _event(arrival: Arrival) -> Event:
-    body = arrival.body
-    if len(body) > MAX_EVENT_BYTES:
-        raise Rejected("too_large", f"{len(body)} bytes; an event has at most {MAX_EVENT_BYTES}")
+    if arrival.damage is not None:
+        raise Rejected(UNDECODABLE, arrival.damage)
+    if len(arrival.body) > MAX_EVENT_BYTES:
+        raise Rejected("too_large", f"{len(arrival.body)} bytes; an event has at most {MAX_EVENT_BYTES}")
     try:
-        # With a gateway's stamp it was accepted, if by an earlier version, and has to be stored.
-        return parse_accepted(body) if arrival.received_at else parse(body)
+        return arrival.event()
     except MalformedEvent as error:
         raise Rejected("malformed", str(error)) from error
     except InvalidEvent as error:

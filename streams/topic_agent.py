@@ -13,8 +13,9 @@ from typing import Any
 
 import faust
 
-from pipeline.clock import from_epoch_ms, rfc3339
+from pipeline.clock import seen_at
 from pipeline.delivery import Arrival
+from pipeline.kafka_records import Undecodable
 from pipeline.settings import WorkerSettings
 from streams.intake import Intake, Interrupted
 
@@ -69,15 +70,26 @@ class _Taken:
 
 
 def _arrival(message: Any) -> Arrival:
-    headers = dict(reversed(message.headers or ()))  # where a name stands twice, the first one counts
+    headers = message.headers or ()
+    first = dict(reversed(headers))  # where a name stands twice, the first one counts
+    origin = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+    damage = None
+    if isinstance(message.value, Undecodable):
+        origin["last_offset"], damage = message.value.last_offset, message.value.detail
+    timestamp_ms = round(message.timestamp * 1000)
     return Arrival(
         body=message.value or b"",
         via="kafka",
-        origin={"topic": message.topic, "partition": message.partition, "offset": message.offset},
-        first_seen=rfc3339(from_epoch_ms(int(message.timestamp * 1000))),
-        received_at=_text(headers.get("received_at")),
-        publisher=_text(headers.get("publisher")),
-        traceparent=_text(headers.get("traceparent")),
+        origin=origin,
+        first_seen=seen_at(timestamp_ms),
+        received_at=_text(first.get("received_at")),
+        publisher=_text(first.get("publisher")),
+        traceparent=_text(first.get("traceparent")),
+        key=message.key,
+        headers=headers,
+        timestamp_ms=timestamp_ms,
+        is_null=message.value is None,
+        damage=damage,
     )
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import msgspec
 from quart import Blueprint, abort, current_app, render_template, request, stream_template
 
-from pipeline.dead_letters import DeadLetter, Place
+from pipeline.dead_letters import DeadLetter, Envelope, Place
 from pipeline.errors import QueueUnavailable
 from pipeline.places import PLACES
 from pipeline.redrive import Choice
@@ -69,6 +70,16 @@ def choice_of(filters: dict[str, str]) -> Choice:
     return Choice(reasons=reasons, source=filters.get("source"), type=filters.get("type"))
 
 
+def _around(kept: Envelope) -> dict[str, Any]:
+    """The record's key and headers, or the message's attributes, as JSON has them; None where it has none."""
+    key = kept.key if kept.key_base64 is None else msgspec.to_builtins(kept.key_base64)
+    return {
+        "record_key": key,
+        "headers": msgspec.to_builtins(kept.headers) or None,
+        "attributes": msgspec.to_builtins(kept.attributes) or None,
+    }
+
+
 def _view(letter: DeadLetter) -> dict[str, Any]:
     shown = letter.body[:_MOST_BYTES_SHOWN]
     try:
@@ -80,6 +91,7 @@ def _view(letter: DeadLetter) -> dict[str, Any]:
         "letter": letter,
         "kept": letter.envelope,
         "event": letter.event,
+        **_around(letter.envelope),
         "text": shown.decode(errors="ignore" if is_text else "replace"),
         "is_text": is_text,
         "shown_bytes": len(shown),

@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import asynccontextmanager
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -12,8 +13,15 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
+from cli.addresses import find
+from pipeline import kafka as kafka_clients
+from pipeline.aws import client
+from pipeline.dead_letters import DeadLetter, Place, Reading
+from pipeline.delivery import Attribute
+from pipeline.settings import KafkaSettings
 from stack.http_client import http_client
-from tests.foreign_records import CODECS, Watched, event, producing, put, stored_by_kafka
+from tests.foreign_records import CODECS, Headers, Watched, event, producing, put, stored_by_kafka
+from tests.integration.mensageria import Tool
 from tests.waiting import until
 
 STORED_S = 20
@@ -143,3 +151,134 @@ async def test_records_that_were_deleted_before_they_were_read_are_no_lag(
     await put(kafka, topic, event(source, "later"), partition=3)
     await stored(query, source, "later")
     await asyncio.wait_for(watched.rest(), 30)
+
+
+@asynccontextmanager
+async def letters_of(system: Any, place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reading]:
+    monkeypatch.setenv("MENSAGERIA_HOME", str(system.home))
+    async with find().places.dead_letters(place) as reading:
+        yield reading
+
+
+async def test_events_in_binary_mode_are_stored_under_their_own_identity(
+    aws: dict[str, str], query: httpx.AsyncClient, kafka: AIOKafkaProducer, watched: Watched, source: str
+) -> None:
+    def headers(id_: str, content_type: bytes | None) -> Headers:
+        attributes = {"specversion": "1.0", "id": id_, "source": source, "type": "t", "subject": "ol\u00e1"}
+        named = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+        return named if content_type is None else [("content-type", content_type), *named]
+
+    values = {"bin-1": (b"application/json", b'{"total": 12.5}'), "bin-2": (None, b'{"total": 12.5}')}
+    values |= {
+        "bin-3": (b"application/octet-stream", b"\0\xff\1"),
+        "bin-4": (b"application/json", event(source, "inner")),
+    }
+    for id_, (content_type, value) in values.items():
+        await put(kafka, aws["kafka_topic"], value, partition=1, headers=headers(id_, content_type), key=b"k")
+    await put(kafka, aws["kafka_topic"], event(source, "after"), partition=1)
+    found = [(await stored(query, source, id_))["event"] for id_ in (*values, "after")]
+    assert [each.get("data", each.get("data_base64")) for each in found[:3]] == [{"total": 12.5}] * 2 + ["AP8B"]
+    assert (found[0]["subject"], found[3]["data"]["id"]) == ("ol\u00e1", "inner")
+    assert await stored_by_kafka(query, source, "inner") is None
+    watched.require_no_restart()
+
+
+@pytest.mark.parametrize("timestamp", [-1, 0, -(10**15), 86_400_000])
+async def test_a_timestamp_of_any_value_holds_nothing_up(
+    aws: dict[str, str],
+    query: httpx.AsyncClient,
+    kafka: AIOKafkaProducer,
+    watched: Watched,
+    source: str,
+    timestamp: int,
+) -> None:
+    await put(kafka, aws["kafka_topic"], event(source, "1"), partition=0, timestamp=timestamp)
+    found = await stored(query, source, "1")
+    assert found["receipt"]["received_at"] > "2026"
+    listed = (await query.get("/events", params={"source": source})).json()["events"]
+    assert [each["id"] for each in listed] == ["1"]
+    watched.require_no_restart()
+
+
+async def test_a_record_that_is_sent_again_is_the_same_record(
+    aws: dict[str, str], kafka: AIOKafkaProducer, system: Any, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, key = f"no event {source}".encode(), b"\xff\0"
+    headers = [("\udcff", b"1"), ("null", None), ("twice", b"1"), ("twice", b"\xff")]
+    begun = await put(kafka, aws["kafka_topic"], body, partition=2, headers=headers, key=key)
+
+    async def found() -> list[DeadLetter]:
+        async with letters_of(system, "kafka", monkeypatch) as reading:
+            return [letter async for letter in reading.letters() if letter.body == body]
+
+    (letter,) = await until(found, within_s=30)
+    tool = Tool(system.home, ("dead-letters",))
+    shown = (await tool("show", letter.key, "--json")).lines[0]
+    assert (shown["record_key_base64"], shown["headers"][2]) == ("/wA=", {"name": "twice", "value": "1"})
+    assert (await tool("send-again", letter.key, "--yes")).code == 0
+    partition = TopicPartition(aws["kafka_topic"], 2)
+    consumer = kafka_clients.consumer(KafkaSettings(bootstrap_servers=aws["kafka"]))
+    await consumer.start()
+    consumer.assign([partition])
+    consumer.seek(partition, begun)
+    records = [
+        record
+        for _ in range(5)
+        for record in (await consumer.getmany(partition, timeout_ms=1000)).get(partition, [])
+        if record.value == body
+    ]
+    await consumer.stop()
+    assert [(each.key, list(each.headers)) for each in records] == [(key, headers)] * 2
+    assert records[0].timestamp == records[1].timestamp
+
+
+@pytest.mark.parametrize("place", ["b", "c"])
+async def test_a_message_that_is_sent_again_has_its_attributes(
+    aws: dict[str, str], system: Any, source: str, place: Literal["b", "c"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attributes = {
+        "received_at": {"DataType": "Binary", "BinaryValue": b"\xff"},
+        "n": {"DataType": "Number.int", "StringValue": "7"},
+    }
+    async with client("sqs") as sqs:
+        entries = [
+            {"Id": str(n), "MessageBody": body, "MessageAttributes": attributes}
+            for n, body in enumerate([event(source, "good").decode(), f"no event {source}", f'["{source}"]'])
+        ]
+        await sqs.send_message_batch(QueueUrl=aws[f"queue_{place}"], Entries=entries)
+
+    async def found() -> list[DeadLetter] | None:
+        async with letters_of(system, place, monkeypatch) as reading:
+            letters = [letter async for letter in reading.letters() if source.encode() in letter.body]
+        return letters if len(letters) == 2 else None
+
+    letters = await until(found, within_s=30)
+    assert letters
+    tool = Tool(system.home, ("dead-letters",))
+    assert (await tool("send-again", letters[0].key, "--yes")).code == 0
+    again = await until(found, within_s=30)
+    assert again
+    assert {letter.key for letter in again} != {letter.key for letter in letters}
+    held = {"received_at": Attribute("Binary", binary=b"\xff"), "n": Attribute("Number.int", "7")}
+    assert [letter.envelope.attributes for letter in again] == [held] * 2
+    await tool("discard", *(letter.key for letter in again), "--yes")
+
+
+async def test_a_record_whose_letter_is_too_large_holds_nothing_up(
+    aws: dict[str, str],
+    query: httpx.AsyncClient,
+    kafka: AIOKafkaProducer,
+    watched: Watched,
+    source: str,
+    system: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    body = source.encode() + b"\0" * 5_000_000
+    offset = await put(kafka, aws["kafka_topic"], body, partition=1, codec="gzip", key=b"k")
+    await put(kafka, aws["kafka_topic"], event(source, "behind"), partition=1)
+    await stored(query, source, "behind")
+    async with letters_of(system, "kafka", monkeypatch) as reading:
+        origin = {"topic": aws["kafka_topic"], "partition": 1, "offset": offset}
+        (letter,) = [letter async for letter in reading.letters() if letter.envelope.origin == origin]
+    assert (letter.envelope.reason, letter.envelope.omitted, letter.envelope.key) == ("too_large", ["body"], "k")
+    watched.require_no_restart()

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dead_letters import DeadLetter, enclosed, envelope, open_envelope
-from pipeline.delivery import Arrival
-from pipeline.errors import Rejected
+from pipeline.dead_letters import DeadLetter, enclosed, envelope, open_envelope, without
+from pipeline.delivery import Arrival, Attribute
+from pipeline.errors import MessageRefused, Rejected
+from pipeline.kafka_records import ReadableRecords
 from pipeline.redrive import Choice, Pace
 
 EVENT = b'{"specversion":"1.0","id":"a","source":"s","type":"t","partitionkey":"k"}'
@@ -39,6 +40,13 @@ def test_the_envelope_has_the_contracts_members() -> None:
         "received_at": "2026-11-23T15:24:00.000000Z",
         "publisher": "p",
         "traceparent": "00-trace",
+        "key": None,
+        "key_base64": None,
+        "headers": None,
+        "timestamp_ms": None,
+        "body_is_null": False,
+        "attributes": None,
+        "omitted": [],
     }
 
 
@@ -91,3 +99,58 @@ async def test_the_pace_is_kept() -> None:
     for _ in range(11):
         await pace.step()
     assert 0.09 < time.monotonic() - begun < 1
+
+
+NAMES = st.binary(max_size=20).map(lambda octets: octets.decode(errors="surrogateescape"))
+HEADERS = st.lists(st.tuples(NAMES, st.none() | st.binary(max_size=20)), max_size=5)
+
+
+@given(st.none() | st.binary(max_size=20), HEADERS, st.integers(-(2**63), 2**63 - 1), st.none() | st.binary())
+def test_a_record_goes_back_as_it_was(
+    key: bytes | None, headers: list[tuple[str, bytes | None]], timestamp_ms: int, value: bytes | None
+) -> None:
+    origin = {"topic": "events", "partition": 3, "offset": 7}
+    came = Arrival(
+        value or b"",
+        "kafka",
+        origin,
+        "2026-11-23T15:24:01.000000Z",
+        key=key,
+        headers=headers,
+        timestamp_ms=timestamp_ms,
+        is_null=value is None,
+    )
+    opened = open_envelope(envelope(came, Rejected("malformed", "why"), "service-c"))
+    assert opened
+    sent = DeadLetter("kafka", "kafka:0:1", opened).outgoing()
+    assert sent.record
+    assert (sent.record.key, sent.record.headers, sent.record.is_null) == (key, headers, value is None)
+    assert (sent.partition, sent.body, sent.record.timestamp_ms) == (3, value or b"", timestamp_ms)
+    (again,) = ReadableRecords(bytes(sent.record.batch(sent.body)._build())).next_batch()
+    assert (again.key, list(again.headers), again.value) == (key, headers, value)
+
+
+def test_a_message_goes_back_with_its_attributes_and_their_types() -> None:
+    attributes = {
+        "n": Attribute("Number.int", "1"),
+        "b": Attribute("Binary", binary=b"\xff\0"),
+        "received_at": Attribute("String", "x"),
+    }
+    came = Arrival(b"no", "sqs", {"queue": "q"}, "2026-11-23T15:24:01.000000Z", attributes=attributes)
+    opened = open_envelope(envelope(came, Rejected("malformed", "why"), "service-b"))
+    assert opened
+    assert DeadLetter("b", "b:1", opened).outgoing().beside == attributes
+
+
+@pytest.mark.parametrize("members", [("body",), ("body", "headers"), ("body", "headers", "key")])
+def test_what_was_left_out_is_not_sent_again(members: tuple[str, ...]) -> None:
+    came = Arrival(b"x", "kafka", {"offset": 7}, "2026-11-23T15:24:01.000000Z", key=b"k", headers=[("a", b"b")])
+    cut = without(enclosed(came, Rejected("too_large", "why"), "service-c"), *members)
+    assert cut.omitted == list(members)
+    assert (cut.body_base64, cut.headers == [], cut.key) == (
+        b"",
+        "headers" in members,
+        None if "key" in members else "k",
+    )
+    with pytest.raises(MessageRefused, match="offset"):
+        DeadLetter("kafka", "kafka:0:1", cut).outgoing()
