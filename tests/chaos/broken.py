@@ -41,12 +41,12 @@ BREAKS = (
         file="streams/topic_agent.py",
         before="""\
             try:
-                await intake.settle(
+                await intake.settle([_arrival(event.message) for event in batch], interrupted, taken.release)
 """,
         after="""\
             try:
                 await taken.acknowledge(len(batch))
-                await intake.settle(
+                await intake.settle([_arrival(event.message) for event in batch], interrupted, taken.release)
 """,
     ),
     Break(
