@@ -27,6 +27,10 @@ CLOCK_S = 300
 """How far a clock jumps, forth and back."""
 _REFUSED_SHARE = 0.6
 """Of the calls: AWS refuses some, where a network that is broken takes none."""
+SLOW_ITEMS_PER_S = (10, 50)
+"""Of a store that is slow: first the one, then the other."""
+_ROW_BYTES = 1024
+"""About what a row takes on its way to PostgreSQL."""
 _STOP_SIGNALS = {"postgres": signal.SIGINT}
 Do = Callable[[Rig, Fault], Awaitable[None]]
 
@@ -109,6 +113,18 @@ async def _break_link(rig: Rig, fault: Fault) -> None:
         await asyncio.sleep(fault.for_s)
 
 
+async def _slow(rig: Rig, fault: Fault) -> None:
+    """A store takes a few items a second."""
+    link = rig.links[fault.target]
+    units = 1 if isinstance(link, AwsProxy) else _ROW_BYTES
+    try:
+        for items_per_s in SLOW_ITEMS_PER_S:
+            link.pace.change(items_per_s * units)
+            await asyncio.sleep(fault.for_s / len(SLOW_ITEMS_PER_S))
+    finally:
+        link.pace.change(None)
+
+
 async def _storm(rig: Rig, fault: Fault) -> None:
     """Other workers come and go: one is stopped in order, the next is killed."""
     end = time.monotonic() + fault.for_s
@@ -188,6 +204,7 @@ DO: Mapping[str, Do] = {
     "kill": _kill,
     "kill thrice": _kill_thrice,
     "pause": _pause,
+    "slow": _slow,
     "restart": _restart,
     "storm": _storm,
     "fill": _fill,

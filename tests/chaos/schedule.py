@@ -35,6 +35,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "kill thrice": ("service-b", "service-c"),
     "pause": (*SERVICES, *_SERVERS, _EMULATOR),
     "restart": (*SERVICES, *_SERVERS),
+    "slow": ("service-b-postgres", "service-c-dynamodb"),
     "storm": ("service-b", "service-c"),
     "fill": DISKS,
     "password": ("postgres",),

@@ -47,6 +47,7 @@ SHORT = [
     Fault("reset", "gateway-kafka", 18, 2),
     Fault("stall", "service-c-dynamodb", 19, 4),
     Fault("restart", "service-c", 20),
+    Fault("slow", "service-c-dynamodb", 24, 3),
     Fault("fill", "postgres", 24, 2),
 ]
 """Most kinds of faults; the others take longer, and are in tests/chaos/test_faults_for_long.py.

@@ -46,6 +46,10 @@ LONG = {
     "SQS at its worst": each_fault("service-b-sqs", "service-c-sqs"),
     "DynamoDB at its worst": each_fault("service-c-dynamodb"),
     "SNS at its worst": each_fault("gateway-sns"),
+    "slow stores for a minute": [
+        Fault("slow", "service-c-dynamodb", 1, 60),
+        Fault("slow", "service-b-postgres", 5, 60),
+    ],
     "full disks": [Fault("fill", "postgres", 1, 10), Fault("fill", "dynamodb", 15, 10)],
     "what the short schedule leaves out": [
         Fault("kill thrice", "service-b", 1, 24),  # 8 s for each: five ends before it is ready stop the system

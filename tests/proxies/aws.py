@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal, Self, get_args
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, web
 
+from tests.proxies.pace import Pace
 from tests.proxies.partial import part
 from tests.proxies.wire import DELAY_S, WireFault
 
@@ -29,6 +31,8 @@ class AwsProxy:
     `reset` closes the connection, `stall` doesn't answer, `delay` passes on 2 s later, `cut` carries
     the call out and closes the connection, `error` answers 500, `throttle` and `credentials` refuse as
     AWS does, `part` carries out about half of each batch. They strike a share of the calls.
+
+    Beside the faults, a table can be slow, or throttle: `pace` and `capacity` are its items a second.
     """
 
     def __init__(self, endpoint: str, *, seed: int = 0) -> None:
@@ -36,6 +40,9 @@ class AwsProxy:
         self._random = random.Random(seed)
         self.port = 0
         self.fault: AwsFault | None = None
+        self.pace, self.capacity = Pace(), Pace()
+        self.written: Counter[str] = Counter()
+        """How often each item was passed on to a table that is slow or throttles, by its keys."""
         self.struck = 0
         """How many calls the faults have hit."""
         self._share = 1.0
@@ -71,8 +78,13 @@ class AwsProxy:
 
     async def _call(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
+        if self.pace.is_slow or self.capacity.is_slow:
+            return await self._slowly(request, body)
         if self.fault is None or self._random.random() >= self._share:
             return await self._pass_on(request, body)
+        return await self._strike(request, body)
+
+    async def _strike(self, request: web.Request, body: bytes) -> web.StreamResponse:
         self.struck += 1
         match self.fault:
             case "error" | "throttle" | "credentials" as refusal:
@@ -89,6 +101,22 @@ class AwsProxy:
             case "stall":
                 await self._stall()
         return await self._pass_on(request, body)
+
+    async def _slowly(self, request: web.Request, body: bytes) -> web.StreamResponse:
+        one = part(_operation(request, body), body, self.capacity.affords)
+        if one is None or "RequestItems" not in json.loads(body):
+            return await self._pass_on(request, body)
+        if one.body is None:
+            return _refusal(request, 400, "ProvisionedThroughputExceededException")
+        ((_, requests),) = json.loads(one.body)["RequestItems"].items()
+        await self.pace.spend(len(requests))
+        if request.transport is None or request.transport.is_closing():
+            return web.Response()  # who asked has gone: a table that is slow has not yet begun
+        answer = await self._pass_on(request, one.body)
+        items = [each["PutRequest"]["Item"] for each in requests]
+        self.written.update(item["identity"]["S"] + " " + item["copy"]["S"] for item in items)
+        assert isinstance(answer.body, bytes)
+        return web.Response(status=answer.status, body=one.answer(answer.body) if answer.status == 200 else answer.body)
 
     async def _stall(self) -> None:
         while self.fault == "stall":

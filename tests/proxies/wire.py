@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Literal, Self, get_args
 
+from tests.proxies.pace import Pace
+
 WireFault = Literal["reset", "stall", "delay", "cut"]
 WIRE_FAULTS: tuple[WireFault, ...] = get_args(WireFault)
 DELAY_S = 2.0
@@ -18,13 +20,14 @@ class WireProxy:
 
     `reset` closes every connection and takes no other, `stall` keeps back what the server says,
     `delay` lets it come 2 s late, `cut` closes the connection in place of it: what was asked for
-    has been carried out.
+    has been carried out. Beside the faults, `pace` is how many bytes a second the server takes.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self.port = 0
         self.fault: WireFault | None = None
+        self.pace = Pace()
         self.struck = 0
         """How many connections or answers the faults have hit."""
         self._changed = asyncio.Event()
@@ -75,10 +78,12 @@ class WireProxy:
             await writer.drain()
 
     async def _asked(self, reader: asyncio.StreamReader) -> bytes:
-        return await reader.read(_READ_BYTES)
+        piece = await reader.read(_READ_BYTES)
+        await self.pace.spend(len(piece))
+        return piece
 
     async def _answered(self, reader: asyncio.StreamReader) -> bytes:
-        return await self._broken(await self._asked(reader))
+        return await self._broken(await reader.read(_READ_BYTES))
 
     async def _broken(self, answer: bytes) -> bytes:
         self.struck += self.fault is not None
