@@ -21,6 +21,7 @@ import uvicorn
 from stack import sqs_index
 from stack.forms import Forms
 from stack.guard import Guard
+from stack.one_write import OneWrite
 
 MADE_FOR = "1.5.33"
 """The version of ministack whose insides these modules know."""
@@ -40,7 +41,7 @@ def main() -> None:
     guard = Guard(ministack.app.app, names=options.name, web_origin=options.web_origin, query_port=options.query_port)
     config = uvicorn.Config(
         guard,
-        http="httptools",
+        http=OneWrite,
         ws="none",
         lifespan="on",
         log_config=None,
