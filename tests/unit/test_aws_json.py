@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from pipeline import aws_json
 from pipeline.aws_json import CallFailed, JsonApi
+from pipeline.signed_http import signed_http
 
 
 @pytest.fixture
@@ -92,3 +94,16 @@ async def test_nobody_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(CallFailed, match="NoAnswer"):
         await made.call("ReceiveMessage", {}, dict[str, Any], timeout_s=5)
     await made.close()
+
+
+async def test_the_first_calls_share_one_client(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, _ = api
+    connected: list[str] = []
+
+    def counted(service: Any, **settings: Any) -> Any:
+        connected.append(service)
+        return signed_http(service, **settings)
+
+    monkeypatch.setattr(aws_json, "signed_http", counted)
+    await asyncio.gather(*[made.call("GetItem", {}, dict[str, Any], timeout_s=5) for _ in range(8)])
+    assert connected == ["dynamodb"]

@@ -133,7 +133,7 @@ async def test_what_is_in_flight_is_bounded_and_stays_hidden(running: Running) -
         return running.bridge.in_flight.is_full and len(extended) == len(running.bridge.in_flight)
 
     await until(all_extended, within_s=5)
-    assert 50 <= len(running.bridge.in_flight) <= 50 + 40
+    assert 50 <= len(running.bridge.in_flight) < 50 + 10
     assert running.queue.waiting
 
 
@@ -156,6 +156,38 @@ async def test_what_is_not_settled_is_given_back(running: Running) -> None:
 
     await until(given_back, within_s=5)
     assert not running.queue.deleted
+
+
+async def test_what_is_released_is_deleted_while_the_rest_is_settled(running: Running) -> None:
+    running.queue.waiting = [message(number) for number in range(5)]
+    batch = await running.batches.get()
+    await batch.release([0, 3])
+
+    async def two_deleted() -> bool:
+        return [each.message_id for each in running.queue.deleted] == ["0", "3"]
+
+    await until(two_deleted, within_s=5)
+    batch.settled.set_result(False)
+
+    async def the_rest_is_given_back() -> bool:
+        return [id_ for id_, timeout_s in running.queue.hidden if timeout_s == 0] == ["1", "2", "4"]
+
+    await until(the_rest_is_given_back, within_s=5)
+    assert len(running.queue.deleted) == 2
+
+
+async def test_a_message_that_can_not_be_read_holds_up_no_other(running: Running) -> None:
+    bad = Message(message_id="bad", receipt_handle="bad", body="x", attributes={"SentTimestamp": "1764000000000"})
+    running.queue.waiting = [message(1), bad, message(2)]
+    batch = await running.batches.get()
+    assert [arrival.origin["message_id"] for arrival in batch.arrivals] == ["1", "2"]
+    batch.settled.set_result(True)
+
+    async def nothing_is_in_flight() -> bool:
+        return len(running.bridge.in_flight) == 0
+
+    await until(nothing_is_in_flight, within_s=5)
+    assert [each.message_id for each in running.queue.deleted] == ["1", "2"]
 
 
 async def test_an_outage_is_told_and_waited_out(running: Running) -> None:
