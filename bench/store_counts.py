@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from bench.system import System
 from pipeline.aws import client
+from pipeline.table import BY_TIME
 from stack.http_client import http_client
 from web import exposition
 
@@ -59,9 +60,11 @@ class StoreCounts:
         return await asyncio.to_thread(_count, self._system.endpoints["postgres"])
 
     async def _items(self) -> int:
-        # On AWS this figure is hours old; DynamoDB Local counts every item, each time, and does little else meanwhile.
-        told = await self._dynamodb.describe_table(TableName=self._system.endpoints["table"])
-        return int(told["Table"]["ItemCount"])
+        # DescribeTable's ItemCount is hours old on AWS, and always 0 here.
+        pages = self._dynamodb.get_paginator("scan").paginate(
+            TableName=self._system.endpoints["table"], IndexName=BY_TIME, Select="COUNT"
+        )
+        return sum([page["Count"] async for page in pages])
 
 
 @asynccontextmanager

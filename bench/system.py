@@ -33,7 +33,7 @@ class System:
 
     @property
     def dynamodb(self) -> Endpoint:
-        """DynamoDB Local."""
+        """The table's server."""
         return self._endpoint("dynamodb")
 
     @property

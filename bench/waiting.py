@@ -1,6 +1,6 @@
 """What is not through the system yet: without its 202, in a queue, or in the topic.
 
-The stores would tell it too, but DynamoDB Local counts every item for that, each time.
+The stores would show it too, but DynamoDB would have to read every item for that, each time.
 """
 
 from collections.abc import AsyncGenerator, Mapping

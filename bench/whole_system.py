@@ -61,7 +61,7 @@ _FIGURES = (
 )
 IN_MEMORY = Workload(
     name="W5",
-    title="The whole system on the emulator, DynamoDB Local in memory",
+    title="The whole system on the emulator, DynamoDB's stand-in in memory",
     explanation=(
         "64 connections send as fast as they are answered; events/s count from the first request until every event is"
         " a row and, by each way, an item. Then an open loop at half of that, and beside it ten probes a second, each"
@@ -79,11 +79,8 @@ IN_MEMORY = Workload(
 )
 ON_DISK = Workload(
     name="W5D",
-    title="The whole system as `make run` starts it, DynamoDB Local on disk",
-    explanation=(
-        "As W5. DynamoDB Local writes each item to SQLite on disk, one after the other: that is its limit, and here"
-        " that of the system."
-    ),
+    title="The whole system as `make run` starts it, DynamoDB's stand-in on disk",
+    explanation=("As W5, with the items in LevelDB on disk."),
     cases=(_DISK,),
     figures=_FIGURES,
     plotted=_RATE,

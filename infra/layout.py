@@ -1,6 +1,6 @@
 """`python -m infra.layout`: what the servers of one machine must hold, before the services start.
 
-The pipeline's stack on the emulator, the table on DynamoDB Local, the topics on Kafka. `make run`
+The pipeline's stack on the emulator, the table on its own server, the topics on Kafka. `make run`
 calls the same functions as it starts each server; in containers this is a job of its own.
 """
 

@@ -1,4 +1,4 @@
-"""Makes the events table where CloudFormation doesn't reach: on DynamoDB Local."""
+"""Makes the events table where CloudFormation doesn't reach: on the table's own server (stack/dynamodb.py)."""
 
 from infra import template
 from pipeline.aws import Endpoint, client
@@ -7,6 +7,7 @@ from pipeline.aws import Endpoint, client
 async def make(endpoint: Endpoint | None = None) -> None:
     """Make the table that the template defines, or find it made. Safe to repeat.
 
+    Its time to live is left out: the server has no UpdateTimeToLive, and removes nothing by itself.
     `endpoint` is None where the SDK's own settings name it.
     """
     table = template.table()
@@ -14,8 +15,5 @@ async def make(endpoint: Endpoint | None = None) -> None:
         there = await dynamodb.list_tables()
         if table["TableName"] not in there["TableNames"]:
             await dynamodb.create_table(**table)
-            # It answers before the table can be written to. Of one that was there, this would count every item.
+            # It answers before the table can be written to.
             await dynamodb.get_waiter("table_exists").wait(TableName=table["TableName"], WaiterConfig={"Delay": 1})
-        told = await dynamodb.describe_time_to_live(TableName=table["TableName"])
-        if told["TimeToLiveDescription"]["TimeToLiveStatus"] == "DISABLED":  # it refuses to be enabled twice
-            await dynamodb.update_time_to_live(**template.time_to_live())

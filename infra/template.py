@@ -57,12 +57,6 @@ def table() -> dict[str, Any]:
     return {name: properties[name] for name in _TABLE_MEMBERS}
 
 
-def time_to_live() -> dict[str, Any]:
-    """What UpdateTimeToLive takes for the events table."""
-    properties = load()["Resources"]["EventsTable"]["Properties"]
-    return {name: properties[name] for name in ("TableName", "TimeToLiveSpecification")}
-
-
 def cors(values: Mapping[str, str]) -> dict[str, Any]:
     """The query API's CorsConfiguration, its references to parameters filled in from `values`."""
     configuration = load()["Resources"]["QueryApi"]["Properties"]["CorsConfiguration"]

@@ -12,8 +12,6 @@ from pipeline.errors import StoreUnavailable
 from pipeline.settings import AwsSettings
 from pipeline.table import BUCKET, BY_TIME, COPY, IDENTITY, INDEXED, identity_key, parse_copy_key, parse_identity_key
 
-IN_VALUES = 50
-"""Most partition keys in one PartiQL `IN` (DynamoDB's own limit)."""
 _GET_ITEMS = 50
 """Keys in one BatchGetItem: 100 at most; 50 events come to 13 MB."""
 _OUR_FAULT = "ValidationException"
@@ -42,8 +40,6 @@ class DynamoDB:
 
         What the index has shown and this does not have was deleted since.
         """
-        # PartiQL's `IN` would be one call for 50, but an answer over 1 MB is cut, and DynamoDB
-        # Local then leaves items out.
         wanted = list(identities)
         projection = {"ProjectionExpression": LISTED, "ExpressionAttributeNames": NAMES}
         found = zip(wanted, self._of_identities(wanted, projection), strict=True)
@@ -68,25 +64,12 @@ class DynamoDB:
         return self._all("Query", [{"IndexName": BY_TIME, **request} for request in requests])
 
     def any_in(self, stretches: Sequence[list[str]], budget: Budget) -> list[bool]:
-        """Whether there is anything in each stretch of buckets, IN_VALUES of them at most.
-
-        `budget` is charged for each call. Where it is spent, a stretch of which that is not known counts as occupied.
-        """
-        found: dict[int, bool] = {}
-        unsure = {number: self._probe(buckets) for number, buckets in enumerate(stretches)}
-        while unsure:
-            budget.calls -= len(unsure)
-            pages = self._all("ExecuteStatement", unsure.values())
-            for number, page in zip(list(unsure), pages, strict=True):
-                if page["Items"] or not page.get("NextToken"):
-                    found[number] = bool(page["Items"])
-                    del unsure[number]
-                else:
-                    unsure[number]["NextToken"] = page["NextToken"]
-            if budget.spent:
-                found |= dict.fromkeys(unsure, True)
-                break
-        return [found[number] for number in range(len(stretches))]
+        """Whether there is anything in each stretch of buckets. `budget` is charged for each call."""
+        wanted = [bucket for buckets in stretches for bucket in buckets]
+        budget.calls -= len(wanted)
+        pages = self.read_index(map(_probe, wanted))
+        occupied = {bucket for bucket, page in zip(wanted, pages, strict=True) if page["Count"]}
+        return [not occupied.isdisjoint(buckets) for buckets in stretches]
 
     def close(self) -> None:
         """Close the connections."""
@@ -131,15 +114,9 @@ class DynamoDB:
                 raise StoreUnavailable("it takes no more reads now")
             yield from items
 
-    def _probe(self, buckets: list[str]) -> dict[str, Any]:
-        index, marks = f'"{self._table}"."{BY_TIME}"', ",".join("?" * len(buckets))
-        statement = f'SELECT "{BUCKET}" FROM {index} WHERE "{BUCKET}" IN [{marks}]'  # noqa: S608 - names of our own
-        return {"Statement": statement, "Parameters": [{"S": bucket} for bucket in buckets], "Limit": 1}
-
     def _all(self, operation: str, requests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-        table = {"TableName": self._table} if operation == "Query" else {}
         with _sorted_out():
-            return self._calls.call_all(operation, [table | request for request in requests])
+            return self._calls.call_all(operation, [{"TableName": self._table} | request for request in requests])
 
 
 @contextmanager
@@ -150,6 +127,17 @@ def _sorted_out() -> Iterator[None]:
         if error.code == _OUR_FAULT:
             raise
         raise StoreUnavailable(str(error)) from error
+
+
+def _probe(bucket: str) -> dict[str, Any]:
+    """The Query that shows whether there is anything in `bucket`."""
+    return {
+        "KeyConditionExpression": "#bucket = :bucket",
+        "ExpressionAttributeNames": {"#bucket": BUCKET},
+        "ExpressionAttributeValues": {":bucket": {"S": bucket}},
+        "Select": "COUNT",
+        "Limit": 1,
+    }
 
 
 def listed(item: Item) -> Listed:

@@ -463,7 +463,7 @@ class StackSettings:
         "PORTS", "`free` takes free ports, so that two systems run side by side.", default="default"
     )
     dynamodb: Literal["disk", "memory"] = setting(
-        "DYNAMODB", "Where DynamoDB Local keeps the table: `disk` outlives a kill, `memory` is faster.", default="disk"
+        "DYNAMODB", "Where the table's server keeps it: `disk` outlives a kill, `memory` is faster.", default="disk"
     )
     gateway_port: int = setting("GATEWAY_PORT", "Port of the gateway.", default=8000, least=1, most=65535)
     web_port: int = setting("WEB_PORT", "Port of the web pages.", default=8080, least=1, most=65535)
@@ -475,7 +475,7 @@ class StackSettings:
     )
     postgres_port: int = setting("POSTGRES_PORT", "Port of PostgreSQL.", default=5433, least=1, most=65535)
     aws_port: int = setting("AWS_PORT", "Port of the AWS emulator.", default=4566, least=1, most=65535)
-    dynamodb_port: int = setting("DYNAMODB_PORT", "Port of DynamoDB Local.", default=4567, least=1, most=65535)
+    dynamodb_port: int = setting("DYNAMODB_PORT", "Port of the table's server.", default=4567, least=1, most=65535)
     observe: Literal["0", "1"] = setting(
         "OBSERVE", "`1` starts Prometheus too, which must be installed: `make run OBSERVE=1`.", default="0"
     )

@@ -23,7 +23,7 @@ SHARDS = 8
 and for the readers first: they look into every shard that there may be."""
 NO_EVENT = "no event"
 """A partition key that no event's can be, as there is no line feed in it: what service C asks for to see whether the
-table answers. DescribeTable would be dear: DynamoDB Local counts every item for it."""
+table answers. Reading a key is the least that a role of the table may do."""
 MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit of a sort key."""
 

@@ -25,7 +25,7 @@ NOTICE = (
 
 
 def endpoint(port: int) -> Endpoint:
-    """The emulator, or DynamoDB Local, on `port`."""
+    """The emulator, or the table's server, on `port`."""
     return Endpoint(
         endpoint_url=f"http://{HOST}:{port}",
         region_name=REGION,

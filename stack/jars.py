@@ -1,7 +1,7 @@
-"""Installs the Java servers' jars as they are locked, and locks them anew.
+"""Installs the Java server's jars as they are locked, and locks them anew.
 
-Runs in the servers' own environment (jgo is there), so of the project only what needs no
-package is imported here: `.venv-stack/bin/python -m stack.jars install|lock LOCK_FILE FOLDER`.
+Runs in the servers' own environment (jgo is there), so nothing of the project is imported here:
+`.venv-stack/bin/python -m stack.jars install|lock LOCK_FILE FOLDER`.
 """
 
 import argparse
@@ -18,12 +18,7 @@ import tomli_w
 from jgo.env import EnvironmentBuilder, LinkStrategy
 from jgo.maven import MavenContext
 
-from stack import jar
-
-_COORDINATES = {
-    "kafka": "org.apache.kafka:kafka_2.13:4.1.1+org.slf4j:slf4j-simple:1.7.36",
-    "dynamodb": "com.amazonaws:DynamoDBLocal:2.6.1+org.eclipse.jdt:ecj:3.46.100",
-}
+_COORDINATES = {"kafka": "org.apache.kafka:kafka_2.13:4.1.1+org.slf4j:slf4j-simple:1.7.36"}
 _MEMBERS = ("groupId", "artifactId", "version", "classifier", "packaging", "sha256")
 _FOREIGN = ("dll", "linux-i386")
 _AT_ONCE = 16
@@ -43,7 +38,7 @@ def install(lock: Path, folder: Path) -> None:
     context = MavenContext(repo_cache=cache, timeout=60)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         for count, file in enumerate(threads.map(lambda item: _fetch(context, item), wanted), 1):
-            jar.install(file, new / file.name)
+            (new / file.name).hardlink_to(file)
             _show(f"{folder.name}: {count} of {len(wanted)} jars", whole=count == len(wanted))
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)

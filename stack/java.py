@@ -1,4 +1,4 @@
-"""How the Java servers are run: the locked runtime and the locked jars."""
+"""How the Java server is run: the locked runtime and the locked jars."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from stack.home import JARS, package_folder
 
 # A small heap, and no work on code that soon gets thrown away: starts in half the time.
 _FAST_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
-# What both servers do with native code and memory is meant: no warnings about it in their logs.
+# What the server does with native code and memory is meant: no warnings about it in its log.
 _NATIVE = ("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow")
 _FROM_CACHE = "-XX:AOTCache="
 # Of the cache only errors: on every start it warns of parts of itself that this processor does without.

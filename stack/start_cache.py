@@ -1,4 +1,4 @@
-"""`python -m stack.start_cache`: start each Java server once, and keep what its JVM made of the classes.
+"""`python -m stack.start_cache`: start Kafka once, and keep what its JVM made of the classes.
 
 Later starts load that in place of the jars: a third less CPU (decision 32). A JVM that can't use
 what is kept, as the jars or its options have changed, says so in its log and starts without.
@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from pipeline.settings import StackSettings
-from stack import aws, dynamodb, java, kafka, ports, process
+from stack import java, kafka, ports, process
 from stack.console import complain
 from stack.errors import StackError
 from stack.home import JARS, ROOT, Home
@@ -22,13 +22,11 @@ _WRITE_S = 120.0
 _INTERRUPTED = 130
 
 
-async def _keep_all(folder: Path) -> None:
-    """Raises StackError, OSError or TimeoutError, in an exception group."""
+async def _keep_start(folder: Path) -> None:
+    """Raises StackError, OSError or TimeoutError."""
     settings = StackSettings(home=folder, ports="free")
     home, chosen = Home(folder), ports.choose(settings)
-    async with asyncio.TaskGroup() as both:
-        both.create_task(_keep(home, kafka.part(home, chosen, settings.kafka)))
-        both.create_task(_keep(home, dynamodb.part(home, chosen, aws.endpoint(chosen.dynamodb), "disk")))
+    await _keep(home, kafka.part(home, chosen, settings.kafka))
 
 
 async def _keep(home: Home, part: Part) -> None:
@@ -53,10 +51,10 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="start-", dir=JARS) as folder:
         try:
-            asyncio.run(_keep_all(Path(folder)))
-        except* (StackError, OSError) as group:  # a TimeoutError is an OSError
-            complain(f"the servers' start could not be kept, so each will take longer: {group.exceptions[0]!r}")
-        except* KeyboardInterrupt:
+            asyncio.run(_keep_start(Path(folder)))
+        except (StackError, OSError) as error:  # a TimeoutError is an OSError
+            complain(f"Kafka's start could not be kept, so it will take longer: {error!r}")
+        except KeyboardInterrupt:
             sys.exit(_INTERRUPTED)
     return 0
 

@@ -16,6 +16,8 @@ async def start(supervisor: Supervisor, settings: StackSettings, home: Home, por
     observers = [prometheus.part(home, ports)] if ports.prometheus else []
     if aws.has_crashed(home):
         say(aws.NOTICE)
+    if settings.dynamodb == "disk" and dynamodb.is_replaced(home):
+        say(dynamodb.NOTICE)
     await supervisor.start(
         kafka.part(home, ports, settings.kafka),
         postgres.part(home, ports),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.settings import inherited
-from stack import postgres, process
+from stack import dynamodb, postgres, process
 from stack.home import BIN, ROOT, STACK_BIN
 from tests import compose, dockerfile, images
 from tests.this_machine import ThisMachine
@@ -97,7 +97,8 @@ class Containers:
         assert self.running[name].returncode is None, f"{name} has ended:\n{self.log(name).read_text()}"
         check = compose.health_check(self.services[name]) or dockerfile.exec_form(name, "HEALTHCHECK")
         program, *arguments = self.machine.words(name, check)
-        found = str(postgres.binary(program)) if program == "pg_isready" else shutil.which(program, path=_path(ROOT))
+        elsewhere = {"pg_isready": lambda: postgres.binary(program), "node": dynamodb.node}
+        found = elsewhere[program]() if program in elsewhere else shutil.which(program, path=_path(ROOT))
         asked = await asyncio.create_subprocess_exec(
             str(found),
             *arguments,

@@ -5,6 +5,7 @@ import pwd
 from pathlib import Path
 
 from pipeline.settings import inherited
+from stack import dynamodb as table_server
 from stack import postgres, process
 from stack.home import ROOT, STACK_BIN
 from stack.java import java
@@ -48,9 +49,9 @@ async def postgresql(machine: ThisMachine, environment: dict[str, str], command:
 
 
 async def dynamodb(_: ThisMachine, __: dict[str, str], command: list[str]) -> tuple[str, ...]:
-    """amazon/dynamodb-local: the jar's main class, on loopback."""
-    _program, heap, _option, _jar, *arguments = command
-    return (*java("dynamodb", "LoopbackServer", heap), *arguments)
+    """Our own image: Node is the one that `make run` has."""
+    _program, *arguments = command
+    return (str(table_server.node()), *arguments)
 
 
 async def dbmate(_: ThisMachine, __: dict[str, str], command: list[str]) -> tuple[str, ...]:

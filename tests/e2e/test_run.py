@@ -1,6 +1,7 @@
 """`python -m stack run`, as a person and a terminal see it."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -19,6 +20,7 @@ from aiokafka import AIOKafkaConsumer
 
 from stack.http_client import http_client
 from stack.java import kept_start
+from tests.integration.mensageria import mensageria
 from tests.processes import is_alive, maps, naming
 from tests.running_system import ROOT, System, launch, running
 from tests.waiting import until
@@ -89,7 +91,7 @@ async def test_answers_on_every_address(system: System) -> None:
             assert (await client.get(f"{endpoints[name]}/readyz")).status_code == 200
         assert (await client.get(f"{endpoints['query']}/events")).status_code == 200
         assert (await client.get(f"{endpoints['aws']}/_ministack/ready")).status_code == 200
-        assert (await client.get(endpoints["dynamodb"])).status_code == 400
+        assert (await client.get(endpoints["dynamodb"])).status_code == 200
     database = psycopg2.connect(endpoints["postgres"])
     with database.cursor() as cursor:
         cursor.execute("select count(*) from events")
@@ -110,10 +112,9 @@ def test_listens_on_loopback_only(system: System) -> None:
             assert probe.connect_ex((machine, port)) != 0, f"{name} listens on {machine}"
 
 
-@pytest.mark.parametrize("server", ["kafka", "dynamodb"])
-def test_the_java_servers_start_from_what_was_kept_of_their_start(system: System, server: str) -> None:
-    assert str(kept_start(server)) in maps(system.pid(server))
-    assert "[aot" not in (system.home / "logs" / f"{server}.log").read_text()
+def test_kafka_starts_from_what_was_kept_of_its_start(system: System) -> None:
+    assert str(kept_start("kafka")) in maps(system.pid("kafka"))
+    assert "[aot" not in (system.home / "logs" / "kafka.log").read_text()
 
 
 def _own_address() -> str:
@@ -162,6 +163,35 @@ def _open_to_others(home: Path) -> list[Path]:
     """What other users of the machine could read or enter, were the home itself open; the tests' own file is let be."""
     found = [home, *(path for path in home.rglob("*") if path.name != "output")]
     return [path for path in found if not path.is_symlink() and path.stat().st_mode & 0o077]
+
+
+async def test_events_of_an_older_home_come_back_into_the_table(home: Path) -> None:
+    with running(home, DYNAMODB="disk") as system:
+        await publish(system.endpoints, "urn:test:older", "1")
+        await until(lambda: events(system.endpoints, "urn:test:older"), within_s=20)
+        assert "DynamoDB Local" not in system.output
+        assert system.stop() == 0
+    # What a version with DynamoDB Local leaves: its file, and rows in PostgreSQL older than 30 s.
+    shutil.rmtree(home / "dynamodb")
+    (home / "dynamodb").mkdir()
+    old = home / "dynamodb" / "shared-local-instance.db"
+    old.write_bytes(b"SQLite format 3\0")
+    (home / "output").unlink()
+    with running(home, DYNAMODB="disk") as system:
+        assert system.output.count("DynamoDB Local") == 1
+        assert await events(system.endpoints, "urn:test:older") == []
+        database = psycopg2.connect(system.endpoints["postgres"])
+        with database, database.cursor() as cursor:
+            cursor.execute("update events set received_at = received_at - interval '1 minute'")
+        database.close()
+        told = mensageria(home, "differences", "--repair")
+        assert told.code == 0, told.err
+        await until(lambda: events(system.endpoints, "urn:test:older"), within_s=20)
+        assert system.stop() == 0
+    with running(home, DYNAMODB="disk") as system:
+        assert system.output.count("DynamoDB Local") == 1
+        assert await events(system.endpoints, "urn:test:older") == ["1"]
+    assert old.exists()
 
 
 async def _nobody(home: Path) -> bool:

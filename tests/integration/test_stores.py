@@ -321,7 +321,7 @@ async def test_an_item_that_dynamodb_refuses_is_rejected(dynamodb: DynamoStore, 
 async def test_asking_dynamodb_whether_it_answers_costs_the_same_however_much_it_holds(
     empty_table: str, source: str
 ) -> None:
-    """DynamoDB Local counts every item to describe a table: of 300,000 on disk for seconds, doing little else."""
+    """Some servers of its API count every item to describe a table."""
     store = DynamoStore(empty_table, calls=4)
     try:
         empty_s = await least_s(store.ping)

@@ -153,9 +153,14 @@ def test_postgres_is_made_and_run_as_by_make_run(file: dict[str, Any], parts: di
 
 
 def test_dynamodb_is_run_as_by_make_run(file: dict[str, Any], parts: dict[str, Part]) -> None:
-    heap, _, _, *arguments = file["services"]["dynamodb"]["command"]
-    assert heap in parts["dynamodb"].command
-    assert tuple(arguments[:-1]) == parts["dynamodb"].command[-len(arguments) : -1]
+    (program, *ours), (theirs_program, *theirs) = file["services"]["dynamodb"]["command"], parts["dynamodb"].command
+    assert program == Path(theirs_program).name == "node"
+    assert ours[-2:] == ["--name", "dynamodb"]
+    assert ("node", *ours[:-2]) == dockerfile.exec_form("dynamodb", "CMD")
+    assert ours[0] == theirs[0]
+    ours_set, theirs_set = (dict(zip(words[1::2], words[2::2], strict=True)) for words in (ours[:-2], theirs))
+    assert ours_set.keys() == theirs_set.keys()
+    assert ours_set["--port"] == theirs_set["--port"]
 
 
 def test_the_emulator_is_run_as_by_make_run(file: dict[str, Any], parts: dict[str, Part]) -> None:
@@ -189,13 +194,15 @@ def test_service_c_can_be_scaled(file: dict[str, Any]) -> None:
 def test_images_have_the_versions_that_make_run_has(file: dict[str, Any]) -> None:
     images = {name: service["image"].rpartition(":")[2] for name, service in file["services"].items()}
     lock = (ROOT / "requirements" / "stack.lock").read_text()
-    jars = {name: (ROOT / "requirements" / f"{name}.jars.toml").read_text() for name in ("kafka", "dynamodb")}
+    jars = (ROOT / "requirements" / "kafka.jars.toml").read_text()
     made_for = re.search(r'^MADE_FOR = "(\S+)"', (ROOT / "stack" / "emulator.py").read_text(), re.MULTILINE)
     assert made_for
     assert f"\nministack=={made_for[1]} " in lock
     assert f"\nministack=={made_for[1]} " in (ROOT / "requirements" / "emulator.lock").read_text()
-    assert f'artifactId = "kafka_2.13"\nversion = "{images["kafka"]}"' in jars["kafka"]
-    assert f'artifactId = "DynamoDBLocal"\nversion = "{images["dynamodb"]}"' in jars["dynamodb"]
+    assert f'artifactId = "kafka_2.13"\nversion = "{images["kafka"]}"' in jars
+    node = re.search(r"NODE=node:(\d+)-", dockerfile.FILE.read_text())
+    assert node
+    assert f"\nnodejs-wheel-binaries=={node[1]}." in lock
     dbmate = re.search(r"DBMATE=\S+:(\S+)", dockerfile.FILE.read_text())
     assert dbmate
     assert f"\ndbmate-bin=={dbmate[1]} " in lock
@@ -213,7 +220,7 @@ def test_only_the_edges_are_published_and_on_loopback_alone(file: dict[str, Any]
 
 def test_own_containers_can_do_little(file: dict[str, Any]) -> None:
     own = [service for service in file["services"].values() if "build" in service]
-    assert len(own) == 9
+    assert len(own) == 10
     for service in own:
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]

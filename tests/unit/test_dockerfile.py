@@ -13,7 +13,7 @@ from tests.running_system import ROOT
 from tests.unit.conftest import Edge
 
 SERVICES = ["gateway", "web", "service-b", "service-c"]
-TARGETS = [*SERVICES, "tools", "layout", "migrations", "emulator"]
+TARGETS = [*SERVICES, "tools", "layout", "migrations", "emulator", "dynamodb"]
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -47,12 +47,14 @@ def test_every_installation_is_held_to_hashes() -> None:
     commands = [command for run in runs for command in run.split("&&") if "pip install" in command]
     assert len(commands) == 3
     assert all("--require-hashes" in command for command in commands)
+    assert "npm ci " in "".join(runs)  # by the hashes of package-lock.json
+    assert "npm install" not in "".join(runs)
 
 
 def test_every_base_can_be_given_as_a_digest() -> None:
     stages = dockerfile.stages()
     bases = {stage.base for stage in stages.values() if stage.base not in stages}
-    assert bases == {"${PYTHON}", "${LAMBDA}", "${DBMATE}"}
+    assert bases == {"${PYTHON}", "${LAMBDA}", "${DBMATE}", "${NODE}"}
 
 
 def test_images_have_the_version_of_the_project() -> None:

@@ -11,7 +11,7 @@ STORED = json.dumps({"event": "stored", "level": "info", "ids": ["order-1", "ord
 KAFKA = "[2026-11-23 19:12:12,047] INFO [Broker id=1] an error was handled (kafka.server)"
 POSTGRES = '2026-11-23 19:12:12.047 UTC [77] ERROR:  relation "x" of order-1 does not exist'
 TRACE = ["Traceback (most recent call last):", '  File "error.py", line 1', "ValueError: no"]
-BANNER = "Initializing DynamoDB Local"
+BANNER = "The files belonging to this database system will be owned by user x."
 
 
 def shown(choice: Choice, *lines: str) -> list[str]:
