@@ -24,7 +24,6 @@ class DayReading:
         self._unread: dict[str, dict[str, Any]] = {bucket: _request(question, bucket) for bucket in buckets([day])}
         self._waiting: list[tuple[str, Listed]] = []
         self._frontier: str | None = None
-        self.empty = True
 
     @property
     def done(self) -> bool:
@@ -36,7 +35,6 @@ class DayReading:
         pages = dict(zip(self._unread, self._store.read_index(self._unread.values()), strict=True))
         for bucket, page in pages.items():
             self._waiting += [(item[POSITION]["S"], listed(item)) for item in page["Items"]]
-            self.empty = self.empty and not page["ScannedCount"]
             if last := page.get("LastEvaluatedKey"):
                 longer = min(_GROWTH * self._unread[bucket]["Limit"], MOST_ENTRIES)
                 self._unread[bucket] |= {"ExclusiveStartKey": last, "Limit": longer}

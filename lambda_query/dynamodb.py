@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from lambda_query.aws_calls import AwsCalls, CallFailed
-from lambda_query.budget import Budget
 from lambda_query.question import Identity, Place
 from lambda_query.records import Listed, Stored
 from pipeline.errors import StoreUnavailable
 from pipeline.settings import AwsSettings
-from pipeline.table import BUCKET, BY_TIME, COPY, IDENTITY, INDEXED, identity_key, parse_copy_key, parse_identity_key
+from pipeline.table import BY_TIME, COPY, DAYS, IDENTITY, INDEXED, identity_key, parse_copy_key, parse_identity_key
 
 _GET_ITEMS = 50
 """Keys in one BatchGetItem: 100 at most; 50 events come to 13 MB."""
@@ -63,13 +62,17 @@ class DynamoDB:
         """The answers to these Query calls of the index, all under way at once."""
         return self._all("Query", [{"IndexName": BY_TIME, **request} for request in requests])
 
-    def any_in(self, stretches: Sequence[list[str]], budget: Budget) -> list[bool]:
-        """Whether there is anything in each stretch of buckets. `budget` is charged for each call."""
-        wanted = [bucket for buckets in stretches for bucket in buckets]
-        budget.calls -= len(wanted)
-        pages = self.read_index(map(_probe, wanted))
-        occupied = {bucket for bucket, page in zip(wanted, pages, strict=True) if page["Count"]}
-        return [not occupied.isdisjoint(buckets) for buckets in stretches]
+    def days(self, first: str, last: str) -> list[str]:
+        """The UTC days from `first` to `last` that have events, in their order; a few that have none any more."""
+        request = {
+            "KeyConditionExpression": "#identity = :days AND #copy BETWEEN :first AND :last",
+            "ProjectionExpression": "#copy",
+            "ExpressionAttributeNames": {"#identity": IDENTITY, "#copy": COPY},
+            "ExpressionAttributeValues": {":days": {"S": DAYS}, ":first": {"S": first}, ":last": {"S": last}},
+            "ConsistentRead": True,
+        }
+        [items] = self._to_the_end([request])
+        return [item[COPY]["S"] for item in items]
 
     def close(self) -> None:
         """Close the connections."""
@@ -127,17 +130,6 @@ def _sorted_out() -> Iterator[None]:
         if error.code == _OUR_FAULT:
             raise
         raise StoreUnavailable(str(error)) from error
-
-
-def _probe(bucket: str) -> dict[str, Any]:
-    """The Query that shows whether there is anything in `bucket`."""
-    return {
-        "KeyConditionExpression": "#bucket = :bucket",
-        "ExpressionAttributeNames": {"#bucket": BUCKET},
-        "ExpressionAttributeValues": {":bucket": {"S": bucket}},
-        "Select": "COUNT",
-        "Limit": 1,
-    }
 
 
 def listed(item: Item) -> Listed:

@@ -29,8 +29,8 @@ _COMPARED_ROWS = 1000
 """Of each store, at a time."""
 _LAST_MOMENT = "9999-12-31T23:59:59.999999Z"
 _EVERY_EVENT = 10_000_000
-_CLOCK_SKEW = timedelta(minutes=5)
-"""A list without `to` ends here after now: a gateway's clock may be ahead of ours."""
+_END_OF_TIME = "9999-12-31T23:59:59.999999Z"
+"""Where a list without `to` ends: a record's own stamp may be ahead of any clock."""
 
 
 def parse_list(raw: str, key: bytes) -> Question:
@@ -42,7 +42,7 @@ def parse_list(raw: str, key: bytes) -> Question:
     question = Question(
         stores=stores,
         low=Place(since) if since else None,
-        high=Place(until or _now_at_least(since, ahead=_CLOCK_SKEW)),
+        high=Place(until or _END_OF_TIME),
         descending=descending,
         scope=json.dumps([stores, descending, since, until, filters]),
         limit=checked.get("limit", 50),
@@ -110,9 +110,9 @@ def _ordered(since: str | None, until: str | None) -> tuple[str | None, str | No
     return since, until
 
 
-def _now_at_least(since: str | None, ahead: timedelta = timedelta(0)) -> str:
+def _now_at_least(since: str | None) -> str:
     """The end of a range without one; a range that begins later is empty."""
-    return max(clock.rfc3339(clock.now() + ahead), since or "")
+    return max(clock.rfc3339(clock.now()), since or "")
 
 
 def _before(moment: str, span: timedelta) -> str:

@@ -8,6 +8,9 @@ and order and overwrites nothing with something else:
 - `bucket` and `position` (the keys of the index `by_time`): the UTC day with a shard,
   and `received_at` with the identity, so that a range of time is a range read.
 
+Beside them, one item a UTC day that has events, with the partition key DAYS and the day as its sort key.
+It is not in the index. It is written before a day's first item, so a list knows by one Query where to read.
+
 Only the standard library is imported here: the Lambda's archive holds this module.
 """
 
@@ -24,6 +27,8 @@ and for the readers first: they look into every shard that there may be."""
 NO_EVENT = "no event"
 """A partition key that no event's can be, as there is no line feed in it: what service C asks for to see whether the
 table answers. Reading a key is the least that a role of the table may do."""
+DAYS = "days"
+"""The partition key of the items that name the days with events; no event's, as there is no line feed in it."""
 MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit of a sort key."""
 
@@ -54,12 +59,22 @@ def parse_copy_key(key: str) -> tuple[Way, str]:
 
 def bucket_key(received_at: str, source: str, id_: str) -> str:
     """The index's partition key: both ways of an event share it."""
-    return bucket_of_day(received_at[:10], _shard(source, id_))
+    return bucket_of_day(day_of(received_at), _shard(source, id_))
 
 
 def bucket_of_day(day: str, shard: int) -> str:
     """The bucket of a UTC day (`2026-11-23`) and a shard from 0 to SHARDS - 1."""
     return f"{day}#{shard}"
+
+
+def day_of(received_at: str) -> str:
+    """The UTC day (`2026-11-23`) of a `received_at`."""
+    return received_at[:10]
+
+
+def day_item(day: str) -> dict[str, dict[str, str]]:
+    """The item that says that `day` has events, as DynamoDB's JSON has it."""
+    return {IDENTITY: {"S": DAYS}, COPY: {"S": day}}
 
 
 def position_key(received_at: str, source: str, id_: str) -> str:

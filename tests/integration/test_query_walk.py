@@ -60,7 +60,9 @@ async def test_it_ends_where_postgresqls_page_does(
     monkeypatch.setattr("lambda_query.walk.HEAD_START_S", 10)  # however busy the machine is
     first, step = (PAST, 1) if order == "asc" else (LAST_DAY, -1)
     rows = [seed(source, str(number), first + timedelta(step * number)) for number in range(4)]
-    await writers.store(rows, [])
+    # DynamoDB has others' events on every day.
+    days = [seed(f"{source}-other", str(number), PAST + timedelta(number)) for number in range(50)]
+    await writers.store(rows, days)
     asked = {"source": source, "order": order, "limit": 2, **RANGE}
     status, page = await get(app, "/events", **asked)
     assert (status, page["partial"], [event["id"] for event in page["events"]]) == (200, False, ["0", "1"])

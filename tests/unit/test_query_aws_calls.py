@@ -10,8 +10,6 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from lambda_query.aws_calls import AwsCalls, CallFailed
-from lambda_query.budget import Budget
-from lambda_query.dynamodb import DynamoDB
 from pipeline.settings import AwsSettings
 
 OK = b'HTTP/1.1 200 OK\r\nServer: test\r\nContent-Length: 11\r\n\r\n{"Items":1}'
@@ -137,14 +135,3 @@ def test_silence_and_nobody_there_are_no_answer() -> None:
             calls.call("Query", {})
     with pytest.raises(CallFailed, match="ConnectionRefusedError"):
         calls.call("Query", {})
-
-
-def test_looking_for_days_with_events_ends_with_the_budget() -> None:
-    unsure = b'{"Items":[],"NextToken":"more"}'
-    page = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(unsure), unsure)
-    with answering(page, page, page) as where:
-        store = DynamoDB("events", where, LONGEST_SILENCE_S)
-        budget = Budget(until=time.monotonic() + END_S, calls=3)
-        assert store.any_in([["2026-11-23#0"]], budget) == [True]
-        assert budget.calls == 0
-        store.close()
