@@ -86,9 +86,10 @@ class DynamoStore:
 
     async def _put_days(self, items: list[dict[str, Any]]) -> None:
         requests = [{"PutRequest": {"Item": item}} for item in items]
-        answer = await self._call("BatchWriteItem", {"RequestItems": {self._table: requests}}, _Written)
+        async with self._room:
+            answer = await self._call("BatchWriteItem", {"RequestItems": {self._table: requests}}, _Written)
         if left_out := answer.unprocessed_items.get(self._table):
-            raise StoreUnavailable(f"dynamodb: {len(left_out)} days were not processed")
+            raise UnprocessedItems(Stored(), f"dynamodb: {len(left_out)} days were not processed")
 
     async def _put(self, copies: Sequence["_Copy"]) -> Stored:
         requests = [{"PutRequest": {"Item": copy.item}} for copy in copies]
