@@ -287,3 +287,30 @@ async def test_queues_outlive_an_ordered_stop_with_a_long_poll_open(
             assert bodies(await receive(sqs, queue)) == ["b", "c"]
             await sqs.delete_message(QueueUrl=queue, ReceiptHandle=held["ReceiptHandle"])
             assert await numbers(sqs, queue) == (0, 2, 0)
+
+
+async def test_what_a_message_costs_does_not_grow_with_what_waits(tmp_path: Path, unused_tcp_port: int) -> None:
+    with running(tmp_path, unused_tcp_port) as one:
+        async with aws.client("sqs", one.endpoint) as sqs:
+            queues = {waiting: await made(sqs, f"waiting-{waiting}") for waiting in (0, 4000)}
+            for _ in range(400):
+                await send_ten(sqs, queues[4000])
+            spent: dict[int, list[float]] = {waiting: [] for waiting in queues}
+            for _ in range(3):
+                for waiting, queue in queues.items():
+                    before = one.cpu_s()
+                    for _ in range(150):
+                        await send_ten(sqs, queue)
+                        messages = await receive(sqs, queue)
+                        entries = [
+                            {"Id": str(n), "ReceiptHandle": each["ReceiptHandle"]} for n, each in enumerate(messages)
+                        ]
+                        await sqs.delete_message_batch(QueueUrl=queue, Entries=entries)
+                    spent[waiting].append(one.cpu_s() - before)
+            assert await numbers(sqs, queues[4000]) == (4000, 0, 0)
+    assert min(spent[4000]) <= 1.2 * min(spent[0]), spent
+
+
+async def send_ten(sqs: Any, queue: str) -> None:
+    entries = [{"Id": str(number), "MessageBody": "x" * 500} for number in range(10)]
+    await sqs.send_message_batch(QueueUrl=queue, Entries=entries)
