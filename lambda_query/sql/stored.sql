@@ -3,14 +3,14 @@
 -- ended, and beside that each row that matches, or one row without an event. Contents are there up to
 -- :bytes in all, the first one in any case.
 with scanned as (
-    select stored_at, received_at, source, id, type, subject, event
+    select stored_at, received_at, source, id, type, subject, event, written
     from events
     where (stored_at, source, id) > (cast(:low_stored_at as timestamptz), :low_source, :low_id)
     order by stored_at, source, id
     limit :most
 ),
 matching as (
-    select *, case when :with_event then cast(event as text) end as body
+    select *, case when :with_event then coalesce(written, cast(event as text)) end as body
     from scanned
     where (cast(:type as text) is null or type = :type)
         and (cast(:source as text) is null or source = :source)
