@@ -17,7 +17,7 @@ ARCHIVE := .build/lambda_query.zip
 PACKAGES := pipeline gateway streams lambda_query cli web operations infra stack bench dashboards
 COMPOSE_TRIAL := MENSAGERIA_GATEWAY_KEY=k MENSAGERIA_POSTGRES_PASSWORD=p MENSAGERIA_SERVICE_B_PASSWORD=b MENSAGERIA_QUERY_PASSWORD=q MENSAGERIA_CURSOR_KEY=c GRAFANA_ADMIN_PASSWORD=g
 # A variable that carries a value is taken as a value: make runs no $(shell ...) in it, and the shell gets it quoted.
-VALUES := ENV ID KEEP LEVEL MINUTES OBSERVE RATE SEED CHECK PROFILE UPGRADE WORKLOADS
+VALUES := DATA ENV ID KEEP LEVEL MINUTES OBSERVE PLAN RATE REPLACE SEED CHECK PROFILE UPGRADE WORKLOADS YES
 $(foreach name,$(VALUES),$(eval override $(name) := $$(value $(name))))
 # Python is one too, with a default.
 PYTHON ?= python3
@@ -105,11 +105,11 @@ audit: $(DEV) sbom ## known vulnerabilities of all that is locked (asks PyPI), a
 logs: $(APP) ## follow all logs (ID=... of an event or trace, LEVEL=info|warning|error)
 	@exec .venv/bin/python -m stack logs $(if $(ID),--id=$(call quoted,$(ID))) $(if $(LEVEL),--level=$(call quoted,$(LEVEL)))
 
-deploy: $(ARCHIVE) ## bring the stacks of ENV (a file in infra/environments) to what the templates say
-	@exec .venv/bin/python -m infra.deploy $(call each_quoted,$(ENV))
+deploy: $(ARCHIVE) ## bring the stacks of ENV (a file in infra/environments) to what the templates say (PLAN=1: only show what would change)
+	@exec .venv/bin/python -m infra.deploy $(call each_quoted,$(ENV)) $(if $(PLAN),--plan) $(if $(REPLACE),--replace) $(if $(YES),--yes)
 
-undeploy: $(APP) ## remove the stacks of ENV; what holds data stays
-	@exec .venv/bin/python -m infra.deploy $(call each_quoted,$(ENV)) --remove
+undeploy: $(APP) ## remove the stacks of ENV; what holds data stays (DATA=1: not Kafka and the database)
+	@exec .venv/bin/python -m infra.deploy $(call each_quoted,$(ENV)) --remove $(if $(DATA),--data) $(if $(YES),--yes)
 
 reset: $(APP) ## forget all local data (asks first)
 	@exec .venv/bin/python -m stack reset

@@ -15,6 +15,7 @@ from bench import partitions, report
 from bench.errors import BenchError
 from bench.pipelines import OURS
 from bench.workload import Record
+from infra import cost
 from pipeline import table
 from pipeline.settings import KafkaSettings
 from stack.home import ROOT
@@ -110,7 +111,10 @@ def limits(service_c: Process, database: float) -> list[Limit]:
             "Kafka's partitions", partitions_of_topic * service_c.capacity * _BUSY, "more partitions, then more of C"
         ),
         Limit("PostgreSQL on a core", database, "a larger class; then more databases, by identity"),
-        Limit("DynamoDB's quota of a table", 40_000 / 2, "ask for a higher quota, or warm throughput"),
+        Limit(
+            "DynamoDB's new table", 4_000 / cost.table_units(), "`WarmWrites` (infra/template.yaml), before the first"
+        ),
+        Limit("DynamoDB's quota of a table", 40_000 / cost.table_units(), "ask for a higher quota"),
         Limit(
             "SNS' publish quota (us-east-1)", 30_000, "ask for a higher quota; then a topic for each share of sources"
         ),

@@ -13,18 +13,21 @@ FILE = Path(__file__).parent.parent / ".build" / "lambda_query.zip"
 """As `python -m lambda_query.package` makes it."""
 
 
-async def upload(bucket: str, endpoint: Endpoint | None = None) -> dict[str, str]:
-    """Put the archive into `bucket`, made if missing; the template's parameters that say where it is.
+def location(bucket: str) -> dict[str, str]:
+    """The template's parameters that say where in `bucket` the archive is, or will be.
 
     Its key has its hash in it, so that new code changes the stack.
     """
-    body = FILE.read_bytes()
-    key = f"lambda_query/{hashlib.sha256(body).hexdigest()}.zip"
-    async with client("s3", endpoint) as s3:
-        await _make_bucket(s3, bucket)
-        await s3.put_object(Bucket=bucket, Key=key, Body=body)
+    key = f"lambda_query/{hashlib.sha256(FILE.read_bytes()).hexdigest()}.zip"
     runtime = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return {"CodeBucket": bucket, "CodeKey": key, "QueryRuntime": runtime}
+
+
+async def upload(bucket: str, endpoint: Endpoint | None = None) -> None:
+    """Put the archive into `bucket`, made if missing, at its location."""
+    async with client("s3", endpoint) as s3:
+        await _make_bucket(s3, bucket)
+        await s3.put_object(Bucket=bucket, Key=location(bucket)["CodeKey"], Body=FILE.read_bytes())
 
 
 async def _make_bucket(s3: Any, bucket: str) -> None:

@@ -5,6 +5,7 @@ do after a password was changed.
 """
 
 import sys
+from collections.abc import Mapping
 
 import psycopg2
 from psycopg2 import sql
@@ -18,15 +19,25 @@ SERVICE_B, QUERY = "mensageria_service_b", "mensageria_query"
 
 
 def set_passwords(settings: DatabaseRolesSettings) -> None:
-    """Give each role the password that its URL has; the server sees its verifier alone.
+    """Give each role the password that its URL has.
 
     Raises SettingsError where a URL is another role's or has no password, and psycopg2.Error.
     """
-    passwords = {
-        SERVICE_B: _password("MENSAGERIA_SERVICE_B_POSTGRES_URL", settings.service_b_postgres_url, SERVICE_B),
-        QUERY: _password("MENSAGERIA_QUERY_POSTGRES_URL", settings.query_postgres_url, QUERY),
-    }
-    connection = psycopg2.connect(settings.postgres_url, application_name="database-roles")
+    give(
+        settings.postgres_url,
+        {
+            SERVICE_B: _password("MENSAGERIA_SERVICE_B_POSTGRES_URL", settings.service_b_postgres_url, SERVICE_B),
+            QUERY: _password("MENSAGERIA_QUERY_POSTGRES_URL", settings.query_postgres_url, QUERY),
+        },
+    )
+
+
+def give(postgres_url: str, passwords: Mapping[str, str]) -> None:
+    """Give each role its password, as the owner of `postgres_url`; the server sees its verifier alone.
+
+    Raises psycopg2.Error.
+    """
+    connection = psycopg2.connect(postgres_url, application_name="database-roles")
     try:
         with connection:
             for role, password in passwords.items():

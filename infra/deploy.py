@@ -1,99 +1,166 @@
 """`python -m infra.deploy ENV`: bring an environment's stacks to what the templates say; the emulator and AWS alike.
 
-An environment is a file in infra/environments: a bucket for code, and a table for each of its stacks
-with the parameters that no other stack answers. Endpoint, region and credentials are the SDK's own.
+An environment is a file in infra/environments: an account and a region, a bucket for code, and a table for
+each of its stacks with the parameters that no other stack answers. Endpoint and credentials are the SDK's
+own. On AWS it shows what would change and asks; with --plan it only shows.
 """
 
 import argparse
 import asyncio
 import sys
 import time
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import archive, template
-from infra.cloudformation import DeployFailed, Stack
+from infra import archive, environment, setup_task, template
+from infra.cloudformation import DeployFailed, Plan, Stack
+from infra.environment import DATA, PIPELINE, SETUP, Environment
 from pipeline.aws import Endpoint, client
 from pipeline.errors import MensageriaError
 
-PIPELINE = "pipeline"
-STACKS = {"data": "mensageria-data", PIPELINE: "mensageria", "services": "mensageria-services"}
-"""The stacks by their names in an environment's file, each after those whose outputs it takes."""
-
-TEMPLATES = {"data": "data.yaml", PIPELINE: "template.yaml", "services": "services.yaml"}
-_FOLDER = Path(__file__).parent
-_DEADLINE_S = 3600
-"""Amazon MSK takes half an hour to make a cluster."""
+_DEADLINE_S = 3 * 3600
+"""For a stack: Amazon MSK takes half an hour to make a cluster, and an hour to roll a change over its brokers."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Environment:
-    """What is deployed: the bucket of the query's archive, and the parameters of each stack."""
+class How:
+    """How careful a deployment is; `tell` hears what is begun, and `confirm` what is about to be done."""
 
-    code_bucket: str
-    stacks: Mapping[str, Mapping[str, str]]
-
-
-def environment(name: str) -> Environment:
-    """The environment of `infra/environments/NAME.toml`. Raises DeployFailed where it won't do."""
-    file = _FOLDER / "environments" / f"{name}.toml"
-    if not file.is_file():
-        known = ", ".join(sorted(each.stem for each in file.parent.glob("*.toml")))
-        raise DeployFailed(f"no environment {name!r}: there are {known}; copy example.toml to {name}.toml for another")
-    told = tomllib.loads(file.read_text())
-    bucket = told.pop("code_bucket", "")
-    if not bucket or set(told) - set(STACKS):
-        raise DeployFailed(f"{file.name} needs a code_bucket and tables of {', '.join(STACKS)} alone")
-    return Environment(code_bucket=bucket, stacks={name: told[name] for name in STACKS if name in told})
+    tell: Callable[[str], object] = lambda _: None
+    confirm: Callable[[Environment, str], object] = lambda _, __: None
+    plan_only: bool = False
+    replace: bool = False
 
 
-async def deploy(
-    wanted: Environment, endpoint: Endpoint | None = None, tell: Callable[[str], object] = lambda _: None
-) -> dict[str, str]:
+async def deploy(wanted: Environment, endpoint: Endpoint | None = None, how: How | None = None) -> dict[str, str]:
     """Bring each stack to what its template says, and return the outputs of all. Safe to repeat.
 
-    `tell` hears what is begun.
-
-    Raises DeployFailed with CloudFormation's reasons, and TimeoutError after an hour.
+    Raises DeployFailed with CloudFormation's reasons, where `wanted` is of another account, and where data
+    would be lost; and TimeoutError after three hours of a stack.
     """
-    known: dict[str, str] = {}
-    async with asyncio.timeout(_DEADLINE_S), client("cloudformation", endpoint) as cloudformation:
-        for name, own in wanted.stacks.items():
-            tell(f"deploying {STACKS[name]}")
-            code = await archive.upload(wanted.code_bucket, endpoint) if name == PIPELINE else {}
-            stack = Stack(cloudformation, STACKS[name])
-            await stack.apply((_FOLDER / TEMPLATES[name]).read_text(), {**known, **code, **own})
-            known |= await stack.outputs()
-            known |= await _kafka_address(known)
-    if "ApiId" in known and wanted.stacks[PIPELINE].get("Target") == "local":
-        await _set_cors(endpoint, known["ApiId"], wanted.stacks[PIPELINE])
-    return known
+    async with client("cloudformation", endpoint, patient=True) as cloudformation:
+        one = _Deployment(wanted, endpoint, cloudformation, how or How())
+        return await one.run()
+
+
+class _Deployment:
+    def __init__(self, wanted: Environment, endpoint: Endpoint | None, cloudformation: Any, how: How) -> None:
+        self._wanted = wanted
+        self._endpoint = endpoint
+        self._cloudformation = cloudformation
+        self._how = how
+        self._known: dict[str, str] = {}
+
+    async def run(self) -> dict[str, str]:
+        wanted = self._wanted
+        target = await environment.require_target(wanted, self._cloudformation, self._endpoint)
+        self._how.tell(f"{wanted.name}: {target}")
+        for name in wanted.stacks:
+            async with asyncio.timeout(_DEADLINE_S):
+                await self._bring(name)
+        if wanted.is_local and not self._how.plan_only:
+            await _set_cors(self._endpoint, self._known["ApiId"], wanted.stacks[PIPELINE])
+        return self._known
+
+    async def _bring(self, name: str) -> None:
+        stack, body = Stack(self._cloudformation, self._wanted.stack_name(name)), self._wanted.body(name)
+        code = archive.location(self._wanted.code_bucket) if name == PIPELINE else {}
+        given = {**self._known, **self._common(body), **code, **self._wanted.stacks[name]}
+        if self._how.plan_only:
+            await self._show(stack, body, given)
+        else:
+            self._how.tell(f"deploying {stack.name}")
+            if code:
+                await archive.upload(self._wanted.code_bucket, self._endpoint)
+            await self._apply(stack, body, given)
+        self._known |= await stack.outputs()
+        self._known |= await _kafka_addresses(self._known)
+        if name == SETUP and not self._how.plan_only:
+            self._how.tell("running the setup task")
+            await setup_task.run(self._known, self._endpoint)
+
+    def _common(self, body: str) -> dict[str, str]:
+        """What every template that has it is told."""
+        common = {"Prefix": self._wanted.prefix, "Protect": str(self._wanted.protect).lower()}
+        return {name: value for name, value in common.items() if name in template.parameters(body).all}
+
+    async def _show(self, stack: Stack, body: str, given: Mapping[str, str]) -> None:
+        if await stack.never_came_up():
+            self._how.tell(f"{stack.name}: its creation failed; it would be deleted and created")
+        elif missing := await stack.missing(body, given):
+            self._how.tell(f"{stack.name}: can be planned once {', '.join(missing)} are known")
+        elif plan := await stack.plan(body, given):
+            self._tell_of(stack, plan)
+            await stack.drop(plan)
+        else:
+            self._how.tell(f"{stack.name}: nothing would change")
+
+    async def _apply(self, stack: Stack, body: str, given: Mapping[str, str]) -> None:
+        if await stack.never_came_up():
+            self._how.tell(f"{stack.name}: its creation failed before, deleting it")
+            await stack.remove()
+        plan = await stack.plan(body, given)
+        if plan:
+            try:
+                self._require_leave(stack, plan)
+            except BaseException:
+                await stack.drop(plan)
+                raise
+            await stack.execute(plan)
+        if not self._wanted.is_local:
+            await stack.protect(self._wanted.protect)
+
+    def _require_leave(self, stack: Stack, plan: Plan) -> None:
+        if not self._wanted.is_local:
+            self._tell_of(stack, plan)
+        if (lost := [change.name for change in plan.changes if change.loses_data]) and not self._how.replace:
+            raise DeployFailed(
+                f"{stack.name}: data would be lost with {', '.join(lost)};"
+                " keep them as they are, or say so by REPLACE=1 (--replace)"
+            )
+        self._how.confirm(self._wanted, stack.name)
+
+    def _tell_of(self, stack: Stack, plan: Plan) -> None:
+        self._how.tell(f"{stack.name}: {'is new' if plan.is_create else 'changes'}")
+        for change in plan.changes:
+            self._how.tell(f"  {change}{', HOLDS DATA' if change.loses_data else ''}")
 
 
 async def remove(
-    wanted: Environment, endpoint: Endpoint | None = None, tell: Callable[[str], object] = lambda _: None
+    wanted: Environment, endpoint: Endpoint | None = None, how: How | None = None, *, with_data: bool = False
 ) -> None:
-    """Remove the stacks, the last one first, but for what their templates retain: the data.
+    """Remove the stacks, the last one first, and tell what stays: what their templates retain, and `data`.
 
-    `tell` hears what is begun.
+    The stack `data` holds the network that Kafka is in: it goes only `with_data`. Raises DeployFailed.
     """
-    async with asyncio.timeout(_DEADLINE_S), client("cloudformation", endpoint) as cloudformation:
+    how = how or How()
+    async with client("cloudformation", endpoint, patient=True) as cloudformation:
+        how.tell(f"{wanted.name}: {await environment.require_target(wanted, cloudformation, endpoint)}")
         for name in reversed(list(wanted.stacks)):
-            tell(f"removing {STACKS[name]}")
-            await Stack(cloudformation, STACKS[name]).remove()
+            stack = wanted.stack_name(name)
+            if name == DATA and not with_data:
+                how.tell(f"{stack} stays, with Kafka and the database in it: DATA=1 removes it too")
+                continue
+            how.confirm(wanted, stack)
+            how.tell(f"removing {stack}")
+            async with asyncio.timeout(_DEADLINE_S):
+                for kept in await Stack(cloudformation, stack).remove():
+                    how.tell(f"  stays: {kept}")
 
 
-async def _kafka_address(known: Mapping[str, str]) -> dict[str, str]:
+async def _kafka_addresses(known: Mapping[str, str]) -> dict[str, str]:
     """Where the brokers are: CloudFormation doesn't tell."""
     if "KafkaArn" not in known or "KafkaBootstrapServers" in known:
         return {}
     async with client("kafka") as kafka:
         answer = await kafka.get_bootstrap_brokers(ClusterArn=known["KafkaArn"])
-    return {"KafkaBootstrapServers": answer["BootstrapBrokerStringSaslScram"]}
+    return {
+        "KafkaBootstrapServers": answer["BootstrapBrokerStringSaslScram"],
+        "KafkaIamBootstrapServers": answer["BootstrapBrokerStringSaslIam"],
+    }
 
 
 async def _set_cors(endpoint: Endpoint | None, api_id: str, parameters: Mapping[str, str]) -> None:
@@ -108,21 +175,44 @@ def _tell(what: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')}  {what}\n")
 
 
-def main() -> None:
-    """Deploy or remove, and end; on success the outputs are on stdout, as NAME=VALUE lines."""
+def _ask(wanted: Environment, stack: str) -> None:
+    """Raises DeployFailed unless a person says yes; an emulator is not asked about."""
+    if wanted.is_local:
+        return
+    if not sys.stdin.isatty():
+        raise DeployFailed(f"{stack}: nobody can be asked here; a terminal is needed, or YES=1 (--yes)")
+    sys.stderr.write(f"Type {wanted.name} to go on with {stack}: ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip() != wanted.name:
+        raise DeployFailed(f"{stack}: left as it is")
+
+
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description="Deploys an environment's stacks.")
     parser.add_argument("environment", help="the name of a file in infra/environments, without .toml")
-    parser.add_argument("--remove", action="store_true", help="remove the stacks; what holds data stays")
-    arguments = parser.parse_args()
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+    parser.add_argument("--replace", action="store_true", help="also where a resource that holds data is lost")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--plan", action="store_true", help="only show what would change")
+    what.add_argument("--remove", action="store_true", help="remove the stacks; what holds data stays")
+    parser.add_argument("--data", action="store_true", help="with --remove: the network, Kafka and the database too")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Deploy or remove, and end; on success the outputs are on stdout, as NAME=VALUE lines."""
+    arguments = _arguments()
+    confirm = How.confirm if arguments.yes else _ask
+    how = How(tell=_tell, confirm=confirm, plan_only=arguments.plan, replace=arguments.replace)
+    outputs: dict[str, str] = {}
     try:
-        wanted = environment(arguments.environment)
+        wanted = environment.read(arguments.environment)
         if arguments.remove:
-            asyncio.run(remove(wanted, tell=_tell))
-            outputs = {}
+            asyncio.run(remove(wanted, how=how, with_data=arguments.data))
         else:
-            outputs = asyncio.run(deploy(wanted, tell=_tell))
+            outputs = asyncio.run(deploy(wanted, how=how))
     except (MensageriaError, TimeoutError, ClientError, BotoCoreError) as error:
-        sys.exit(f"deploy: {error or 'it took over an hour'}")
+        sys.exit(f"deploy: {error or 'a stack took over three hours'}")
     _tell("done")
     sys.stdout.writelines(f"{name}={value}\n" for name, value in sorted(outputs.items()))
 

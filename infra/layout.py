@@ -11,7 +11,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra import deploy, table, topics
+from infra import deploy, environment, table, topics
 from infra.cloudformation import DeployFailed
 from pipeline import logs
 from pipeline.aws import Endpoint, client
@@ -29,7 +29,7 @@ async def stack(parameters: dict[str, str], endpoint: Endpoint | None = None) ->
     Raises DeployFailed, after a minute too.
     """
     local = parameters | {"Target": "local"}
-    wanted = deploy.Environment(code_bucket=_BUCKET, stacks={deploy.PIPELINE: local})
+    wanted = environment.Environment(name="local", code_bucket=_BUCKET, stacks={environment.PIPELINE: local})
     try:
         async with asyncio.timeout(_DEADLINE_S):
             return await deploy.deploy(wanted, endpoint)

@@ -54,7 +54,12 @@ def parameters(body: str) -> Parameters:
 def table() -> dict[str, Any]:
     """What CreateTable takes to make the events table, for a DynamoDB that CloudFormation doesn't reach."""
     properties = load()["Resources"]["EventsTable"]["Properties"]
-    return {name: properties[name] for name in _TABLE_MEMBERS}
+    made = {name: _without_prefix(properties[name]) for name in _TABLE_MEMBERS}
+    made["GlobalSecondaryIndexes"] = [
+        {name: value for name, value in index.items() if name != "WarmThroughput"}
+        for index in made["GlobalSecondaryIndexes"]
+    ]
+    return made
 
 
 def cors(values: Mapping[str, str]) -> dict[str, Any]:
@@ -65,3 +70,8 @@ def cors(values: Mapping[str, str]) -> dict[str, Any]:
 
 def _filled(value: Any, parameters: Mapping[str, str]) -> Any:
     return parameters[value["Ref"]] if isinstance(value, dict) else value
+
+
+def _without_prefix(value: Any) -> Any:
+    """A name as it is on one machine, where no environment stands before it."""
+    return value["Fn::Sub"].replace("${Prefix}", "") if isinstance(value, dict) and "Fn::Sub" in value else value

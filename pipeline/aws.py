@@ -11,9 +11,12 @@ from typing import Any, Literal
 
 from botocore.exceptions import NoCredentialsError
 
+from pipeline.settings import aws_region
 from pipeline.signature import Credentials
 
-Service = Literal["sns", "sqs", "dynamodb", "s3", "cloudformation", "apigatewayv2", "kafka"]
+Service = Literal["sns", "sqs", "dynamodb", "s3", "cloudformation", "apigatewayv2", "kafka", "sts", "ecs"]
+
+_RETRIES = {"mode": "standard", "total_max_attempts": 2}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +29,15 @@ class Endpoint:
     aws_secret_access_key: str = field(repr=False)
 
 
-def client(service: Service, endpoint: Endpoint | None = None) -> AbstractAsyncContextManager[Any]:
-    """A client of `service`, to be entered once by each process that needs it."""
-    return _client(_session(endpoint), service, endpoint)
+def client(
+    service: Service, endpoint: Endpoint | None = None, *, patient: bool = False
+) -> AbstractAsyncContextManager[Any]:
+    """A client of `service`, to be entered once by each process that needs it.
+
+    One that is `patient` waits out throttling ("Rate exceeded") for minutes.
+    """
+    retries = {"mode": "adaptive", "total_max_attempts": 12} if patient else _RETRIES
+    return _client(_session(endpoint), service, endpoint, retries)
 
 
 class Account:
@@ -61,20 +70,22 @@ def _session(endpoint: Endpoint | None) -> Any:
     import aioboto3  # here, as it takes half a second, and most commands of the tools end without it
 
     if not endpoint:
-        return aioboto3.Session()
+        return aioboto3.Session(region_name=aws_region())
     return aioboto3.Session(
         endpoint.aws_access_key_id, endpoint.aws_secret_access_key, region_name=endpoint.region_name
     )
 
 
-def _client(session: Any, service: Service, endpoint: Endpoint | None) -> AbstractAsyncContextManager[Any]:
+def _client(
+    session: Any, service: Service, endpoint: Endpoint | None, retries: dict[str, Any] = _RETRIES
+) -> AbstractAsyncContextManager[Any]:
     from aiobotocore.config import AioConfig
 
     config = AioConfig(
         connect_timeout=2,
         read_timeout=25,  # above the 20 s of a long poll
         max_pool_connections=64,
-        retries={"mode": "standard", "total_max_attempts": 2},
+        retries=retries,
     )
     url = endpoint.endpoint_url if endpoint else None
     made: AbstractAsyncContextManager[Any] = session.client(service, config=config, endpoint_url=url)

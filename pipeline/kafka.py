@@ -18,7 +18,7 @@ CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=UTF-8")
 """Structured mode of the CloudEvents Kafka binding, section 3.3."""
 
 SCRAM = "SCRAM-SHA-512"
-"""How a user proves its password: MSK offers this mechanism alone."""
+"""How a user proves its password: MSK offers no other mechanism for one."""
 
 
 def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
@@ -68,11 +68,22 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         return told
     told |= {"security_protocol": settings.security_protocol, "ssl_context": tls(settings)}
     if settings.security_protocol == "SASL_SSL":
-        if not (settings.username and settings.password):
-            raise SettingsError("SASL_SSL needs MENSAGERIA_KAFKA_USERNAME and MENSAGERIA_KAFKA_PASSWORD")
-        user = {"sasl_plain_username": settings.username, "sasl_plain_password": settings.password}
-        told |= {"sasl_mechanism": SCRAM, **user}
+        told |= _proof(settings)
     return told
+
+
+def _proof(settings: KafkaSettings) -> dict[str, Any]:
+    if settings.mechanism == "AWS_MSK_IAM":
+        from pipeline.kafka_iam import RoleToken  # here, as it takes boto3, and no service comes this way
+
+        return {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": RoleToken()}
+    if not (settings.username and settings.password):
+        raise SettingsError("SASL_SSL needs MENSAGERIA_KAFKA_USERNAME and MENSAGERIA_KAFKA_PASSWORD")
+    return {
+        "sasl_mechanism": SCRAM,
+        "sasl_plain_username": settings.username,
+        "sasl_plain_password": settings.password,
+    }
 
 
 def tls(settings: KafkaSettings) -> ssl.SSLContext:

@@ -64,6 +64,11 @@ class KafkaSettings:
     )
     username: str = setting("KAFKA_USERNAME", "User, with `SASL_SSL`.", default="")
     password: str = setting("KAFKA_PASSWORD", "The user's password.", default="", secret=True)
+    mechanism: Literal["SCRAM-SHA-512", "AWS_MSK_IAM"] = setting(
+        "KAFKA_MECHANISM",
+        "How this process proves who it is, with `SASL_SSL`: by a user's password, or on Amazon MSK by its IAM role.",
+        default="SCRAM-SHA-512",
+    )
     ca_file: str = setting(
         "KAFKA_CA_FILE", "Certificates (PEM) of who vouches for the brokers; without it, the machine's.", default=""
     )
@@ -455,6 +460,20 @@ class KafkaAdminSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetupSettings:
+    """`python -m infra.setup`: what the servers on AWS must hold, brought there by a task inside their network.
+
+    libpq's `PGUSER` and `PGPASSWORD` say who the database's owner is.
+    """
+
+    postgres_url: str = setting("POSTGRES_URL", "libpq URL of the database.", secret=True)
+    service_b_password: str = setting("SERVICE_B_PASSWORD", "Password to set for service B's role.", secret=True)
+    query_password: str = setting("QUERY_PASSWORD", "Password to set for the query's role.", secret=True)
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StackSettings:
     """`make run`: the system on this machine."""
 
@@ -501,6 +520,11 @@ def read(kind: type[T], environ: Mapping[str, str] = os.environ, *, before: Mapp
 def given(kind: type[Any], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The variables of the settings class `kind` that are set, for a process that will read them."""
     return {name: environ[name] for name in variables.names(kind) if name in environ}
+
+
+def aws_region(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The region of `AWS_REGION`, which newer SDKs know and botocore does not read; None leaves it to botocore."""
+    return environ.get("AWS_REGION") or None
 
 
 def inherited(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

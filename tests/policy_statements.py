@@ -14,8 +14,10 @@ _NAMES = {
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
     "AWS::AccountId": "123456789012",
+    "Prefix": "staging-",
     "TableName": "events",
-    "QueryLogs": "/aws/lambda/mensageria-query",
+    "QueryLogs": "/aws/lambda/staging-mensageria-query",
+    "KafkaArn": f"arn:aws:kafka:{_ACCOUNT}:cluster/staging-mensageria/1-2",
     "TopicArn": f"arn:aws:sns:{_ACCOUNT}:events",
     "Topic": f"arn:aws:sns:{_ACCOUNT}:events",
     "AlarmTopic": f"arn:aws:sns:{_ACCOUNT}:mensageria-alarms",
@@ -50,15 +52,26 @@ def filled(node: Any) -> Any:
     match node:
         case {"Ref": str(name)} | {"Fn::GetAtt": str(name)}:
             return _name(name)
+        case {"Fn::Sub": [str(text), dict(own)]}:
+            return _substituted(text, {name: str(filled(value)) for name, value in own.items()})
         case {"Fn::Sub": str(text)}:
-            return re.sub(r"\$\{([^}]+)\}", lambda found: _name(found[1]), text)
+            return _substituted(text, {})
+        case {"Fn::Select": [int(place), {"Fn::Split": [str(between), text]}]}:
+            return filled(text).split(between)[place]
         case {"Fn::If": [_, true, false]}:
             return filled(false if true == _NOTHING else true)
-        case dict():
-            return {key: filled(value) for key, value in node.items()}
-        case list():
-            return [filled(value) for value in node]
-    return node
+        case _:
+            return _filled_within(node)
+
+
+def _filled_within(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: filled(value) for key, value in node.items()}
+    return [filled(value) for value in node] if isinstance(node, list) else node
+
+
+def _substituted(text: str, own: dict[str, str]) -> str:
+    return re.sub(r"\$\{([^}]+)\}", lambda found: own.get(found[1]) or _name(found[1]), text)
 
 
 def _name(name: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import aioboto3
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import deploy
+from infra import deploy, environment
+from infra.cloudformation import DeployFailed
+from infra.environment import Environment
 from pipeline.settings import StackSettings
 from stack import aws
 from stack.home import Home
@@ -20,6 +23,8 @@ from tests.running_system import ROOT
 from tests.waiting import until
 
 LETTERS = 20
+ACCOUNT = "000000000000"
+"""The emulator's."""
 
 
 @pytest.fixture
@@ -55,22 +60,40 @@ async def run(emulator: dict[str, str], *arguments: str) -> tuple[int | None, st
     return process.returncode, out.decode(), err.decode()
 
 
-async def test_deploys_updates_in_place_without_losing_a_message_and_removes(
-    emulator: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def sdk(emulator: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> aioboto3.Session:
+    """The emulator, for this process too."""
     for name, value in emulator.items():
         monkeypatch.setenv(name, value)
+    return aioboto3.Session()
+
+
+def of_account(name: str, **parameters: str) -> Environment:
+    """An environment on AWS, as far as the emulator carries one."""
+    stacks = {"pipeline": {"WebOrigin": "https://pipeline.example.com"} | parameters}
+    return Environment(name=name, account=ACCOUNT, region=aws.REGION, code_bucket="code", stacks=stacks)
+
+
+class Broken(Environment):
+    """One whose template has a mistake that shows as its last resource is made."""
+
+    def body(self, stack: str) -> str:
+        return super().body(stack) + "  Wrong: { Value: !GetAtt QueryApi.Wrong }\n"
+
+
+async def test_deploys_updates_in_place_without_losing_a_message_and_removes(
+    emulator: dict[str, str], sdk: aioboto3.Session
+) -> None:
     code, out, err = await run(emulator, "local")
     assert code == 0, err
     outputs = dict(line.split("=", 1) for line in out.splitlines())
-    session = aioboto3.Session()
-    async with session.client("sqs") as sqs, session.client("sns") as sns:
+    async with sdk.client("sqs") as sqs, sdk.client("sns") as sns:
         for number in range(LETTERS):
             await sns.publish(TopicArn=outputs["TopicArn"], Message=str(number))
 
-        local = deploy.environment("local")
+        local = environment.read("local")
         changed = {**local.stacks["pipeline"], "WebOrigin": "http://127.0.0.1:9999"}
-        updated = await deploy.deploy(deploy.Environment(code_bucket=local.code_bucket, stacks={"pipeline": changed}))
+        updated = await deploy.deploy(replace(local, stacks={"pipeline": changed}))
         assert updated == outputs
         for queue in ("QueueBUrl", "QueueCUrl"):
             assert await received(sqs, outputs[queue]) == {str(number) for number in range(LETTERS)}
@@ -78,12 +101,113 @@ async def test_deploys_updates_in_place_without_losing_a_message_and_removes(
         assert (await run(emulator, "local"))[0] == 0  # nothing to update
         code, out, err = await run(emulator, "local", "--remove")
         assert (code, out) == (0, "")
-        assert [line.partition("  ")[2] for line in err.splitlines()] == ["removing mensageria", "done"]
-        async with session.client("cloudformation") as cloudformation:
+        told = [line.partition("  ")[2] for line in err.splitlines()]
+        assert told[1] == "removing mensageria"
+        assert "  stays: AWS::DynamoDB::Table events" in told
+        kept = {line.rpartition("/")[2] for line in told if "SQS::Queue " in line}
+        assert kept == {"events-b", "events-c", "events-b-dead-letters", "events-c-dead-letters"}
+        async with sdk.client("cloudformation") as cloudformation:
             with pytest.raises(ClientError, match="does not exist"):
                 await cloudformation.describe_stacks(StackName="mensageria")
         with pytest.raises(ClientError):
             await sns.get_topic_attributes(TopicArn=outputs["TopicArn"])
+
+
+async def test_a_plan_changes_nothing(emulator: dict[str, str], sdk: aioboto3.Session) -> None:
+    code, out, err = await run(emulator, "local", "--plan")
+    assert (code, out) == (0, ""), err
+    assert "mensageria: is new" in err
+    assert "add      EventsTable (AWS::DynamoDB::Table)" in err
+    async with sdk.client("cloudformation") as cloudformation, sdk.client("s3") as s3:
+        with pytest.raises(ClientError, match="does not exist"):
+            await cloudformation.describe_stacks(StackName="mensageria")
+        assert (await s3.list_buckets())["Buckets"] == []
+        assert (await run(emulator, "local"))[0] == 0
+        _, _, err = await run(emulator, "local", "--plan")
+        assert "mensageria: nothing would change" in err
+        [stack] = (await cloudformation.describe_stacks(StackName="mensageria"))["Stacks"]
+        assert stack["StackStatus"] == "CREATE_COMPLETE"
+
+
+async def test_two_environments_share_an_account_and_nothing_else(sdk: aioboto3.Session) -> None:
+    staging = await deploy.deploy(of_account("staging"))
+    production = await deploy.deploy(of_account("production"))
+    shared = {"TopicArn", "QueueBUrl", "QueueCUrl", "DeadLetterBUrl", "DeadLetterCUrl", "TableName", "QueryUrl"}
+    assert shared <= set(staging)
+    assert not [name for name in shared if staging[name] == production[name]]
+    await deploy.remove(of_account("staging"))
+    async with sdk.client("sns") as sns, sdk.client("cloudformation") as cloudformation:
+        await sns.publish(TopicArn=production["TopicArn"], Message="still there")
+        stacks = await cloudformation.describe_stacks()
+        assert [stack["StackName"] for stack in stacks["Stacks"]] == ["production-mensageria-pipeline"]
+
+
+async def test_a_failed_creation_leaves_nothing_and_can_be_repeated(sdk: aioboto3.Session) -> None:
+    wanted = of_account("staging")
+    broken = Broken(**{each.name: getattr(wanted, each.name) for each in fields(wanted)})
+    with pytest.raises(DeployFailed, match=r"staging-mensageria-pipeline is ROLLBACK_COMPLETE"):
+        await deploy.deploy(broken)
+    async with sdk.client("sqs") as sqs, sdk.client("dynamodb") as dynamodb:
+        assert (await sqs.list_queues()).get("QueueUrls", []) == []
+        assert (await dynamodb.list_tables())["TableNames"] == []
+    told: list[str] = []
+    await deploy.deploy(wanted, how=deploy.How(tell=told.append, plan_only=True))
+    assert "staging-mensageria-pipeline: its creation failed; it would be deleted and created" in told
+    outputs = await deploy.deploy(wanted)
+    assert outputs["TableName"] == "staging-events"
+
+
+class WithoutQueue(Environment):
+    """One whose template has no queue of C's dead letters any more."""
+
+    def body(self, stack: str) -> str:
+        text = super().body(stack)
+        start, end = text.index("  DeadLettersPolicy:\n"), text.index("  SubscriptionB:\n")
+        text = text[:start] + text[end:]
+        start, end = text.index("  DeadLetterC:\n"), text.index("  QueuesPolicy:\n")
+        text = text[:start] + text[end:]
+        return text.replace("!GetAtt DeadLetterC.Arn", "!GetAtt DeadLetterB.Arn").replace("!Ref DeadLetterC ", "gone ")
+
+
+async def test_what_holds_data_is_not_removed_without_being_told(sdk: aioboto3.Session) -> None:
+    wanted = of_account("staging")
+    await deploy.deploy(wanted)
+    without = WithoutQueue(**{each.name: getattr(wanted, each.name) for each in fields(wanted)})
+    with pytest.raises(DeployFailed, match="data would be lost with DeadLetterC"):
+        await deploy.deploy(without)
+    async with sdk.client("sqs") as sqs, sdk.client("cloudformation") as cloudformation:
+        assert len((await sqs.list_queues())["QueueUrls"]) == 4
+        sets = await cloudformation.list_change_sets(StackName="staging-mensageria-pipeline")
+        assert [each for each in sets["Summaries"] if each["ExecutionStatus"] == "AVAILABLE"] == []
+    await deploy.deploy(without, how=deploy.How(replace=True))
+
+
+async def test_another_account_is_refused(sdk: aioboto3.Session) -> None:
+    for wanted in (replace(of_account("staging"), account="123456789012"), replace(of_account("s"), region="x")):
+        with pytest.raises(DeployFailed, match=rf"and these credentials are of {ACCOUNT} in {aws.REGION}"):
+            await deploy.deploy(wanted)
+        with pytest.raises(DeployFailed, match="and these credentials are of"):
+            await deploy.remove(wanted)
+
+
+async def test_what_is_protected_is_removed_only_when_it_no_longer_is(sdk: aioboto3.Session) -> None:
+    wanted = of_account("staging")
+    await deploy.deploy(replace(wanted, protect=True))
+    with pytest.raises(DeployFailed, match="is protected: deploy it with protect = false first"):
+        await deploy.remove(wanted)
+    await deploy.deploy(wanted)
+    await deploy.remove(wanted)
+
+
+async def test_nothing_is_left_of_what_a_person_declines(sdk: aioboto3.Session) -> None:
+    def refuse(_: Environment, stack: str) -> None:
+        raise DeployFailed(f"{stack}: left as it is")
+
+    with pytest.raises(DeployFailed, match="left as it is"):
+        await deploy.deploy(of_account("staging"), how=deploy.How(confirm=refuse))
+    async with sdk.client("cloudformation") as cloudformation:
+        with pytest.raises(ClientError, match="does not exist"):
+            await cloudformation.describe_stacks(StackName="staging-mensageria-pipeline")
 
 
 async def received(sqs: Any, url: str) -> set[str]:

@@ -51,7 +51,7 @@ def test_every_alert_fires_in_a_test_and_keeps_silent_in_another() -> None:
 def test_each_queue_that_there_is_can_be_unknown() -> None:
     rule = next(alert for alert in ALERTS if alert["alert"] == "BacklogUnknown")
     watched = re.findall(r'absent\(sqs_messages{queue="([^"]+)"}\)', rule["expr"])
-    queues = re.findall(r"^ +QueueName: (\S+)$", Path("infra/template.yaml").read_text(), re.MULTILINE)
+    queues = re.findall(r"^ +QueueName: !Sub \$\{Prefix\}(\S+)$", Path("infra/template.yaml").read_text(), re.MULTILINE)
     assert sorted(watched) == sorted(queues)
 
 

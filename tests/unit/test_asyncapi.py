@@ -57,9 +57,9 @@ def test_the_addresses_are_the_templates_and_the_settings(document: Any) -> None
     channels = {name: channel["address"] for name, channel in document["channels"].items()}
     kafka = KafkaSettings()
     assert (channels.pop("kafkaTopic"), channels.pop("kafkaDeadLetters")) == (kafka.topic, kafka.dead_letter_topic)
-    assert f"TopicName: {channels.pop('topic')}\n" in template
+    assert f"TopicName: !Sub ${{Prefix}}{channels.pop('topic')}\n" in template
     for address in channels.values():
-        assert f"QueueName: {address}\n" in template
+        assert f"QueueName: !Sub ${{Prefix}}{address}\n" in template
 
 
 def test_the_metadata_is_what_the_gateway_sends(document: Any) -> None:

@@ -14,9 +14,10 @@ from tests.unit.conftest import Edge
 
 SERVICES = ["gateway", "web", "service-b", "service-c"]
 TARGETS = [*SERVICES, "tools", "layout", "migrations", "emulator", "dynamodb"]
+"""What compose.yml builds."""
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [*TARGETS, "setup"])
 def test_programs_are_no_root_and_get_their_signals(target: str) -> None:
     user = [value for stage in dockerfile.lineage(target) for value in stage.values("USER")][-1]
     assert user == "10001:10001"
@@ -35,7 +36,9 @@ def test_ready_is_what_readyz_says(edge: Edge) -> None:
     edge.answer("/readyz", (200, {}))
     assert is_ready(port)
     edge.answer("/readyz", (503, {}))
+    edge.answer("/healthz", (200, {}))
     assert not is_ready(port)
+    assert is_ready(port, "/healthz")
 
 
 def test_nothing_answers_is_not_ready(unused_tcp_port: int) -> None:

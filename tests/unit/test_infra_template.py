@@ -13,6 +13,7 @@ def test_the_table_is_what_create_table_takes() -> None:
     assert table["TableName"] == "events"
     assert [key["AttributeName"] for key in table["KeySchema"]] == ["identity", "copy"]
     assert "DeletionProtectionEnabled" not in table
+    assert "WarmThroughput" not in table["GlobalSecondaryIndexes"][0]
 
 
 def test_cors_has_the_parameter_filled_in() -> None:
@@ -25,7 +26,7 @@ def test_short_forms_become_long_ones() -> None:
     resources = template.load()["Resources"]
     assert resources["SubscriptionB"]["Properties"]["TopicArn"] == {"Ref": "Topic"}
     assert resources["SubscriptionB"]["Properties"]["Endpoint"] == {"Fn::GetAtt": "QueueB.Arn"}
-    assert resources["QueryApi"]["Properties"]["Tags"] == {"ms-custom-id": "mensageria"}
+    assert resources["QueryApi"]["Properties"]["Tags"] == {"ms-custom-id": {"Fn::Sub": "${Prefix}mensageria"}}
 
 
 def test_the_index_projects_what_the_query_reads_of_it() -> None:

@@ -51,7 +51,7 @@ def test_a_process_of_10000_a_second_is_given_6000(rate: int, needed: int) -> No
 
 
 def test_the_limits_come_in_their_order() -> None:
-    found = scale.limits(Process(100, 10_000), database=2_000)
+    found = scale.limits(Process(100, 10_000), database=500)
     assert [limit.events_per_s for limit in found] == sorted(limit.events_per_s for limit in found)
     assert (found[0].name, found[-1].name) == ("PostgreSQL on a core", "SQS' messages in flight")
 
