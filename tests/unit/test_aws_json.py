@@ -1,6 +1,8 @@
 """Calls in AWS JSON: answers decoded, errors told apart."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ from aiohttp import web
 
 from pipeline import aws_json
 from pipeline.aws_json import CallFailed, JsonApi
-from pipeline.signed_http import signed_http
+from pipeline.signed_http import SignedHttp, signed_http
 
 
 @pytest.fixture
@@ -100,9 +102,12 @@ async def test_the_first_calls_share_one_client(api: Any, monkeypatch: pytest.Mo
     made, _ = api
     connected: list[str] = []
 
-    def counted(service: Any, **settings: Any) -> Any:
+    @asynccontextmanager
+    async def counted(service: Any, **settings: Any) -> AsyncIterator[SignedHttp]:
         connected.append(service)
-        return signed_http(service, **settings)
+        await asyncio.sleep(0)  # as where credentials are fetched: the other calls get their turn
+        async with signed_http(service, **settings) as http:
+            yield http
 
     monkeypatch.setattr(aws_json, "signed_http", counted)
     await asyncio.gather(*[made.call("GetItem", {}, dict[str, Any], timeout_s=5) for _ in range(8)])
