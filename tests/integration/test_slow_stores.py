@@ -128,8 +128,9 @@ async def test_a_slow_table_gets_every_item_and_none_again_and_again(
             return await own.left() == 0 and await total(one, "events_stored_total") >= 2 * events
 
         await settles(one, is_done, within_s=30 + 3 * 2 * events / items_per_s)
-        assert len(table.written) == 2 * events
-        assert max(table.written.values()) <= 2
+        written = [times for key, times in table.written.items() if key.startswith(source)]  # the days' keys are others
+        assert len(written) == 2 * events
+        assert max(written) <= 2
         for via in ("kafka", "sqs"):
             assert await total(one, "events_stored_total", 'outcome="stored"', f'via="{via}"') == events
         ready = await one.answers("/readyz")
