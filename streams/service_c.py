@@ -49,7 +49,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     AgeMetrics(queue.name, queue_way.in_flight, registry)
     app.service(topic_way)
     app.service(watch)
-    add_pages(app, [store, queue_way, topic_way], watch.suspicion, registry)
+    add_pages(app, [store, from_queue, from_topic, queue_way, topic_way], watch.suspicion, registry)
     bound_stop(app, [from_queue, from_topic])
     close_at_shutdown(app, store, queue_letters, queue, tracing)
     return app

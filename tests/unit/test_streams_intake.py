@@ -11,7 +11,9 @@ from pipeline.metrics import WayMetrics
 from pipeline.settings import TraceSettings
 from pipeline.tracing import Tracing
 from streams.intake import Intake, Interrupted
+from streams.pages import missing
 from streams.store import Stored
+from tests.waiting import until
 
 ARRIVAL = Arrival(
     body=b'{"specversion": "1.0", "id": "1", "source": "urn:test", "type": "t"}',
@@ -61,6 +63,23 @@ async def test_a_batch_that_its_store_holds_up_names_the_store() -> None:
     with capture_logs() as lines, pytest.raises(Interrupted):
         await intake.settle([ARRIVAL], lambda: True)
     assert [line["error"] for line in lines] == ["TimeoutError: postgres: not settled in time"]
+
+
+async def test_a_worker_whose_store_takes_no_write_is_not_ready_whatever_the_store_answers_to_a_ping() -> None:
+    metrics = WayMetrics(CollectorRegistry(), "postgres", ("sqs",))
+    tracing = Tracing("service-b", TraceSettings())
+    intake = Intake("service-b", HangingStore(), _no_letters, metrics, tracing, timeout_s=0.01)
+    await intake.ping()
+    settling = asyncio.create_task(intake.settle([ARRIVAL], lambda: False))
+
+    async def is_not_ready() -> bool:
+        return await missing([intake]) == ["TimeoutError: postgres: not settled in time"]
+
+    await until(is_not_ready, within_s=5, every_s=0.01)
+    intake.give_up()
+    with pytest.raises(Interrupted):
+        await settling
+    await intake.ping()
 
 
 async def _no_letters(envelopes: object) -> None:
