@@ -27,7 +27,8 @@ def moment(text: str) -> str:
         return clock.rfc3339(clock.parse_rfc3339(text))
     except ValueError as error:
         raise typer.BadParameter(
-            f"{text!r}: give a time with its zone, such as 2026-11-23T15:24:00Z, or an age: 2h, 7d"
+            f"{text!r}: {error}; give a time with its zone, in the years 1 to 9999 of UTC, such as"
+            " 2026-11-23T15:24:00Z, or an age: 2h, 7d"
         ) from error
 
 
