@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra import template
 from infra.cloudformation import DeployFailed, is_of_aws
 from pipeline.aws import Endpoint, client
 
@@ -64,7 +65,11 @@ def read(name: str) -> Environment:
     own: dict[str, Any] = {key: told.pop(key) for key in ("code_bucket", "account", "region", "protect") if key in told}
     if "code_bucket" not in own or set(told) - set(TEMPLATES):
         raise DeployFailed(f"{file.name} needs a code_bucket and tables of {', '.join(TEMPLATES)} alone")
-    found = Environment(name=name, stacks={stack: told[stack] for stack in TEMPLATES if stack in told}, **own)
+    stacks = {stack: {key: str(value) for key, value in told[stack].items()} for stack in TEMPLATES if stack in told}
+    found = Environment(name=name, stacks=stacks, **own)
+    for stack, parameters in stacks.items():
+        if unknown := sorted(set(parameters) - set(template.parameters(found.body(stack)).all)):
+            raise DeployFailed(f"{file.name}: {TEMPLATES[stack]} has no parameter {', '.join(unknown)}")
     if not found.is_local and not (found.account and found.region):
         raise DeployFailed(f"{file.name} needs account and region: nothing is deployed to another")
     return found

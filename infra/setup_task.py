@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 from infra.cloudformation import DeployFailed
 from pipeline.aws import Endpoint, client
@@ -32,9 +33,14 @@ async def run(outputs: Mapping[str, str], endpoint: Endpoint | None = None) -> N
             await asyncio.sleep(_POLL_S)
             told = await ecs.describe_tasks(cluster=cluster, tasks=[task["taskArn"]])
             task = told["tasks"][0]
+    require_success(task, outputs["SetupLogGroup"])
+
+
+def require_success(task: Mapping[str, Any], log_group: str) -> None:
+    """Raises DeployFailed unless each container of the stopped `task` ended with 0: one that never began did not."""
     ends = {each["name"]: each.get("exitCode") for each in task["containers"]}
     if any(code != 0 for code in ends.values()):
         raise DeployFailed(
             f"the setup task failed ({task.get('stoppedReason', '?')}; exit codes {ends}):"
-            f" `aws logs tail {outputs['SetupLogGroup']}` says why"
+            f" `aws logs tail {log_group}` says why"
         )

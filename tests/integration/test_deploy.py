@@ -12,7 +12,7 @@ import aioboto3
 import pytest
 from botocore.exceptions import ClientError
 
-from infra import deploy, environment
+from infra import deploy, environment, setup_task
 from infra.cloudformation import DeployFailed
 from infra.environment import Environment
 from pipeline.settings import StackSettings
@@ -208,6 +208,28 @@ async def test_nothing_is_left_of_what_a_person_declines(sdk: aioboto3.Session) 
     async with sdk.client("cloudformation") as cloudformation:
         with pytest.raises(ClientError, match="does not exist"):
             await cloudformation.describe_stacks(StackName="staging-mensageria-pipeline")
+
+
+async def test_a_deployment_waits_for_the_end_of_the_setup_task(sdk: aioboto3.Session) -> None:
+    """The emulator runs no container here: what it is told to stop has ended well."""
+    outputs = {"PrivateSubnets": "subnet-1,subnet-2", "SetupGroup": "sg-1", "Cluster": "c", "SetupLogGroup": "/c/setup"}
+    async with sdk.client("ecs") as ecs:
+        await ecs.create_cluster(clusterName="c")
+        container = {"name": "setup", "image": "setup", "essential": True}
+        definition = await ecs.register_task_definition(family="setup", containerDefinitions=[container])
+        outputs["SetupTask"] = definition["taskDefinition"]["taskDefinitionArn"]
+        running = asyncio.create_task(setup_task.run(outputs))
+        tasks: list[str] = []
+
+        async def is_started() -> bool:
+            tasks[:] = (await ecs.list_tasks(cluster="c"))["taskArns"]
+            return bool(tasks)
+
+        await until(is_started, within_s=10)
+        assert not running.done()
+        await ecs.stop_task(cluster="c", task=tasks[0], reason="a test")
+        async with asyncio.timeout(15):
+            await running
 
 
 async def received(sqs: Any, url: str) -> set[str]:

@@ -106,6 +106,7 @@ def test_what_holds_data_outlives_its_stack_but_not_a_failed_creation() -> None:
             assert each["UpdateReplacePolicy"] == "Snapshot" if each["DeletionPolicy"] == "Snapshot" else "Retain", file
     when_removed = template.parsed(FILES[0].with_name("data.yaml").read_text())["Parameters"]["WhenRemoved"]
     assert when_removed["Default"] == "RetainExceptOnCreate"
+    assert "WhenRemoved" in str(properties("data.yaml", "InternetGateway"))  # a policy is not updated by itself
 
 
 def test_nothing_refuses_to_be_deleted_before_the_last_step() -> None:

@@ -173,3 +173,19 @@ def test_an_environment_lacks_nothing_that_its_stacks_need() -> None:
 def test_an_unknown_environment_is_named() -> None:
     with pytest.raises(DeployFailed, match="no environment 'nowhere': there are example, local"):
         environment.read("nowhere")
+
+
+def test_a_misspelt_parameter_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in FILES:
+        (tmp_path / file.name).write_text(file.read_text())
+    (tmp_path / "environments").mkdir()
+    monkeypatch.setattr(environment, "_FOLDER", tmp_path)
+    written = (tmp_path / "environments" / "trial.toml").write_text
+    written('code_bucket = "b"\naccount = "1"\nregion = "r"\n[data]\nBrokerGiB = 500\n')
+    assert environment.read("trial").stacks == {"data": {"BrokerGiB": "500"}}
+    written('code_bucket = "b"\naccount = "1"\nregion = "r"\n[data]\nBrokerGib = 500\n')
+    with pytest.raises(DeployFailed, match=r"trial.toml: data.yaml has no parameter BrokerGib"):
+        environment.read("trial")
+    written('code_bucket = "b"\n[data]\n')
+    with pytest.raises(DeployFailed, match="needs account and region"):
+        environment.read("trial")
