@@ -74,7 +74,7 @@ class GatewayRig:
 
     @asynccontextmanager
     async def _gateway(self, pipeline: Pipeline) -> AsyncGenerator["_Load", None]:
-        part = services.gateway(self._ports, {"TopicArn": _TOPIC_ARN})
+        part = services.gateway(self._place.home, self._ports, {"TopicArn": _TOPIC_ARN})
         part = pipeline.of(part, "gateway", self._ports.gateway)
         async with (
             running(self._place.home, self._stub()) as stub_pid,

@@ -133,7 +133,7 @@ async def started() -> AsyncGenerator[QueryRig, None]:
         place = parts.enter_context(pinned.place())
         home, ports = place.home, place.ports
         await parts.enter_async_context(running(home, postgres.part(home, ports)))
-        table = dynamodb.part(home, ports, aws.endpoint(ports.dynamodb), "memory")
+        table = dynamodb.part(home, ports, aws.endpoint(home, ports.dynamodb), "memory")
         await parts.enter_async_context(running(home, table))
         folder = home.folder("function")
         with zipfile.ZipFile(archive.FILE) as packed:

@@ -9,14 +9,15 @@ from pipeline.aws import Endpoint
 from pipeline.settings import inherited
 from stack import postgres
 from stack.errors import StackError
-from stack.guard import QUERY_PATH
+from stack.guard import QUERY_PATH, READY_PATH
 from stack.home import STACK_BIN, Home
 from stack.part import Part
 from stack.ports import HOST, Ports
 from stack.probes import answers
 
 REGION = "us-east-1"
-ACCESS_KEY = SECRET_KEY = "test"  # noqa: S105 - the emulator's own dummies
+SECRET_KEY = "test"  # noqa: S105 - the emulator checks no signature: the guard asks for the access key
+_ACCESS_KEY = "aws-access-key"
 COMMAND = (str(STACK_BIN / "python"), "-m", "stack.emulator")
 NOTICE = (
     "the emulator was laid out anew: what its queues held is gone from it,"
@@ -24,12 +25,12 @@ NOTICE = (
 )
 
 
-def endpoint(port: int) -> Endpoint:
+def endpoint(home: Home, port: int) -> Endpoint:
     """The emulator, or the table's server, on `port`."""
     return Endpoint(
         endpoint_url=f"http://{HOST}:{port}",
         region_name=REGION,
-        aws_access_key_id=ACCESS_KEY,
+        aws_access_key_id=home.secret(_ACCESS_KEY),
         aws_secret_access_key=SECRET_KEY,
     )
 
@@ -55,10 +56,10 @@ def part(home: Home, ports: Ports) -> Part:
 
     return Part(
         name="aws",
-        command=(*COMMAND, "--host", HOST, "--port", str(ports.aws), "--web-origin", _web_origin(ports)),
+        command=(*COMMAND, *_options(home, ports)),
         environment=_environment(home, ports),
         scratch=home.path / "aws" / "tmp",
-        probe=answers(f"http://{HOST}:{ports.aws}/_ministack/ready"),
+        probe=answers(f"http://{HOST}:{ports.aws}{READY_PATH}"),
         lay_out=lay_out,
         notice=NOTICE,
         stop_timeout_s=14,
@@ -70,14 +71,19 @@ async def outputs(home: Home, ports: Ports) -> dict[str, str]:
     parameters = {
         "QueryPostgresUrl": postgres.query_url(home, ports),
         "CursorKey": home.secret("cursor-key"),
-        "DynamoDBEndpoint": endpoint(ports.dynamodb).endpoint_url,
+        "DynamoDBEndpoint": endpoint(home, ports.dynamodb).endpoint_url,
         "WebOrigin": _web_origin(ports),
     }
-    return await layout.stack(parameters, endpoint(ports.aws))
+    return await layout.stack(parameters, endpoint(home, ports.aws))
 
 
 def _web_origin(ports: Ports) -> str:
     return f"http://{HOST}:{ports.web}"
+
+
+def _options(home: Home, ports: Ports) -> tuple[str, ...]:
+    listening = ("--host", HOST, "--port", str(ports.aws), "--web-origin", _web_origin(ports))
+    return (*listening, "--access-key-file", str(home.secret_file(_ACCESS_KEY)))
 
 
 def _environment(home: Home, ports: Ports) -> dict[str, str]:
@@ -91,6 +97,6 @@ def _environment(home: Home, ports: Ports) -> dict[str, str]:
         "S3_PERSIST": "1",
         "S3_DATA_DIR": str(home.folder("aws", "s3")),
         "TMPDIR": str(home.path / "aws" / "tmp"),
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_ACCESS_KEY_ID": home.secret(_ACCESS_KEY),
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
     }

@@ -12,6 +12,7 @@ import resource
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import ministack.app
 import ministack.services.sns
@@ -38,7 +39,13 @@ def main() -> None:
     if not options.unchanged:
         _adapt()
     _raise_file_limit()
-    guard = Guard(ministack.app.app, names=options.name, web_origin=options.web_origin, query_port=options.query_port)
+    guard = Guard(
+        ministack.app.app,
+        names=options.name,
+        web_origin=options.web_origin,
+        query_port=options.query_port,
+        access_key=options.access_key_file.read_text() if options.access_key_file else "",
+    )
     config = uvicorn.Config(
         guard,
         http=OneWrite,
@@ -65,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--query-port", type=int, help="a port that has the query alone")
     parser.add_argument("--name", action="append", default=[], help="a name of this server besides localhost")
     parser.add_argument("--web-origin", default="", help="whose pages may ask the query")
+    parser.add_argument("--access-key-file", type=Path, help="a file with the access key that requests must have")
     parser.add_argument("--unchanged", action="store_true", help="ministack's own queues: what ours are compared with")
     return parser
 

@@ -1,6 +1,8 @@
-"""Keeps web pages away from the emulator, which asks for no credentials and runs functions as local processes."""
+"""Keeps web pages and other users away from the emulator, which checks no credentials and runs code as its user."""
 
+import hmac
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +11,7 @@ from pipeline.origins import host_name, is_foreign, is_loopback
 
 QUERY_PATH = "/_aws/execute-api/mensageria/"
 QUERY_METHODS = ("GET", "HEAD", "OPTIONS")
+READY_PATH = "/_ministack/ready"
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -26,22 +29,38 @@ class Refusal:
 
 _FOREIGN_HOST = Refusal(421, "this server answers to this machine's own names alone: ask 127.0.0.1 or localhost")
 _FOREIGN_SITE = Refusal(403, "this server answers programs, not the pages of other sites")
+_NO_KEY = Refusal(403, "sign requests with this system's access_key: its endpoints.json has it")
 _NOT_PUBLISHED = Refusal(404, f"this port has the query alone, below {QUERY_PATH}")
 _READ_ONLY = Refusal(405, f"the query answers {', '.join(QUERY_METHODS)}")
+
+
+_SIGNED_BY = re.compile(r"AWS4-HMAC-SHA256 .*?Credential=([^/,\s]+)/")
+"""The access key of a signed request (AWS Signature Version 4, the Authorization header)."""
 
 
 class Guard:
     """An ASGI application that refuses what a foreign page may have sent, and gives the rest to `app`.
 
     `names` are this server's besides localhost and loopback addresses. The pages of `web_origin` may
-    ask the query. On `query_port`, where there is one, nothing but the query is answered.
+    ask the query. On `query_port`, where there is one, nothing but the query is answered. With an
+    `access_key` all but the query asks for it. It is compared as a password is, and the signature is not
+    checked: what keeps others out is that only the owner can read the key.
     """
 
-    def __init__(self, app: App, *, names: Iterable[str] = (), web_origin: str = "", query_port: int | None = None):
+    def __init__(
+        self,
+        app: App,
+        *,
+        names: Iterable[str] = (),
+        web_origin: str = "",
+        query_port: int | None = None,
+        access_key: str = "",
+    ):
         self._app = app
         self._names = frozenset(names)
         self._web_origin = web_origin
         self._query_port = query_port
+        self._access_key = access_key.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """An ASGI application."""
@@ -66,7 +85,14 @@ class Guard:
             return _FOREIGN_SITE
         if is_query_alone and not is_query:
             return _READ_ONLY if scope["path"].startswith(QUERY_PATH) else _NOT_PUBLISHED
-        return None
+        is_open = is_query or scope["path"] == READY_PATH
+        return None if is_open or self._has_key(headers) else _NO_KEY
+
+    def _has_key(self, headers: dict[str, str]) -> bool:
+        signed_by = _SIGNED_BY.match(headers.get("authorization", ""))
+        return not self._access_key or (
+            signed_by is not None and hmac.compare_digest(signed_by[1].encode(), self._access_key)
+        )
 
     def _is_own(self, host: str, *, is_query_alone: bool) -> bool:
         name = host_name(host)
@@ -79,7 +105,7 @@ def _headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str] | None:
     found: dict[str, str] = {}
     for name, value in fields:
         text = name.decode("latin-1").lower()
-        if text in found and text in ("host", "origin", "sec-fetch-site"):
+        if text in found and text in ("host", "origin", "sec-fetch-site", "authorization"):
             return None
         found[text] = value.decode("latin-1")
     return found

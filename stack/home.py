@@ -54,10 +54,14 @@ class Home:
 
     def secret(self, name: str) -> str:
         """The secret `name`, 43 characters, made at its first use and readable by the owner alone."""
+        return self.secret_file(name).read_text()
+
+    def secret_file(self, name: str) -> Path:
+        """The file of the secret `name`, made at its first use."""
         file = self.folder("secrets") / name
         if not file.exists():
             write_private(file, secrets.token_urlsafe(32))
-        return file.read_text()
+        return file
 
     @property
     def endpoints(self) -> Path:

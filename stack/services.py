@@ -11,7 +11,7 @@ from stack.ports import HOST, Ports
 from stack.probes import answers
 
 
-def gateway(ports: Ports, outputs: Mapping[str, str]) -> Part:
+def gateway(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
     """Service A."""
     own = _own(
         GatewaySettings,
@@ -19,10 +19,10 @@ def gateway(ports: Ports, outputs: Mapping[str, str]) -> Part:
         TOPIC_ARN=outputs["TopicArn"],
         KAFKA_BOOTSTRAP_SERVERS=kafka_address(ports),
     )
-    return _part("gateway", ("python", "-m", "gateway"), own | _aws(ports), ports.gateway)
+    return _part("gateway", ("python", "-m", "gateway"), own | _aws(home, ports), ports.gateway)
 
 
-def web(ports: Ports, outputs: Mapping[str, str]) -> Part:
+def web(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
     """The web pages."""
     own = _own(
         WebSettings,
@@ -38,7 +38,7 @@ def web(ports: Ports, outputs: Mapping[str, str]) -> Part:
         DEAD_LETTER_C_URL=outputs["DeadLetterCUrl"],
         KAFKA_BOOTSTRAP_SERVERS=kafka_address(ports),
     )
-    return _part("web", ("python", "-m", "web"), own | _aws(ports), ports.web)
+    return _part("web", ("python", "-m", "web"), own | _aws(home, ports), ports.web)
 
 
 def service_b(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
@@ -50,7 +50,7 @@ def service_b(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
         POSTGRES_URL=postgres.service_b_url(home, ports),
         WORKER_DATA_DIR=str(home.folder("faust")),
     )
-    return _part("service-b", _worker("service_b", ports.service_b), own | _aws(ports), ports.service_b)
+    return _part("service-b", _worker("service_b", ports.service_b), own | _aws(home, ports), ports.service_b)
 
 
 def service_c(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
@@ -64,7 +64,7 @@ def service_c(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
         WORKER_DATA_DIR=str(home.folder("faust")),
         WORKER_INSTANCE="service-c-1",
     )
-    return _part("service-c", _worker("service_c", ports.service_c), own | _aws(ports), ports.service_c)
+    return _part("service-c", _worker("service_c", ports.service_c), own | _aws(home, ports), ports.service_c)
 
 
 def url(port: int) -> str:
@@ -97,12 +97,13 @@ def _own(kind: type[Any], **settings: str) -> dict[str, str]:
     return given(kind) | {f"MENSAGERIA_{name}": value for name, value in settings.items()}
 
 
-def _aws(ports: Ports) -> dict[str, str]:
+def _aws(home: Home, ports: Ports) -> dict[str, str]:
+    emulator = aws.endpoint(home, ports.aws)
     return {
-        "AWS_ENDPOINT_URL": aws.endpoint(ports.aws).endpoint_url,
-        "AWS_ENDPOINT_URL_DYNAMODB": aws.endpoint(ports.dynamodb).endpoint_url,
+        "AWS_ENDPOINT_URL": emulator.endpoint_url,
+        "AWS_ENDPOINT_URL_DYNAMODB": aws.endpoint(home, ports.dynamodb).endpoint_url,
         "AWS_REGION": aws.REGION,
         "AWS_DEFAULT_REGION": aws.REGION,
-        "AWS_ACCESS_KEY_ID": aws.ACCESS_KEY,
+        "AWS_ACCESS_KEY_ID": emulator.aws_access_key_id,
         "AWS_SECRET_ACCESS_KEY": aws.SECRET_KEY,
     }

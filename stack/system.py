@@ -21,13 +21,13 @@ async def start(supervisor: Supervisor, settings: StackSettings, home: Home, por
     await supervisor.start(
         kafka.part(home, ports, settings.kafka),
         postgres.part(home, ports),
-        dynamodb.part(home, ports, aws.endpoint(ports.dynamodb), settings.dynamodb),
+        dynamodb.part(home, ports, aws.endpoint(home, ports.dynamodb), settings.dynamodb),
         aws.part(home, ports),
     )
     outputs = await aws.outputs(home, ports)
     await supervisor.start(
-        services.gateway(ports, outputs),
-        services.web(ports, outputs),
+        services.gateway(home, ports, outputs),
+        services.web(home, ports, outputs),
         services.service_b(home, ports, outputs),
         services.service_c(home, ports, outputs),
     )
@@ -45,10 +45,10 @@ def endpoints(settings: StackSettings, home: Home, ports: Ports, outputs: dict[s
         "service_c": services.url(ports.service_c),
         "kafka": services.kafka_address(ports),
         "postgres": postgres.url(home, ports),
-        "aws": aws.endpoint(ports.aws).endpoint_url,
-        "dynamodb": aws.endpoint(ports.dynamodb).endpoint_url,
+        "aws": aws.endpoint(home, ports.aws).endpoint_url,
+        "dynamodb": aws.endpoint(home, ports.dynamodb).endpoint_url,
         "region": aws.REGION,
-        "access_key": aws.ACCESS_KEY,
+        "access_key": aws.endpoint(home, ports.aws).aws_access_key_id,
         "secret_key": aws.SECRET_KEY,
         "topic_arn": outputs["TopicArn"],
         "queue_b": outputs["QueueBUrl"],

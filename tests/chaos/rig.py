@@ -85,17 +85,17 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
         await supervisor.start(
             kafka.part(home, chosen, settings.kafka),
             postgres.part(home, chosen),
-            dynamodb.part(home, chosen, aws.endpoint(chosen.dynamodb), "disk"),
+            dynamodb.part(home, chosen, aws.endpoint(home, chosen.dynamodb), "disk"),
             aws.part(home, chosen),
         )
         outputs = await aws.outputs(home, chosen)
-        links = _links(chosen)
+        links = _links(home, chosen)
         for link in links.values():
             await block.enter_async_context(link.serving())
         endpoints = system.endpoints(settings, home, chosen, outputs)
-        sqs = await block.enter_async_context(client("sqs", aws.endpoint(chosen.aws)))
-        table = await block.enter_async_context(client("dynamodb", aws.endpoint(chosen.dynamodb)))
-        one = Rig(home, endpoints, links, disks, aws.endpoint(chosen.aws), sqs, table, {}, said)
+        sqs = await block.enter_async_context(client("sqs", aws.endpoint(home, chosen.aws)))
+        table = await block.enter_async_context(client("dynamodb", aws.endpoint(home, chosen.dynamodb)))
+        one = Rig(home, endpoints, links, disks, aws.endpoint(home, chosen.aws), sqs, table, {}, said)
         for part in _services(one, chosen, outputs):
             one.parts[part.name] = _between_proxies(part, one)
         await supervisor.start(*one.parts.values())
@@ -103,8 +103,8 @@ async def rig(folder: Path) -> AsyncIterator[Rig]:
         yield one
 
 
-def _links(chosen: Ports) -> dict[str, Proxy]:
-    emulator, table = aws.endpoint(chosen.aws).endpoint_url, aws.endpoint(chosen.dynamodb).endpoint_url
+def _links(home: Home, chosen: Ports) -> dict[str, Proxy]:
+    emulator, table = aws.endpoint(home, chosen.aws).endpoint_url, aws.endpoint(home, chosen.dynamodb).endpoint_url
     broker = services.kafka_address(chosen)
     return {
         "gateway-sns": AwsProxy(emulator),
@@ -120,7 +120,7 @@ def _links(chosen: Ports) -> dict[str, Proxy]:
 def _services(one: Rig, chosen: Ports, outputs: dict[str, str]) -> tuple[Part, ...]:
     gateway, b, c = (proxied(one, chosen, service) for service in SERVICES)
     return (
-        services.gateway(gateway, outputs),
+        services.gateway(one.home, gateway, outputs),
         services.service_b(one.home, b, outputs),
         services.service_c(one.home, c, outputs),
     )

@@ -31,7 +31,8 @@ ACCOUNT = "000000000000"
 async def emulator(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     """An empty emulator: the SDK's settings for it."""
     ports = choose(StackSettings(ports="free"))
-    part = aws.part(Home(tmp_path), ports)
+    home = Home(tmp_path)
+    part, endpoint = aws.part(home, ports), aws.endpoint(home, ports.aws)
     (tmp_path / "aws" / "tmp").mkdir(parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(*part.command, env=dict(part.environment), cwd=ROOT)
     try:
@@ -39,8 +40,8 @@ async def emulator(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
         yield {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{ports.aws}",
             "AWS_DEFAULT_REGION": aws.REGION,
-            "AWS_ACCESS_KEY_ID": aws.ACCESS_KEY,
-            "AWS_SECRET_ACCESS_KEY": aws.SECRET_KEY,
+            "AWS_ACCESS_KEY_ID": endpoint.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": endpoint.aws_secret_access_key,
         }
     finally:
         process.terminate()

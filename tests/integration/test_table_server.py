@@ -28,7 +28,7 @@ class Server:
     """One server on disk, started and ended as the test likes."""
 
     def __init__(self, home: Home, chosen: Ports) -> None:
-        self.endpoint = aws.endpoint(chosen.dynamodb)
+        self.endpoint = aws.endpoint(home, chosen.dynamodb)
         self.port = chosen.dynamodb
         self._home = home
         self._part = dynamodb.part(home, chosen, self.endpoint, "disk")

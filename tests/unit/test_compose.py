@@ -73,10 +73,10 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Part]:
     made = (
         kafka.part(home, ports, settings.kafka),
         postgres.part(home, ports),
-        dynamodb.part(home, ports, aws.endpoint(ports.dynamodb), settings.dynamodb),
+        dynamodb.part(home, ports, aws.endpoint(home, ports.dynamodb), settings.dynamodb),
         aws.part(home, ports),
-        services.gateway(ports, OUTPUTS),
-        services.web(ports, OUTPUTS),
+        services.gateway(home, ports, OUTPUTS),
+        services.web(home, ports, OUTPUTS),
         services.service_b(home, ports, OUTPUTS),
         services.service_c(home, ports, OUTPUTS),
     )

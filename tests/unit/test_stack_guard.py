@@ -19,7 +19,7 @@ async def behind(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def ask(
-    method: str = "POST", path: str = "/", *, port: int = PORT, fields: Any = None, **headers: str
+    method: str = "POST", path: str = "/", *, port: int = PORT, fields: Any = None, key: str = "", **headers: str
 ) -> tuple[int, dict[str, str], bytes]:
     """The status, headers and body of the guard's answer."""
     sent: list[Any] = []
@@ -35,7 +35,7 @@ async def ask(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    guard = Guard(behind, names=["aws"], web_origin=WEB, query_port=QUERY_PORT)
+    guard = Guard(behind, names=["aws"], web_origin=WEB, query_port=QUERY_PORT, access_key=key)
     await guard(scope, None, send)  # type: ignore[arg-type]
     answer = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], answer, sent[1]["body"]
@@ -124,3 +124,26 @@ async def test_a_websocket_is_closed() -> None:
 
     await Guard(behind)({"type": "websocket", "headers": []}, None, send)  # type: ignore[arg-type]
     assert sent == [{"type": "websocket.close", "code": 1008}]
+
+
+SIGNED = "AWS4-HMAC-SHA256 Credential={}/20261130/us-east-1/lambda/aws4_request, SignedHeaders=host, Signature=0"
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", SIGNED.format("test"), SIGNED.format("k3y-and-more"), SIGNED.format(""), "Bearer k3y", "Credential=k3y/"],
+)
+async def test_who_has_not_the_access_key_reads_no_functions_secrets(authorization: str) -> None:
+    functions = "/2015-03-31/functions/mensageria-query/configuration"
+    assert await status("GET", functions, key="k3y", authorization=authorization) == 403
+
+
+async def test_the_owners_programs_sign_with_the_access_key() -> None:
+    assert await status(key="k3y", authorization=SIGNED.format("k3y")) == 200
+    twice = [(b"host", b"127.0.0.1"), *([(b"authorization", SIGNED.format("k3y").encode())] * 2)]
+    assert await status(key="k3y", fields=twice) == 421
+
+
+@pytest.mark.parametrize("path", [QUERY, "/_ministack/ready"])
+async def test_the_query_and_whether_it_is_ready_need_no_key(path: str) -> None:
+    assert await status("GET", path, key="k3y") == 200

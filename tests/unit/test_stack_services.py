@@ -36,8 +36,8 @@ def ports() -> Ports:
 def parts(tmp_path: Path, ports: Ports) -> dict[str, Part]:
     home = Home(tmp_path)
     made = (
-        services.gateway(ports, OUTPUTS),
-        services.web(ports, OUTPUTS),
+        services.gateway(home, ports, OUTPUTS),
+        services.web(home, ports, OUTPUTS),
         services.service_b(home, ports, OUTPUTS),
         services.service_c(home, ports, OUTPUTS),
     )
@@ -72,4 +72,4 @@ def test_a_setting_of_the_person_reaches_the_service_that_reads_it(
     environment = services.service_b(Home(tmp_path), ports, OUTPUTS).environment
     assert read(ServiceBSettings, environment).worker.batch_events == 7
     assert "SECRET_OF_THE_SHELL" not in environment
-    assert "MENSAGERIA_WORKER_BATCH_EVENTS" not in services.web(ports, OUTPUTS).environment
+    assert "MENSAGERIA_WORKER_BATCH_EVENTS" not in services.web(Home(tmp_path), ports, OUTPUTS).environment
