@@ -62,6 +62,16 @@ async def test_the_pages_of_web_reach_the_query_and_no_more(system: System) -> N
             assert (await client.get(system.endpoints[name], headers=own)).status_code == 403
 
 
+async def test_the_emulator_answers_to_the_systems_own_key_alone(system: System) -> None:
+    own = system.endpoints["access_key"]
+    configuration = f"{system.endpoints['aws']}/2015-03-31/functions/mensageria-query/configuration"
+    async with http_client(timeout=20) as client:
+        for key, expected in ((None, 403), ("test", 403), (own, 200)):
+            signed = {"authorization": f"AWS4-HMAC-SHA256 Credential={key}/20261130/us-east-1/lambda/aws4_request"}
+            answer = await client.get(configuration, headers=signed if key else {})
+            assert (answer.status_code, "MENSAGERIA_CURSOR_KEY" in answer.text) == (expected, expected == 200)
+
+
 async def test_a_link_may_lead_to_a_page(system: System) -> None:
     link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     async with http_client(timeout=20) as client:

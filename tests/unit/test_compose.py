@@ -69,6 +69,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Part]:
     """What `make run` starts, on its default ports."""
     home, settings = Home(tmp_path_factory.mktemp("home")), StackSettings()
     (home.folder("secrets") / "postgres-service-b").write_text(VARIABLES["MENSAGERIA_SERVICE_B_PASSWORD"])
+    # In containers it is their network that keeps others from the emulator.
+    (home.folder("secrets") / "aws-access-key").write_text("test")
     ports = _default_ports()
     made = (
         kafka.part(home, ports, settings.kafka),
@@ -165,7 +167,8 @@ def test_dynamodb_is_run_as_by_make_run(file: dict[str, Any], parts: dict[str, P
 
 def test_the_emulator_is_run_as_by_make_run(file: dict[str, Any], parts: dict[str, Part]) -> None:
     service = file["services"]["aws"]
-    theirs = parts["aws"].command[1:]
+    *theirs, key_option, _ = parts["aws"].command[1:]
+    assert key_option == "--access-key-file"
     host = theirs.index("--host") + 1
     ours = service["command"][1:]
     assert (*theirs[:host], "0.0.0.0", *theirs[host + 1 :], "--name", "aws", "--query-port", "4568") == tuple(ours)
