@@ -322,7 +322,9 @@ def pages_of(app: Quart) -> set[str]:
 PRIVATE = {"/metrics", "/readyz", "/healthz"}
 
 
-@pytest.mark.parametrize("spelling", [*sorted(PRIVATE), "/%6detrics", "//metrics", "/metrics/", "/./metrics", "/METRICS"])
+@pytest.mark.parametrize(
+    "spelling", [*sorted(PRIVATE), "/%6detrics", "//metrics", "/metrics/", "/./metrics", "/METRICS"]
+)
 def test_metrics_and_health_are_not_public(spelling: str) -> None:
     """The rules compare the path as it was sent; a program decodes it."""
     for target in ("GatewayTargets", "WebTargets"):
