@@ -75,11 +75,15 @@ class Watched:
 
     async def rest(self, within_s: float = 15) -> None:
         """Wait until nothing is to be read, by the metrics and by `status`; both probes are 200 then."""
-        await until(self.is_at_rest, within_s=within_s)
-        assert await asyncio.to_thread(self._waiting) == 0
+        await until(self._status_is_at_rest, within_s=within_s, every_s=0.5)
+        await until(self.is_at_rest, within_s=within_s)  # web has read it anew by then
         for probe in ("healthz", "readyz"):
             answer = await self._http.get(f"{self._system.endpoints['service_c']}/{probe}")
             assert answer.status_code == 200, answer.text
+
+    async def _status_is_at_rest(self) -> bool:
+        self.require_no_restart()
+        return await asyncio.to_thread(self._waiting) == 0
 
     def _waiting(self) -> int:
         command = [sys.executable, "-m", "cli", "status", "--json"]
