@@ -73,7 +73,7 @@ class Watched:
         """Fails where C was restarted."""
         assert self._system.pid("service-c") == self._pid, "service C was started again"
 
-    async def rest(self, within_s: float = 15) -> None:
+    async def rest(self, within_s: float = 40) -> None:
         """Wait until nothing is to be read, by the metrics and by `status`; both probes are 200 then."""
         await until(self._status_is_at_rest, within_s=within_s, every_s=0.5)
         await until(self.is_at_rest, within_s=within_s)  # web has read it anew by then
