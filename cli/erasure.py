@@ -9,19 +9,23 @@ import asyncio
 import base64
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from cli.addresses import Addresses
 from cli.dynamodb import Items
 from cli.postgres import Rows
-from pipeline.dead_letters import DeadLetter, Place
+from pipeline.dead_letters import DeadLetter, Envelope, Place
 
 _QUEUES: tuple[Place, ...] = ("b", "c")
 _MAX_WRAPPED = 8
 """Texts within texts that are looked into: a dead letter of a dead letter has two."""
 _SHORTEST_BASE64 = 16
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_SUBJECT_BESIDE = re.compile(r"(ce[_-]|cloudEvents[:_])?subject", re.IGNORECASE)
+"""The attribute's name in binary mode over Kafka, HTTP and AMQP, and without a prefix."""
 _BACKSLASHES = re.compile(rb"\\+(?=[\"\\u/])")
 _ESCAPED_CODE = re.compile(rb"u[0-9A-Fa-f]{4}")
 
@@ -57,10 +61,29 @@ def concerns(letter: DeadLetter, subject: str) -> bool:
     By the event in it. Where it is none: by a member `subject` anywhere in its JSON, also where that
     is there twice, and in texts of it that hold JSON themselves, as they are or in base64: an array,
     SNS' envelope, a dead letter. In bytes that are no JSON: by the subject as a JSON string, however often escaped.
+    And by what surrounds the body: a header or message attribute that is its `subject`, or that holds such JSON.
     """
     if letter.event:
         return letter.event.subject == subject
-    return _is_in_bytes(letter.body, subject, 0)
+    return _is_in_bytes(letter.body, subject, 0) or any(
+        _is_beside(name, value, subject) for name, value in _beside(letter.envelope)
+    )
+
+
+def _beside(envelope: Envelope) -> Iterator[tuple[str, bytes]]:
+    """The headers and the attributes."""
+    for header in envelope.headers or ():
+        name, value = header.pair()
+        yield name, value or b""
+    for name, attribute in (envelope.attributes or {}).items():
+        yield name, attribute.binary or (attribute.value or "").encode(errors="surrogatepass")
+
+
+def _is_beside(name: str, value: bytes, subject: str) -> bool:
+    octets = subject.encode(errors="surrogatepass")
+    if _SUBJECT_BESIDE.fullmatch(name) and octets in (value, unquote_to_bytes(value)):
+        return True
+    return _is_in_bytes(value, subject, 0)
 
 
 def _is_in_bytes(body: bytes, subject: str, depth: int) -> bool:

@@ -3,6 +3,7 @@
 import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from cli.erasure import NOT_REACHED, concerns
 from pipeline.dead_letters import DeadLetter, enclosed
-from pipeline.delivery import Arrival
+from pipeline.delivery import Arrival, Attribute
 from pipeline.errors import Rejected
 
 EVENT = {"specversion": "1.0", "id": "a", "source": "s", "type": "t"}
@@ -18,8 +19,8 @@ EVENT = {"specversion": "1.0", "id": "a", "source": "s", "type": "t"}
 HERS = json.dumps(EVENT | {"subject": "café"}).encode()
 
 
-def letter(body: bytes) -> DeadLetter:
-    arrival = Arrival(body, "sqs", {}, "2026-11-23T15:24:00.000000Z")
+def letter(body: bytes, **beside: Any) -> DeadLetter:
+    arrival = Arrival(body, "sqs", {}, "2026-11-23T15:24:00.000000Z", **beside)
     return DeadLetter("b", "b:1", enclosed(arrival, Rejected("invalid", ""), "service-b"))
 
 
@@ -59,6 +60,52 @@ def letter(body: bytes) -> DeadLetter:
 )
 def test_a_letter_is_its_subjects_and_no_other(body: bytes, meant: bool) -> None:
     assert concerns(letter(body), "café") is meant
+
+
+CAFE = "café".encode()
+
+
+@pytest.mark.parametrize(
+    ("headers", "meant"),
+    [
+        ([("ce_id", b"1"), ("ce_subject", CAFE)], True),  # no event: it lacks source and type
+        ([("ce_id", b"1"), ("ce_subject", b"bob"), ("ce_subject", CAFE)], True),
+        ([("ce_id", b"1"), ("ce_subject", b"bob")], False),
+        ([("ce_subject", None)], False),
+        ([("CE_SUBJECT", CAFE)], True),
+        ([("ce-subject", b"caf%C3%A9")], True),
+        ([("subject", CAFE)], True),
+        ([("\udcff", HERS)], True),
+        ([("ce_source", CAFE)], False),
+        ([("ce_subject", CAFE + b"\xff")], False),
+    ],
+)
+def test_a_record_is_its_subjects_by_its_headers(headers: list[tuple[str, bytes | None]], meant: bool) -> None:
+    for body in (b"", b"\0", b'{"total": 1}'):
+        assert concerns(letter(body, headers=headers), "café") is meant
+
+
+def test_a_record_in_binary_mode_that_is_an_event_is_its_subjects_by_the_event() -> None:
+    attributes = {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "subject": "café"}
+    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+    assert concerns(letter(b"x", headers=headers), "café")
+    assert not concerns(letter(b"x", headers=headers), "bob")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "meant"),
+    [
+        ({"subject": Attribute("String", "café")}, True),
+        ({"ce-subject": Attribute("String", "caf%C3%A9")}, True),
+        ({"cloudEvents:subject": Attribute("String.x", "café")}, True),
+        ({"subject": Attribute("Binary", binary=CAFE)}, True),
+        ({"event": Attribute("Binary", binary=HERS)}, True),
+        ({"subject": Attribute("String", "cafés")}, False),
+        ({"publisher": Attribute("String", "café")}, False),
+    ],
+)
+def test_a_message_is_its_subjects_by_its_attributes(attributes: dict[str, Attribute], meant: bool) -> None:
+    assert concerns(letter(b"no event", attributes=attributes), "café") is meant
 
 
 @given(st.text(min_size=1), st.booleans())
