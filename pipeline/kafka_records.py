@@ -5,14 +5,18 @@ batch), says nothing of which partition it was, and raises again at the next fet
 batch is decoded once more, record by record, with less strictness. What still cannot be decoded
 becomes one record whose value is `Undecodable`; the batches behind it are read as ever.
 
+A compressed batch is decompressed here, into a buffer with an end: aiokafka's reader would
+make gigabytes of one that has a few kilobytes in the log.
+
 aiokafka's compiled writer, too, knows only header names in UTF-8: `ExactBatch` writes any.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from mmap import mmap
 from typing import Any, NamedTuple
 
-from aiokafka import codec
+import cramjam
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -22,17 +26,18 @@ from aiokafka.record.util import decode_varint
 
 _FRAME = struct.Struct(">qi")
 """What each batch begins with, in every version of the format: its base offset, and how many bytes follow."""
+_LENGTH = struct.Struct(">i")
 _MAGIC = 16
+_ATTRIBUTES = 22
+"""The lower of the two bytes."""
 _LOG_APPEND_TIME = 0x08
 _CODEC = 0x07
 _ANY_SIZE = 2**31 - 1
-_DECOMPRESS: dict[int, Callable[[bytes], bytes]] = {
-    0: lambda payload: payload,
-    1: codec.gzip_decode,
-    2: codec.snappy_decode,
-    3: codec.lz4_decode,
-    4: codec.zstd_decode,
-}
+MAX_DECOMPRESSED_BYTES = 32 * 2**20
+"""Of a batch. As the log has it, it is at most as large as the topic's `max.message.bytes`, 1 MiB by default."""
+_XERIAL = struct.Struct(">8sii")
+"""The header of snappy as xerial's library frames it: each block follows its length."""
+_XERIAL_MAGIC = b"\x82SNAPPY\0"
 
 
 def read_all_records() -> None:
@@ -151,21 +156,34 @@ class ReadableBatch:
         if self._damage:
             yield self._undecodable(self.base_offset, self._damage)
             return
+        try:
+            raw, batch = self._decompressed()
+        except Exception as error:  # noqa: BLE001 - codecs and decoders have many
+            yield self._undecodable(self.base_offset, f"{type(error).__name__}: {error}")
+            return
         reached = self.base_offset
         try:
-            for record in self._batch:
+            for record in batch:
                 reached = record.offset + 1
                 yield record
-        except Exception:  # noqa: BLE001 - codecs and decoders have many; the next attempt gives the reason
-            yield from self._read_again(reached)
+        except Exception:  # noqa: BLE001 - as above; the next attempt gives the reason
+            yield from self._read_again(raw, reached)
 
     def __next__(self) -> Any:
         """The record of a control batch."""
         return next(self._batch)
 
-    def _read_again(self, reached: int) -> Iterator[Record]:
+    def _decompressed(self) -> tuple[bytes, Any]:
+        """The bytes of the batch without its codec, and the batch of them. Raises what decompressing raises."""
+        raw = bytes(self._raw)
+        if raw[_MAGIC] != 2 or not raw[_ATTRIBUTES] & _CODEC:
+            return raw, self._batch
+        raw = _decompressed(raw)
+        return raw, MemoryRecords(raw).next_batch()
+
+    def _read_again(self, raw: bytes, reached: int) -> Iterator[Record]:
         try:
-            for record in _records(bytes(self._raw)):
+            for record in _records(raw):
                 if record.offset >= reached:
                     reached = record.offset + 1
                     yield record
@@ -212,15 +230,59 @@ class _Reader:
         return None if length < 0 else taken
 
 
+def _decompressed(raw: bytes) -> bytes:
+    """The same batch of version 2 without its codec; its checksum is no longer right.
+
+    Raises CorruptRecordException where it cannot be decompressed or has more than MAX_DECOMPRESSED_BYTES.
+    """
+    header = bytearray(raw[: DefaultRecordBase.HEADER_STRUCT.size])
+    number = header[_ATTRIBUTES] & _CODEC
+    if (decompress_into := _DECOMPRESS_INTO.get(number)) is None:
+        raise UnsupportedCodecError(f"codec {number} is none that the format has")
+    # Anonymous memory: a page of it costs nothing until something is written into it.
+    with mmap(-1, MAX_DECOMPRESSED_BYTES) as buffer:
+        try:
+            size = decompress_into(raw[len(header) :], buffer)
+        except cramjam.DecompressionError as error:
+            why = f"codec {number}: damaged, or more than {MAX_DECOMPRESSED_BYTES:,} bytes ({error})"
+            raise CorruptRecordException(why) from error
+        payload = buffer[:size]
+    header[_ATTRIBUTES] &= ~_CODEC
+    _FRAME.pack_into(header, 0, _FRAME.unpack_from(raw)[0], len(header) + size - _FRAME.size)
+    return bytes(header) + payload
+
+
+def _snappy_into(payload: bytes, buffer: mmap) -> int:
+    """Decompress snappy, which Kafka's clients write in xerial's framing or in none; how many bytes came out."""
+    if not payload.startswith(_XERIAL_MAGIC):
+        return int(cramjam.snappy.decompress_raw_into(payload, buffer))
+    position, end = _XERIAL.size, 0
+    with memoryview(buffer) as free:
+        while position < len(payload):
+            (length,) = _LENGTH.unpack_from(payload, position)
+            position += _LENGTH.size
+            end += cramjam.snappy.decompress_raw_into(payload[position : position + length], free[end:])
+            position += length
+    return end
+
+
+_DECOMPRESS_INTO: Mapping[int, Callable[[bytes, mmap], int]] = {
+    1: cramjam.gzip.decompress_into,
+    2: _snappy_into,
+    3: cramjam.lz4.decompress_into,
+    4: cramjam.zstd.decompress_into,
+}
+
+
 def _records(raw: bytes) -> Iterator[Record]:
-    """The records of a batch of version 2. Raises whatever its codec does, and CorruptRecordException."""
+    """The records of a batch of version 2 without a codec. Raises CorruptRecordException."""
     if raw[_MAGIC] != 2:
         raise CorruptRecordException(f"version {raw[_MAGIC]} of the format")
     header = DefaultRecordBase.HEADER_STRUCT
     base_offset, _, _, _, _, attributes, _, first_time, max_time, _, _, _, count = header.unpack_from(raw)
-    if (decompress := _DECOMPRESS.get(attributes & _CODEC)) is None:
-        raise UnsupportedCodecError(f"codec {attributes & _CODEC} is none that the format has")
-    reader, time_type = _Reader(decompress(raw[header.size :])), int(bool(attributes & _LOG_APPEND_TIME))
+    if attributes & _CODEC:
+        raise CorruptRecordException("it is compressed")
+    reader, time_type = _Reader(raw[header.size :]), int(bool(attributes & _LOG_APPEND_TIME))
     for _ in range(count):
         end = reader.number() + reader.position
         reader.number()  # attributes: none has a meaning

@@ -1,16 +1,23 @@
 """Batches that aiokafka's own reader raises for, and any bytes in the place of one."""
 
-from collections.abc import Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
+import cramjam
 import pytest
+from aiokafka import codec as codec_of
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.kafka_records import ReadableRecords, Record, Undecodable
+from pipeline.kafka_records import MAX_DECOMPRESSED_BYTES, ReadableRecords, Record, Undecodable
 
 CODECS = (0, 1, 2, 3, 4)
+HEADER_BYTES = 61
 Header = tuple[str, bytes | None]
 
 
@@ -22,7 +29,7 @@ def batch(base: int, values: Sequence[bytes | None], codec: int = 0, headers: Se
         producer_id=-1,
         producer_epoch=-1,
         base_sequence=-1,
-        batch_size=10_000_000,
+        batch_size=2**31 - 1,
     )
     for offset, value in enumerate(values):
         builder.append(offset, timestamp=1_700_000_000_000, key=b"k", value=value, headers=list(headers))
@@ -80,6 +87,62 @@ def test_a_codec_that_nobody_knows_is_one_record() -> None:
     (found,) = read(bytes(with_right_checksum(made)))
     assert isinstance(found.value, Undecodable)
     assert (found.value.last_offset, "codec" in found.value.detail) == (8, True)
+
+
+@pytest.mark.parametrize("codec", CODECS[1:])
+def test_a_batch_that_expands_to_very_much_is_one_record(codec: int) -> None:
+    large = [b"\0" * (MAX_DECOMPRESSED_BYTES // 2)] * 2
+    expanding, good = read(bytes(batch(7, large, codec)) + bytes(batch(9, [b"c"])))
+    assert isinstance(expanding.value, Undecodable)
+    assert (expanding.offset, expanding.value.last_offset, good.value) == (7, 8, b"c")
+    assert "33,554,432 bytes" in expanding.value.detail
+    assert len(expanding.value) < 4 * 2**20
+
+
+READS = """
+import pathlib, resource, sys
+from tests.unit.test_kafka_records import read
+data = pathlib.Path(sys.argv[1]).read_bytes()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+(found,) = read(data)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, found.value.detail)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "compressor"),
+    [(1, cramjam.gzip.Compressor), (4, cramjam.zstd.Compressor)],
+    ids=["gzip", "zstd"],
+)
+def test_half_a_gigabyte_in_a_small_batch_is_not_made(
+    number: int, compressor: Callable[[], Any], tmp_path: Path
+) -> None:
+    packing = compressor()
+    for _ in range(512):
+        packing.compress(bytes(2**20))
+    made = repacked(batch(7, [b"a"]), bytes(packing.finish()), number)
+    assert len(made) < 2**20
+    file = tmp_path / "batch"
+    file.write_bytes(made)
+    done = subprocess.run([sys.executable, "-c", READS, file], capture_output=True, text=True, check=True, timeout=60)
+    grown_kib, _, detail = done.stdout.partition(" ")
+    assert "33,554,432 bytes" in detail
+    assert int(grown_kib) < 64 * 1024
+
+
+@pytest.mark.parametrize("is_framed", [True, False])
+def test_snappy_is_read_in_its_framing_and_without(is_framed: bool) -> None:
+    made = batch(7, [b"first" * 20_000])
+    packed = codec_of.snappy_encode(bytes(made[HEADER_BYTES:]), xerial_compatible=is_framed)
+    (found,) = read(bytes(repacked(made, packed, 2)))
+    assert found.value == b"first" * 20_000
+
+
+def repacked(made: bytearray, payload: bytes, codec: int) -> bytearray:
+    """The header of a batch before another payload, of `codec`."""
+    one = made[:HEADER_BYTES] + payload
+    one[8:12], one[22] = (len(one) - 12).to_bytes(4, "big"), codec
+    return with_right_checksum(one)
 
 
 @given(st.integers(0, 120), st.integers(1, 255), st.booleans(), st.sampled_from(CODECS))
