@@ -116,8 +116,9 @@ reset: $(APP) ## forget all local data (asks first)
 
 install: $(APP) $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## all that is locked, and what makes the servers start fast
 
-docs: $(DEV) ## write docs/settings.md, Grafana's dashboards, and the tables of docs/scale.md and docs/aws.md
+docs: $(DEV) ## write docs/settings.md and docs/faults.md, Grafana's dashboards, and the tables of docs/scale.md and docs/aws.md
 	@.venv/bin/python -m pipeline.settings > docs/settings.md
+	@.venv/bin/python -m pipeline.faults > docs/faults.md
 	@.venv/bin/python -m dashboards docker/grafana/dashboards
 	@.venv/bin/python -m bench.scale
 	@.venv/bin/python -m infra.cost > /dev/null

@@ -74,7 +74,7 @@ class Edges:
         try:
             return await self._api.get("query", path, parameters, kind)
         except Refused as refusal:
-            if faults := {fault.parameter: fault.detail for fault in refusal.problem.errors if fault.parameter}:
+            if faults := {fault.parameter: fault.defect for fault in refusal.problem.errors if fault.parameter}:
                 raise InvalidParameters(faults) from refusal
             raise
 

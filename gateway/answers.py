@@ -11,10 +11,11 @@ from hypercorn.typing import ASGISendCallable
 from gateway.fan_out import Outcome
 from gateway.formats import ACCEPTED
 from gateway.publication import Publication
-from pipeline import problems
+from pipeline import faults, problems
 from pipeline.errors import (
     MAX_DETAIL_CHARACTERS,
     MAX_FAULTS,
+    DefectError,
     Fault,
     InvalidBatch,
     InvalidEvent,
@@ -27,8 +28,8 @@ from pipeline.errors import (
     TryLater,
     UnsupportedCoding,
     UnsupportedMediaType,
-    cut,
 )
+from pipeline.faults import Defect, cut
 
 _CLOSE = {"connection": "close"}
 """Whoever may not publish need not send a body to its end."""
@@ -96,12 +97,12 @@ def refusal(error: MensageriaError) -> Answer:
     """The 4xx or 503 of an error that the sender can mend or wait for. Raises `error` where it is none of these."""
     match error:
         case MalformedEvent():
-            return _problem(400, "malformed", str(error))
+            return _problem(400, "malformed", str(error), **_coded(error.defect))
         case InvalidEvent():
             detail = "not a valid event: mend what `errors` names and send it again"
             return _problem(422, "invalid", detail, errors=_faults(error))
         case TooLarge():
-            return _problem(413, "too_large", str(error))
+            return _problem(413, "too_large", str(error), **_coded(error.defect))
         case UnsupportedCoding():
             return _problem(415, "media_type", str(error), headers={"accept-encoding": "identity"})
         case UnsupportedMediaType():
@@ -172,12 +173,23 @@ def _batch_refusal(error: InvalidBatch) -> Answer:
 
 
 def _faults(error: MensageriaError, most: int = MAX_FAULTS, **index: int) -> list[dict[str, Any]]:
-    faults = error.listed(most) if isinstance(error, InvalidEvent) else [Fault("", str(error))]
-    return [{**index, "pointer": fault.pointer, "detail": fault.detail} for fault in faults]
+    if isinstance(error, DefectError):
+        return [{**index, "pointer": "", "detail": str(error), **_coded(error.defect)}]
+    listed = error.listed(most) if isinstance(error, InvalidEvent) else []
+    return [{**index, **_fault(fault)} for fault in listed]
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {"pointer": fault.pointer, "detail": fault.detail, **_coded(fault.defect)}
+
+
+def _coded(defect: Defect) -> dict[str, Any]:
+    """The members by which a program tells what is wrong."""
+    return {"code": defect.code, "parameters": defect.parameters}
 
 
 def _refused_fault(outcome: Outcome) -> dict[str, Any]:
-    return {"pointer": "", "detail": cut(f"refused by {outcome.refusal}", MAX_DETAIL_CHARACTERS)}
+    return _fault(Fault("", faults.REFUSED_BY_LEG(reason=str(outcome.refusal))))
 
 
 def _told(publication: Publication, outcome: Outcome) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.inbound import Inbound
 from pipeline import binary_mode
+from pipeline import faults as kinds
 from pipeline.errors import Fault, InvalidEvent
 from pipeline.event import Event, Rules, no_rules
 from pipeline.strict_json import pointer
@@ -15,11 +16,14 @@ from pipeline.strict_json import pointer
 _PREFIX = b"ce-"
 _QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*+"\Z')
 _NOT_IN_HEADERS = {
-    "data": "is the body in binary mode, not a header",
-    "data_base64": "is the body in binary mode, not a header",
-    "datacontenttype": "is the Content-Type header in binary mode",
+    "data": kinds.DATA_IN_HEADER(),
+    "data_base64": kinds.DATA_IN_HEADER(),
+    "datacontenttype": kinds.CONTENT_TYPE_IN_HEADER(header="Content-Type"),
 }
-_DECODED = "; headers are percent-decoded, so write a % as %25"
+_DECODED = {
+    kinds.NOT_A_URI_REFERENCE.code: kinds.NOT_A_URI_REFERENCE_DECODED(),
+    kinds.NOT_A_URI.code: kinds.NOT_A_URI_DECODED(),
+}
 
 
 def has_attributes(inbound: Inbound) -> bool:
@@ -45,8 +49,8 @@ def _attributes(inbound: Inbound) -> tuple[dict[str, str], list[Fault], set[str]
         if not header.startswith(_PREFIX):
             continue
         name = header.removeprefix(_PREFIX).decode("latin-1")
-        if detail := _NOT_IN_HEADERS.get(name) or (name in attributes and "stands twice in the headers"):
-            faults.append(Fault(pointer(name), detail))
+        if defect := _NOT_IN_HEADERS.get(name) or (kinds.REPEATED_ATTRIBUTE() if name in attributes else None):
+            faults.append(Fault(pointer(name), defect))
             continue
         if b"%" in value:
             decoded.add(pointer(name))
@@ -54,13 +58,12 @@ def _attributes(inbound: Inbound) -> tuple[dict[str, str], list[Fault], set[str]
             attributes[name] = unquote_to_bytes(_unquoted(value.strip(b" \t"))).decode()
         except UnicodeDecodeError:
             attributes[name] = ""
-            faults.append(Fault(pointer(name), "is not UTF-8 in percent-encoding"))
+            faults.append(Fault(pointer(name), kinds.NOT_UTF8_ENCODED()))
     return attributes, faults, decoded
 
 
 def _with_hint(fault: Fault, decoded: set[str]) -> Fault:
-    is_uri = fault.pointer in ("/source", "/dataschema") and "URI" in fault.detail
-    return Fault(fault.pointer, fault.detail + _DECODED) if is_uri and fault.pointer in decoded else fault
+    return Fault(fault.pointer, _DECODED.get(fault.code, fault.defect)) if fault.pointer in decoded else fault
 
 
 def _unquoted(value: bytes) -> bytes:

@@ -7,6 +7,7 @@ import msgspec
 
 from gateway import binary, simple
 from gateway.inbound import Inbound
+from pipeline import faults
 from pipeline.errors import (
     Fault,
     InvalidBatch,
@@ -17,7 +18,7 @@ from pipeline.errors import (
     UnsupportedMediaType,
 )
 from pipeline.event import MAX_EVENT_BYTES, STRUCTURED, Event, Rules, no_rules, parse
-from pipeline.strict_json import undecodable
+from pipeline.strict_json import parse_json, undecodable
 
 BATCH = "application/cloudevents-batch+json"
 SIMPLE = "application/json"
@@ -35,15 +36,19 @@ def read(inbound: Inbound, source: str, rules: Rules = no_rules) -> Event | list
     """
     inbound.require_single_values()
     inbound.require_no_encoding()
+    try:
+        return _read(inbound, source, rules)
+    except MalformedEvent as error:
+        raise error.declared_by(_header(inbound)) from None
+
+
+def _read(inbound: Inbound, source: str, rules: Rules) -> Event | list[Event]:
     media_type = inbound.media_type()
     if media_type == BATCH:
         inbound.require_utf8()
-        return _batch(inbound.body, rules)
+        return _batch(inbound, rules)
     if len(inbound.body) > MAX_EVENT_BYTES:
-        raise TooLarge(
-            f"the body has {len(inbound.body)} bytes, and an event at most {MAX_EVENT_BYTES}: "
-            "keep large data elsewhere and send a reference"
-        )
+        raise TooLarge(faults.BODY_TOO_LARGE(size=len(inbound.body), most=MAX_EVENT_BYTES))
     if media_type == STRUCTURED:
         inbound.require_utf8()
         return parse(inbound.body, rules)
@@ -57,25 +62,33 @@ def read(inbound: Inbound, source: str, rules: Rules = no_rules) -> Event | list
     raise _unsupported(inbound)
 
 
-def _batch(body: bytes, rules: Rules) -> list[Event]:
+def _header(inbound: Inbound) -> str:
+    return f"Content-Type: {inbound.header(b'content-type')}"
+
+
+def _batch(inbound: Inbound, rules: Rules) -> list[Event]:
+    body = inbound.body
     try:
         raw_events = _raw_events.decode(body)
     except msgspec.ValidationError:
-        raise InvalidEvent([Fault("", "a batch is a JSON array of events")]) from None
+        parse_json(body)  # what is not JSON may look like an object first
+        raise InvalidEvent([Fault("", faults.NOT_A_BATCH())]) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise undecodable(body, error) from None
     if len(raw_events) > MAX_BATCH_EVENTS:
-        raise TooLarge(f"a batch of {len(raw_events)} events: send at most {MAX_BATCH_EVENTS}")
-    return _each(raw_events, rules)
+        raise TooLarge(faults.BATCH_TOO_LARGE(count=len(raw_events), most=MAX_BATCH_EVENTS))
+    return _each(raw_events, rules, _header(inbound))
 
 
-def _each(raw_events: list[msgspec.Raw], rules: Rules) -> list[Event]:
+def _each(raw_events: list[msgspec.Raw], rules: Rules, header: str) -> list[Event]:
     events: list[Event] = []
     errors: dict[int, MensageriaError] = {}
     for index, raw in enumerate(raw_events):
         try:
             events.append(parse(bytes(raw), rules))
-        except (MalformedEvent, InvalidEvent) as error:
+        except MalformedEvent as error:
+            errors[index] = error.declared_by(header)
+        except InvalidEvent as error:
             errors[index] = error
     if errors := errors or _conflicts(events):
         raise InvalidBatch(errors)
@@ -95,7 +108,7 @@ def _conflicts(events: list[Event]) -> dict[int, MensageriaError]:
 
 
 def _conflict(other: int) -> InvalidEvent:
-    return InvalidEvent([Fault("/id", f"event {other} has the same source and id, and another content")])
+    return InvalidEvent([Fault("/id", faults.CONFLICT(index=other))])
 
 
 def _unsupported(inbound: Inbound) -> UnsupportedMediaType:

@@ -12,6 +12,7 @@ from gateway.answers import Answer
 from gateway.edge import Edge
 from gateway.inbound import Inbound, first
 from gateway.room import Place, Room
+from pipeline import faults
 from pipeline.errors import TooLarge
 from pipeline.event import MAX_EVENT_BYTES
 from pipeline.metrics import GatewayMetrics
@@ -102,6 +103,4 @@ async def _body(headers: list[tuple[bytes, bytes]], receive: ASGIReceiveCallable
 def _endless() -> TooLarge:
     # The server reads what is left and throws it away, for a while: who has a connection closed on
     # unread bytes may never see the answer.
-    return TooLarge(
-        f"the body is over {MAX_REQUEST_BYTES} bytes: send a batch in parts; an event has at most {MAX_EVENT_BYTES}"
-    )
+    return TooLarge(faults.REQUEST_TOO_LARGE(most=MAX_REQUEST_BYTES, most_event=MAX_EVENT_BYTES))

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from pipeline import binary_mode
+from pipeline import binary_mode, faults
 from pipeline.errors import MalformedEvent, UnsupportedCoding, UnsupportedMediaType
 
 _SINGLE = (b"content-type", b"idempotency-key")
@@ -36,7 +36,7 @@ class Inbound(msgspec.Struct, frozen=True):
         values: dict[bytes, bytes] = {}
         for name, value in self.headers:
             if name in _SINGLE and values.setdefault(name, value) != value:
-                raise MalformedEvent(f"the header {name.decode()} stands twice with different values: send one")
+                raise MalformedEvent(faults.REPEATED_HEADER(name=name.decode()))
 
     def require_no_encoding(self) -> None:
         """Raise UnsupportedMediaType where the body is compressed."""

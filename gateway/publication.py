@@ -2,7 +2,7 @@
 
 import msgspec
 
-from pipeline import sqs_text
+from pipeline import faults, sqs_text
 from pipeline.errors import TooLarge
 from pipeline.event import MAX_EVENT_BYTES, Event
 
@@ -46,13 +46,8 @@ def of(event: Event, received_at: str, traceparent: str, publisher: str | None =
     content = sqs_text.size_bytes(event.body)
     size = content + sum([len(name) + _TYPE_BYTES + len(value.encode()) for name, value in metadata])
     if size > MAX_EVENT_BYTES:
-        raise TooLarge(
-            f"the event has {size} bytes with the {size - content} of its metadata: "
-            f"the limit is {MAX_EVENT_BYTES}{_base64_hint(event)}; keep large data elsewhere and send a reference"
-        )
+        is_binary = event.content.get("data_base64") is not None
+        kind = faults.BINARY_EVENT_TOO_LARGE if is_binary else faults.EVENT_TOO_LARGE
+        raise TooLarge(kind(size=size, metadata=size - content, most=MAX_EVENT_BYTES))
     key = event.partition_key.encode()
     return Publication(event.id, event.source, event.type, key, event.body, metadata, traceparent, received_at, size)
-
-
-def _base64_hint(event: Event) -> str:
-    return ", and binary data counts in base64, 4 bytes for 3" if event.content.get("data_base64") is not None else ""

@@ -8,7 +8,9 @@ from urllib.parse import unquote
 
 import jsonschema_rs
 
+from pipeline import faults as kinds
 from pipeline.errors import Fault, SettingsError
+from pipeline.faults import Defect, Kind, cut
 from pipeline.strict_json import pointer
 
 _MAX_MESSAGE = 200
@@ -32,7 +34,7 @@ class Schemas:
         if validator := self._validators.get(type_):
             return _faults(validator, content)
         if self._unknown == "refuse":
-            return [Fault("/type", f"{type_!r} is not a type that is taken here: GET /schemas lists them")]
+            return [Fault("/type", kinds.UNKNOWN_TYPE(type=repr(cut(type_, _MAX_MESSAGE))))]
         return []
 
 
@@ -71,13 +73,45 @@ def _no_retrieval(uri: str) -> Any:
 
 def _faults(validator: jsonschema_rs.Draft202012Validator, content: dict[str, Any]) -> Iterable[Fault]:
     if content.get("data_base64") is not None:
-        return [Fault("/data_base64", "this type's data is JSON, by its schema: send it as data")]
+        return [Fault("/data_base64", kinds.SCHEMA_WANTS_JSON())]
     if "data" not in content:
-        return [Fault("/data", "is required by this type's schema")]
+        return [Fault("/data", kinds.SCHEMA_WANTS_DATA())]
     return (
-        Fault("/data" + pointer(*map(str, error.instance_path)), f"{_shortened(error.message)}, by this type's schema")
+        Fault("/data" + pointer(*map(str, error.instance_path)), _defect(error))
         for error in validator.iter_errors(content["data"])
     )
+
+
+def _defect(error: jsonschema_rs.ValidationError) -> Defect:
+    """The defect that `error` is; rules that few schemas have are quoted in the validator's words."""
+    keyword, values = error.kind.name, error.kind.as_dict()
+    if known := _KNOWN.get(keyword):
+        kind, parameter, member = known
+        return kind(**{parameter: _listed(values[member])})
+    return kinds.SCHEMA(keyword=keyword, message=_shortened(error.message))
+
+
+def _listed(value: Any) -> str:
+    """`value` as people read it; of a list of values, each as JSON."""
+    if isinstance(value, list):
+        return ", ".join(json.dumps(each, ensure_ascii=False) for each in value)
+    return str(value)
+
+
+_KNOWN: dict[str, tuple[Kind, str, str]] = {
+    "type": (kinds.SCHEMA_TYPE, "wanted", "types"),
+    "required": (kinds.SCHEMA_REQUIRED, "name", "property"),
+    "additionalProperties": (kinds.SCHEMA_UNKNOWN_MEMBERS, "names", "unexpected"),
+    "unevaluatedProperties": (kinds.SCHEMA_UNKNOWN_MEMBERS, "names", "unexpected"),
+    "enum": (kinds.SCHEMA_CHOICES, "choices", "options"),
+    "pattern": (kinds.SCHEMA_PATTERN, "pattern", "pattern"),
+    "format": (kinds.SCHEMA_FORMAT, "format", "format"),
+    "minimum": (kinds.SCHEMA_AT_LEAST, "limit", "limit"),
+    "maximum": (kinds.SCHEMA_AT_MOST, "limit", "limit"),
+    "minLength": (kinds.SCHEMA_TOO_SHORT, "limit", "limit"),
+    "maxLength": (kinds.SCHEMA_TOO_LONG, "limit", "limit"),
+}
+"""The kind of each rule, the parameter of its text, and the validator's member that it is from."""
 
 
 def _shortened(message: str) -> str:

@@ -8,6 +8,7 @@ import msgspec
 import uuid_utils
 
 from gateway.inbound import Inbound
+from pipeline import faults as kinds
 from pipeline.errors import Fault, InvalidEvent, raise_any
 from pipeline.event import Event, Rules, no_rules, parse
 from pipeline.strict_json import parse_json, pointer
@@ -26,7 +27,7 @@ def read(inbound: Inbound, source: str, rules: Rules = no_rules) -> Event:
     """
     content = parse_json(inbound.body)
     if not isinstance(content, dict):
-        raise InvalidEvent([Fault("", 'the simple form is a JSON object: {"type": …, "data": …}')])
+        raise InvalidEvent([Fault("", kinds.NOT_SIMPLE())])
     faults = _member_faults(content)
     try:
         event = parse(_structured(inbound, content, source), rules)
@@ -37,12 +38,8 @@ def read(inbound: Inbound, source: str, rules: Rules = no_rules) -> Event:
 
 
 def _member_faults(content: dict[str, Any]) -> list[Fault]:
-    faults = [
-        Fault(pointer(name), "is not a member of the simple form: send application/cloudevents+json for extensions")
-        for name in content
-        if name not in _MEMBERS
-    ]
-    return faults if "data" in content else [*faults, Fault("/data", "is required")]
+    faults = [Fault(pointer(name), kinds.UNKNOWN_MEMBER()) for name in content if name not in _MEMBERS]
+    return faults if "data" in content else [*faults, Fault("/data", kinds.REQUIRED())]
 
 
 def _structured(inbound: Inbound, content: dict[str, Any], source: str) -> bytes:

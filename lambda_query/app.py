@@ -113,7 +113,10 @@ class App:
         try:
             return self._routes[request.path](request.query, inquiry)
         except InvalidParameters as error:
-            faults = [{"parameter": name, "detail": fault} for name, fault in error.faults.items()]
+            faults = [
+                {"parameter": name, "detail": fault.detail, "code": fault.code, "parameters": fault.parameters}
+                for name, fault in error.faults.items()
+            ]
             return problem(HTTPStatus.BAD_REQUEST, "invalid-parameters", str(error), errors=faults)
         except StoreUnavailable as error:
             names = sorted(inquiry.failures)

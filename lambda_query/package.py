@@ -32,6 +32,7 @@ _PIPELINE = (
     "clock",
     "comparison",
     "errors",
+    "faults",
     "keys",
     "problems",
     "settings",

@@ -11,8 +11,10 @@ from urllib.parse import parse_qsl
 from lambda_query import cursor
 from lambda_query.question import DYNAMODB, FIELDS, POSTGRES, STORED_FIELDS, Identity, Place, Question
 from pipeline import clock
+from pipeline import faults as kinds
 from pipeline.comparison import settled_until
 from pipeline.errors import InvalidParameters
+from pipeline.faults import Defect
 
 T = TypeVar("T")
 
@@ -76,7 +78,7 @@ def parse_stats(raw: str) -> Question:
     since, until = _ordered(checked.get("from"), checked.get("to"))
     until = until or _now_at_least(since)
     if since and since < _before(until, _STATS_LONGEST):
-        raise InvalidParameters({"from": f"is more than {_STATS_LONGEST.days} days before `to`: ask for less"})
+        raise InvalidParameters({"from": kinds.RANGE_TOO_LONG(days=_STATS_LONGEST.days)})
     return _whole_range(since or _before(until, _STATS_SPAN), until, _EVERY_EVENT)
 
 
@@ -94,7 +96,7 @@ def parse_identity(raw: str) -> Identity:
     """The (source, id) of `GET /event?{raw}`. Raises InvalidParameters."""
     parameters = _parse_query(raw, _IDENTITY_CHECKS)
     if missing := [name for name in _IDENTITY_CHECKS if name not in parameters]:
-        raise InvalidParameters(dict.fromkeys(missing, "is required"))
+        raise InvalidParameters(dict.fromkeys(missing, kinds.REQUIRED()))
     checked = _checked(parameters, _IDENTITY_CHECKS)
     return checked["source"], checked["id"]
 
@@ -106,7 +108,7 @@ def check_nothing(raw: str) -> None:
 
 def _ordered(since: str | None, until: str | None) -> tuple[str | None, str | None]:
     if since and until and since > until:
-        raise InvalidParameters({"from": "is after `to`: exchange them"})
+        raise InvalidParameters({"from": kinds.RANGE_REVERSED()})
     return since, until
 
 
@@ -135,14 +137,14 @@ def _whole_range(since: str, until: str, limit: int, scope: str = "") -> Questio
 def _parse_query(raw: str, known: Mapping[str, Any]) -> dict[str, str]:
     pairs = parse_qsl(raw, keep_blank_values=True, errors="surrogateescape")
     times = Counter(name for name, _ in pairs)
-    faults: dict[str, str] = {}
+    faults: dict[str, Defect] = {}
     for name, value in pairs:
         if name not in known:
-            faults[_utf8(name)] = f"is no parameter here: there are {', '.join(known) or 'none'}"
+            faults[_utf8(name)] = _unknown(known)
         elif times[name] > 1:
-            faults[name] = "stands more than once"
+            faults[name] = kinds.REPEATED_PARAMETER()
         elif value != _utf8(value):
-            faults[name] = "is not UTF-8"
+            faults[name] = kinds.NOT_UTF8()
     if faults:
         raise InvalidParameters(faults)
     return dict(pairs)
@@ -150,15 +152,27 @@ def _parse_query(raw: str, known: Mapping[str, Any]) -> dict[str, str]:
 
 def _checked(parameters: dict[str, str], checks: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    faults: dict[str, str] = {}
+    faults: dict[str, Defect] = {}
     for name, text in parameters.items():
         try:
             values[name] = checks[name](text)
-        except ValueError as fault:
-            faults[name] = str(fault)
+        except _Wrong as fault:
+            faults[name] = fault.defect
     if faults:
         raise InvalidParameters(faults)
     return values
+
+
+class _Wrong(Exception):
+    """A parameter's value that a check refuses."""
+
+    def __init__(self, defect: Defect) -> None:
+        super().__init__(defect.detail)
+        self.defect = defect
+
+
+def _unknown(known: Mapping[str, Any]) -> Defect:
+    return kinds.UNKNOWN_PARAMETER(known=", ".join(known)) if known else kinds.NO_PARAMETERS()
 
 
 def _utf8(text: str) -> str:
@@ -168,7 +182,7 @@ def _utf8(text: str) -> str:
 def _one_of(choices: dict[str, T]) -> Callable[[str], T]:
     def check(text: str) -> T:
         if text not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
+            raise _Wrong(kinds.NOT_A_CHOICE(choices=", ".join(choices)))
         return choices[text]
 
     return check
@@ -176,7 +190,7 @@ def _one_of(choices: dict[str, T]) -> Callable[[str], T]:
 
 def _limit(text: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,2}", text) or int(text) > MAX_LIMIT:
-        raise ValueError(f"must be a whole number from 1 to {MAX_LIMIT}")
+        raise _Wrong(kinds.NOT_A_COUNT(least=1, most=MAX_LIMIT))
     return int(text)
 
 
@@ -184,7 +198,7 @@ def _some_of(fields: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
     def check(text: str) -> tuple[str, ...]:
         names = text.split(",")
         if not set(names) <= set(fields):
-            raise ValueError(f"must be names of {', '.join(fields)}, with commas between")
+            raise _Wrong(kinds.NOT_CHOICES(choices=", ".join(fields)))
         return tuple(name for name in fields if name in names)
 
     return check
@@ -192,33 +206,31 @@ def _some_of(fields: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
 
 def _text(text: str) -> str:
     if not text:
-        raise ValueError("must not be empty")
+        raise _Wrong(kinds.EMPTY())
     if found := _CONTROL.search(text):
-        raise ValueError(f"has the character U+{ord(found[0]):04X}, which no event can have here")
+        raise _Wrong(kinds.IMPOSSIBLE_CHARACTER(character=f"U+{ord(found[0]):04X}"))
     return text
 
 
 def _identity_part(text: str) -> str:
     if len(text.encode()) > _MAX_IDENTITY_BYTES:
-        raise ValueError(f"is longer than {_MAX_IDENTITY_BYTES} bytes of UTF-8")
+        raise _Wrong(kinds.TOO_LONG(most=_MAX_IDENTITY_BYTES))
     return _text(text)
 
 
 def _time(text: str) -> str:
-    wanted = "must be a time after RFC 3339 with its zone, such as 2026-11-23T15:24:00Z (in a URL, + is %2B)"
     try:
         # Nothing was received before 1970, and from there on a year's text has four digits.
         return clock.rfc3339(max(clock.parse_rfc3339(text), _EPOCH))
     except ValueError:
-        raise ValueError(wanted) from None
+        raise _Wrong(kinds.NOT_A_TIME_IN_URL(example="2026-11-23T15:24:00Z")) from None
 
 
 def _place(text: str, scope: str, key: bytes) -> Place:
     try:
         return cursor.decode(text, scope, key)
     except cursor.ForeignCursor:
-        detail = "is not from this list: take `next` of a page with the same parameters"
-        raise InvalidParameters({"cursor": detail}) from None
+        raise InvalidParameters({"cursor": kinds.FOREIGN_CURSOR()}) from None
 
 
 _LIST_CHECKS: dict[str, Callable[[str], Any]] = {

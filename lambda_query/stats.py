@@ -10,6 +10,7 @@ from lambda_query.postgres import Postgres
 from lambda_query.question import DYNAMODB, POSTGRES, Identity, Question
 from lambda_query.stores import Inquiry
 from lambda_query.walk import stretches
+from pipeline import faults
 from pipeline.errors import InvalidParameters, StoreUnavailable
 
 _WALK_CALLS = 10_000
@@ -54,8 +55,7 @@ def _in_dynamodb(store: DynamoDB, question: Question, budget: Budget) -> Counts:
         counts.update((f"{copy.received_at[:16]}:00Z", copy.type) for copy in new.values())
         seen |= new.keys()
         if stretch.end and budget.spent:
-            fault = "begins a range with more events than can be counted in time: ask for a shorter one"
-            raise InvalidParameters({"from": fault})
+            raise InvalidParameters({"from": faults.RANGE_TOO_FULL()})
     return counts
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from operations.bearer import authorization
 from pipeline.errors import MensageriaError
+from pipeline.faults import Defect
 
 Service = Literal["gateway", "query"]
 LISTED = "source,id,type,subject,received_at,stores"
@@ -22,8 +23,15 @@ class Fault(msgspec.Struct):
     """One entry of a problem's `errors`: `pointer` for an event, `parameter` for an address."""
 
     detail: str = ""
+    code: str = ""
+    parameters: dict[str, str | int] = {}
     pointer: str = ""
     parameter: str = ""
+
+    @property
+    def defect(self) -> Defect:
+        """What is wrong, without where."""
+        return Defect(self.code, self.detail, self.parameters)
 
 
 class Problem(msgspec.Struct):
@@ -31,7 +39,14 @@ class Problem(msgspec.Struct):
 
     status: int = 0
     detail: str = ""
+    code: str = ""
+    parameters: dict[str, str | int] = {}
     errors: list[Fault] = []
+
+    @property
+    def defect(self) -> Defect:
+        """What is wrong with the whole of what was sent."""
+        return Defect(self.code, self.detail, self.parameters)
 
 
 class EdgeUnavailable(MensageriaError):

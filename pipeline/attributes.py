@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 
+from pipeline import faults as kinds
 from pipeline.clock import parse_rfc3339
 from pipeline.errors import Fault
+from pipeline.faults import Defect
 from pipeline.strict_json import ESCAPE, pointer
 
 MAX_IDENTITY_BYTES = 512
@@ -59,8 +61,6 @@ _MOST_BYTES = {
     "type": MAX_TEXT_BYTES,
     "subject": MAX_TEXT_BYTES,
 }
-_NO_TYPE = "an attribute is a string, a whole number or a boolean: put other values into data"
-_NOT_WHOLE = "a whole number in an attribute has neither a point nor an exponent"
 _STRING_ATTRIBUTES = frozenset(
     ("specversion", "id", "source", "type", "subject", "time", "datacontenttype", "dataschema", "partitionkey")
 )
@@ -82,7 +82,7 @@ def faults(content: dict[str, Any], body: bytes | None = None, *, is_accepted: b
     """
     for name in _REQUIRED:
         if content.get(name) is None:
-            yield Fault(pointer(name), "is required")
+            yield Fault(pointer(name), kinds.REQUIRED())
     for name, value in content.items():
         if name not in _PAYLOAD and value is not None:
             yield from _attribute_faults(name, value, is_accepted=is_accepted)
@@ -106,26 +106,26 @@ def _is_evidently_right(name: str, value: Any) -> bool:
 def _attribute_faults(name: str, value: Any, *, is_accepted: bool) -> Iterator[Fault]:
     where = pointer(name)
     if not _NAME.match(name):
-        yield Fault(where, "an attribute's name has only lower-case letters a-z and digits")
+        yield Fault(where, kinds.WRONG_NAME())
     if name in _STRING_ATTRIBUTES and not isinstance(value, str):
-        yield Fault(where, "must be a string")
+        yield Fault(where, kinds.NOT_A_STRING())
     elif isinstance(value, str):
-        yield from (Fault(where, detail) for detail in _string_faults(name, value, is_accepted=is_accepted))
+        yield from (Fault(where, defect) for defect in _string_faults(name, value, is_accepted=is_accepted))
     elif isinstance(value, int) and not -_INT32 <= value < _INT32:
-        yield Fault(where, "a whole number in an attribute has 32 bits: send it as a string")
+        yield Fault(where, kinds.INTEGER_TOO_LARGE())
     elif not isinstance(value, int):
-        yield Fault(where, _NO_TYPE)
+        yield Fault(where, kinds.NO_ATTRIBUTE_TYPE())
 
 
-def _string_faults(name: str, text: str, *, is_accepted: bool) -> Iterator[str]:
+def _string_faults(name: str, text: str, *, is_accepted: bool) -> Iterator[Defect]:
     if found := (_EARLIER_CONTROL if is_accepted else _CONTROL).search(text):
-        yield f"has the character U+{ord(found[0]):04X}, which an attribute may not have"
+        yield kinds.WRONG_CHARACTER(character=f"U+{ord(found[0]):04X}")
     if not text and name in _STRING_ATTRIBUTES:
-        yield "must not be empty"
+        yield kinds.EMPTY()
     if (most := _MOST_BYTES.get(name)) and len(text.encode()) > most:
-        yield f"is longer than {most} bytes of UTF-8"
+        yield kinds.TOO_LONG(most=most)
     if name == "specversion" and text != "1.0":
-        yield 'must be "1.0"'
+        yield kinds.WRONG_VERSION()
     if text and not is_accepted and name in _FORMS and not _FORMS[name][0](text):
         yield _FORMS[name][1]
 
@@ -137,17 +137,17 @@ def _number_faults(content: dict[str, Any], body: bytes) -> Iterator[Fault]:
     written = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     for name in names:
         if name not in _STRING_ATTRIBUTES and not _WHOLE.match(bytes(written[name]).decode()):
-            yield Fault(pointer(name), _NOT_WHOLE)
+            yield Fault(pointer(name), kinds.NOT_AN_INTEGER())
 
 
 def _payload_faults(content: dict[str, Any], *, is_accepted: bool) -> Iterator[Fault]:
     if (encoded := content.get("data_base64")) is not None:
         if content.get("data") is not None or ("data" in content and not is_accepted):
-            yield Fault("/data_base64", "stands beside data: send one of them")
+            yield Fault("/data_base64", kinds.DATA_TWICE())
         if not _is_base64(encoded):
-            yield Fault("/data_base64", "must be a string in base64 (RFC 4648)")
+            yield Fault("/data_base64", kinds.NOT_BASE64())
     if where := _find_nul(content):
-        yield Fault(where, "has the character U+0000, which PostgreSQL cannot keep: send it in data_base64")
+        yield Fault(where, kinds.NUL_IN_DATA())
 
 
 def _find_nul(content: dict[str, Any]) -> str | None:
@@ -211,9 +211,9 @@ def _is_media_type(text: str) -> bool:
     return bool(_MEDIA_TYPE.match(text))
 
 
-_FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
-    "source": (_is_uri_reference, "must be a URI-reference (RFC 3986, section 4.1): write other characters as %XX"),
-    "dataschema": (_is_absolute_uri, "must be an absolute URI (RFC 3986, section 4.3)"),
-    "datacontenttype": (_is_media_type, "must be a media type (RFC 2046), such as application/json"),
-    "time": (_is_time, "must be a time after RFC 3339 with its zone, such as 2026-11-23T15:24:00Z"),
+_FORMS: dict[str, tuple[Callable[[str], bool], Defect]] = {
+    "source": (_is_uri_reference, kinds.NOT_A_URI_REFERENCE()),
+    "dataschema": (_is_absolute_uri, kinds.NOT_A_URI()),
+    "datacontenttype": (_is_media_type, kinds.NOT_A_MEDIA_TYPE(example="application/json")),
+    "time": (_is_time, kinds.NOT_A_TIME(example="2026-11-23T15:24:00Z")),
 }

@@ -68,7 +68,7 @@ def _payload(content_type: str, data: bytes) -> dict[str, msgspec.Raw | str]:
         try:
             parse_json(data)
         except MalformedEvent as error:
-            raise MalformedEvent(f"{error}; the content type {content_type} says that the data is JSON") from None
+            raise error.declared_by(f"Content-Type: {content_type}") from None
         return {"data": msgspec.Raw(data)}
     if media_type(content_type).startswith("text/") and (text := _text(content_type, data)) is not None:
         return {"data": text}

@@ -3,22 +3,18 @@
 An error says of itself whether a retry can help: `retriable`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import ClassVar
 
+from pipeline import faults
+from pipeline.faults import MAX_FAULT_CHARACTERS, Defect, Value, cut
+
 MAX_FAULTS = 20
 """Most faults of one event that are listed; the others are counted. An event of 250 KB can have 30,000."""
-MAX_FAULT_CHARACTERS = 256
-"""Of a fault's pointer and of its detail, which may quote what was sent."""
 MAX_DETAIL_CHARACTERS = 4096
 """Of an error's text in an answer or in a dead letter."""
-
-
-def cut(text: str, most: int) -> str:
-    """`text`, or as much of it as `most` characters hold, an ellipsis included."""
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 class MensageriaError(Exception):
@@ -35,20 +31,62 @@ class SettingsError(MensageriaError):
 class Fault:
     """One thing that is wrong with an event.
 
-    `pointer` is a JSON pointer (RFC 6901) into the event; "" is the event itself. Both
-    texts are cut at MAX_FAULT_CHARACTERS.
+    `pointer` is a JSON pointer (RFC 6901) into the event, cut at MAX_FAULT_CHARACTERS; "" is the event itself.
     """
 
     pointer: str
-    detail: str
+    defect: Defect
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pointer", cut(self.pointer, MAX_FAULT_CHARACTERS))
-        object.__setattr__(self, "detail", cut(self.detail, MAX_FAULT_CHARACTERS))
+
+    @property
+    def code(self) -> str:
+        """Its kind, of `pipeline.faults`."""
+        return self.defect.code
+
+    @property
+    def detail(self) -> str:
+        """What is wrong, in English."""
+        return self.defect.detail
+
+    @property
+    def parameters(self) -> Mapping[str, Value]:
+        """The values that stand in `detail`."""
+        return self.defect.parameters
 
 
-class MalformedEvent(MensageriaError):
+class DefectError(MensageriaError):
+    """Something that is wrong with the whole of what was sent."""
+
+    def __init__(self, defect: Defect) -> None:
+        super().__init__(defect.detail)
+        self.defect = defect
+
+
+class MalformedEvent(DefectError):
     """The bytes are not JSON that can be an event: nothing in it can be pointed at."""
+
+    def declared_by(self, _: str) -> "MalformedEvent":
+        """The same error for bytes that the header given declares to be JSON."""
+        return self
+
+
+class NotJson(MalformedEvent):
+    """The bytes are not JSON; `header` is the one that says they are, where one does."""
+
+    def __init__(self, defect: Defect, header: str = "") -> None:
+        super().__init__(defect)
+        self.header = cut(header, MAX_FAULT_CHARACTERS)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.defect.detail}; the header {self.header} says that it is JSON" if self.header else super().__str__()
+        )
+
+    def declared_by(self, header: str) -> "NotJson":
+        """The same error, which names `header` unless it names one already."""
+        return self if self.header else NotJson(self.defect, header)
 
 
 class InvalidEvent(MensageriaError):
@@ -69,7 +107,7 @@ class InvalidEvent(MensageriaError):
     def listed(self, most: int = MAX_FAULTS) -> list[Fault]:
         """The first `most` faults, and one that says how many more there are."""
         more = self.more + max(0, len(self.faults) - most)
-        return self.faults[:most] + ([Fault("", f"and {more:,} more")] if more else [])
+        return self.faults[:most] + ([Fault("", faults.MORE(count=more))] if more else [])
 
 
 def raise_any(faults: Iterable[Fault]) -> None:
@@ -79,7 +117,7 @@ def raise_any(faults: Iterable[Fault]) -> None:
         raise InvalidEvent(chain((first,), remaining))
 
 
-class TooLarge(MensageriaError):
+class TooLarge(DefectError):
     """An event, or a whole request, is over the limit that its text names."""
 
 
@@ -129,9 +167,9 @@ class RateLimited(TryLater):
 class InvalidParameters(MensageriaError):
     """A request's parameters that are wrong: what is wrong with each, by its name, of the first MAX_FAULTS."""
 
-    def __init__(self, faults: dict[str, str]) -> None:
+    def __init__(self, faults: Mapping[str, Defect]) -> None:
         self.faults = {cut(name, MAX_FAULT_CHARACTERS): fault for name, fault in islice(faults.items(), MAX_FAULTS)}
-        super().__init__("; ".join(f"{name} {fault}" for name, fault in self.faults.items()))
+        super().__init__("; ".join(f"{name} {fault.detail}" for name, fault in self.faults.items()))
 
 
 class LegUnavailable(MensageriaError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline import attributes
+from pipeline import attributes, faults
 from pipeline.clock import parse_rfc3339
 from pipeline.errors import Fault, InvalidEvent, raise_any
 from pipeline.strict_json import encoder, parse_json
@@ -88,7 +88,7 @@ def parse(body: bytes, rules: Rules = no_rules) -> Event:
 def _object(body: bytes) -> dict[str, Any]:
     content = parse_json(body)
     if not isinstance(content, dict):
-        raise InvalidEvent([Fault("", "an event is a JSON object")])
+        raise InvalidEvent([Fault("", faults.NOT_AN_OBJECT())])
     return content
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from pipeline import binary_mode
+from pipeline import faults as kinds
 from pipeline.errors import Fault, MalformedEvent, MensageriaError, UnsupportedMediaType
 from pipeline.event import Event
 from pipeline.strict_json import parse_json, pointer
@@ -13,9 +14,9 @@ from pipeline.strict_json import parse_json, pointer
 _PREFIX = "ce_"
 _STRUCTURED = b"application/cloudevents"
 _NOT_IN_HEADERS = {
-    "data": "is the value in binary mode, not a header",
-    "data_base64": "is the value in binary mode, not a header",
-    "datacontenttype": "is the header content-type in binary mode",
+    "data": kinds.DATA_IN_KAFKA_HEADER(),
+    "data_base64": kinds.DATA_IN_KAFKA_HEADER(),
+    "datacontenttype": kinds.CONTENT_TYPE_IN_HEADER(header="content-type"),
 }
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -41,7 +42,7 @@ def read(body: bytes, headers: Headers) -> Event:
     try:
         return binary_mode.read(attributes, shown_type, body, faults)
     except UnsupportedMediaType as error:
-        raise MalformedEvent(str(error)) from error
+        raise MalformedEvent(kinds.UNREADABLE_TYPE(reason=str(error))) from error
 
 
 def _attributes(headers: Headers) -> tuple[dict[str, Any], list[Fault]]:
@@ -50,8 +51,8 @@ def _attributes(headers: Headers) -> tuple[dict[str, Any], list[Fault]]:
     faults: list[Fault] = []
     for name, value in named:
         shown = name.encode(errors="replace").decode()
-        if detail := _NOT_IN_HEADERS.get(name) or (name in attributes and "stands twice in the headers"):
-            faults.append(Fault(pointer(shown), detail))
+        if defect := _NOT_IN_HEADERS.get(name) or (kinds.REPEATED_ATTRIBUTE() if name in attributes else None):
+            faults.append(Fault(pointer(shown), defect))
         elif value is not None:
             attributes[shown] = _text(faults, shown, value)
     return attributes, faults
@@ -60,7 +61,7 @@ def _attributes(headers: Headers) -> tuple[dict[str, Any], list[Fault]]:
 def _text(faults: list[Fault], name: str, value: bytes) -> str:
     text = value.decode(errors="replace")
     if text.encode() != value:
-        faults.append(Fault(pointer(name), "is not UTF-8"))
+        faults.append(Fault(pointer(name), kinds.NOT_UTF8()))
     return text
 
 

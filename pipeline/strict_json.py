@@ -9,9 +9,13 @@ from typing import Any
 
 import msgspec
 
-from pipeline.errors import MAX_FAULT_CHARACTERS, Fault, InvalidEvent, MalformedEvent, cut
+from pipeline import faults
+from pipeline.errors import Fault, InvalidEvent, MalformedEvent, NotJson
+from pipeline.faults import Defect, cut
 
 MAX_NESTING = 64
+_MAX_QUOTED = 200
+"""Of a name that stands in a fault's text."""
 MAX_DIGITS = 1000
 """Far above a double's 17, far below what PostgreSQL's numeric holds."""
 _SIGNIFICANT = re.compile(r"-?[0.]*[1-9]")
@@ -67,12 +71,20 @@ def pointer(*steps: str) -> str:
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
+class _NumberRefused(ValueError):
+    """A number that a store would change; msgspec takes a ValueError of its hook for the value's fault."""
+
+    def __init__(self, defect: Defect) -> None:
+        super().__init__(defect.detail)
+        self.defect = defect
+
+
 def _number(text: str) -> float | int | Decimal:
     value = float(text)
     if math.isinf(value) or (value == 0 and _SIGNIFICANT.match(text)) or _HUGE_EXPONENT.search(text):
-        raise ValueError(f"the number {text[:40]} is out of range: send it as a string")
+        raise _NumberRefused(faults.NUMBER_OUT_OF_RANGE(number=text[:40]))
     if len(text) > MAX_DIGITS:
-        raise ValueError(f"a number has more than {MAX_DIGITS} digits: send it as a string")
+        raise _NumberRefused(faults.NUMBER_TOO_LONG(most=MAX_DIGITS))
     if value.is_integer():
         return _exact(text)
     if len(text) <= _EXACT_CHARACTERS or Decimal(text) == Decimal(repr(value)):
@@ -104,21 +116,26 @@ def undecodable(body: bytes, error: Exception) -> MalformedEvent | InvalidEvent:
     """What is wrong with `body`, which msgspec could not decode for `error`."""
     if isinstance(error, RecursionError):
         return _too_deep()
-    if isinstance(error, msgspec.ValidationError):
-        return InvalidEvent([Fault("", str(error).partition(" - at ")[0])])
+    if isinstance(error, msgspec.ValidationError):  # of our hook, or an integer with more digits than msgspec reads
+        cause = error.__cause__
+        too_long = faults.NUMBER_TOO_LONG(most=MAX_DIGITS)
+        return InvalidEvent([Fault("", cause.defect if isinstance(cause, _NumberRefused) else too_long)])
     if body.startswith(codecs.BOM_UTF8):
-        return MalformedEvent("not JSON: it starts with a byte order mark; send it without")
+        return NotJson(faults.BYTE_ORDER_MARK())
     try:
         json.loads(body, parse_int=len)  # no number is read: it may have more digits than Python takes
-    except (json.JSONDecodeError, UnicodeDecodeError) as reason:
-        return MalformedEvent(f"not JSON in UTF-8: {reason}")
+    except json.JSONDecodeError as found:
+        place = {"line": found.lineno, "column": found.colno, "position": found.pos}
+        return NotJson(faults.NOT_JSON(reason=found.msg, **place))
+    except UnicodeDecodeError as found:
+        return NotJson(faults.NOT_UTF8_JSON(position=found.start))
     except RecursionError:
         return _too_deep()
-    return MalformedEvent("not JSON: it has NaN, Infinity or an escape that is no character (a lone surrogate)")
+    return NotJson(faults.NOT_JSON_CONSTANT())
 
 
 def _too_deep() -> InvalidEvent:
-    return InvalidEvent([Fault("", f"nested deeper than {MAX_NESTING} levels")])
+    return InvalidEvent([Fault("", faults.TOO_DEEP(levels=MAX_NESTING))])
 
 
 def _has_each_name_once(body: bytes, value: Any) -> bool:
@@ -142,5 +159,5 @@ def _reject_repeated_names(pairs: list[tuple[str, Any]]) -> None:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise MalformedEvent(f"the name {cut(name, MAX_FAULT_CHARACTERS)!r} stands twice in an object")
+            raise MalformedEvent(faults.REPEATED_NAME(name=repr(cut(name, _MAX_QUOTED))))
         seen.add(name)

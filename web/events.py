@@ -66,7 +66,7 @@ def _unchanged(name: str, text: str) -> str:
 
 
 async def _page(filters: dict[str, str], cursor: str, page: Page, since: str, refusal: Problem | None) -> str:
-    faults = {fault.parameter: phrase(fault.detail) for fault in refusal.errors} if refusal else {}
+    faults = {fault.parameter: phrase(fault.defect) for fault in refusal.errors} if refusal else {}
     at_fields = {name: faults.pop(name) for name in _FILTERS if name in faults}
     return await render_template(
         "events.html",

@@ -1,19 +1,18 @@
 """What is wrong with a draft, at the fields it belongs to and in the reader's language."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from operations.http_api import Problem
 from pipeline.errors import InvalidEvent, MalformedEvent
 from pipeline.event import parse
+from pipeline.faults import Defect
 from web.draft import Draft, NotJson
 from web.json_lines import lines_of
 from web.languages import gettext, marked
 from web.phrases import phrase
 
 _NOT_JSON = marked("is not JSON: look at line %(line)s, column %(column)s")
-_PLACE = re.compile(r"line (\d+) column (\d+)")
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ Faults = dict[str, list[FieldFault]]
 def of_problem(problem: Problem, draft: Draft) -> Faults:
     """Each fault that the gateway found in `draft`, at its field."""
     if problem.errors:
-        return _at_fields(((fault.pointer, fault.detail) for fault in problem.errors), draft)
-    return {"json" if draft.written_as == "json" else "": [_of_the_whole(problem.detail)]}
+        return _at_fields(((fault.pointer, fault.defect) for fault in problem.errors), draft)
+    return {"json" if draft.written_as == "json" else "": [_of_the_whole(problem.defect)]}
 
 
 def of_draft(draft: Draft) -> Faults:
@@ -45,9 +44,9 @@ def of_draft(draft: Draft) -> Faults:
     except NotJson as error:
         return of_data(error)
     except MalformedEvent as error:
-        return {"json" if draft.written_as == "json" else "data": [_of_the_whole(str(error))]}
+        return {"json" if draft.written_as == "json" else "data": [_of_the_whole(error.defect)]}
     except InvalidEvent as error:
-        return _at_fields(((fault.pointer, fault.detail) for fault in error.listed()), draft)
+        return _at_fields(((fault.pointer, fault.defect) for fault in error.listed()), draft)
     return {}
 
 
@@ -57,14 +56,14 @@ def of_data(error: NotJson) -> Faults:
     return {"data": [FieldFault(text, line=error.line, column=error.column)]}
 
 
-def _at_fields(found: Iterable[tuple[str, str]], draft: Draft) -> Faults:
-    paths = [(pointer.removeprefix("#"), detail) for pointer, detail in found]
+def _at_fields(found: Iterable[tuple[str, Defect]], draft: Draft) -> Faults:
+    paths = [(pointer.removeprefix("#"), defect) for pointer, defect in found]
     lines = _lines([path for path, _ in paths], draft)
     faults: Faults = {}
-    for path, detail in paths:
+    for path, defect in paths:
         field = draft.field_of(path)
         shown = "" if field not in ("", "json", "data") else path
-        faults.setdefault(field, []).append(_shown(detail, shown, lines.get(path, 0)))
+        faults.setdefault(field, []).append(_shown(defect, shown, lines.get(path, 0)))
     return faults
 
 
@@ -76,11 +75,15 @@ def _lines(paths: list[str], draft: Draft) -> dict[str, int]:
     return {path: found[inside] for path, (text, inside) in places.items() if text and inside in found}
 
 
-def _of_the_whole(detail: str) -> FieldFault:
-    place = _PLACE.search(detail)
-    return _shown(detail, line=int(place[1]), column=int(place[2])) if place else _shown(detail)
+def _of_the_whole(defect: Defect) -> FieldFault:
+    line, column = (defect.parameters.get(name) for name in ("line", "column"))
+    return (
+        _shown(defect, line=line, column=column)
+        if isinstance(line, int) and isinstance(column, int)
+        else _shown(defect)
+    )
 
 
-def _shown(detail: str, pointer: str = "", line: int = 0, column: int = 1) -> FieldFault:
-    told = phrase(detail)
-    return FieldFault(told.text, pointer, line, column, told.is_translated)
+def _shown(defect: Defect, pointer: str = "", line: int = 0, column: int = 1) -> FieldFault:
+    shown = phrase(defect)
+    return FieldFault(shown.text, pointer, line, column, shown.is_translated)

@@ -81,8 +81,8 @@ async def _publish(edges: Edges, line: Line) -> Outcome:
         accepted = await edges.publish(line.event.encode())
     except Refused as refusal:
         problem = refusal.problem
-        faults = [(fault.pointer, phrase(fault.detail)) for fault in problem.errors]
-        return Outcome(line, "refused", faults=faults or [("", phrase(problem.detail))])
+        faults = [(fault.pointer, phrase(fault.defect)) for fault in problem.errors]
+        return Outcome(line, "refused", faults=faults or [("", phrase(problem.defect))])
     return Outcome(line, "accepted", accepted.source, accepted.id)
 
 

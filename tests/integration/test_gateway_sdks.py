@@ -113,9 +113,9 @@ def _java(source: str) -> tuple[list[tuple[bytes, bytes]], bytes, Attributes]:
     headers = [
         (b"content-type", b"text/plain;charset=UTF-8"),
         *((b"ce-specversion", b"1.0"), (b"ce-source", source.encode()), (b"ce-type", b"t"), (b"ce-id", b"java")),
-        *((b"ce-time", b"2026-11-23T16:24:00+01:00"), (b"ce-dataschema", b"https://shop.example/schema%201")),
+        *((b"ce-time", b"2026-11-23T16:24:00+01:00"), (b"ce-dataschema", b"https://shop.example/schema/1")),
     ]
-    expected = {"id": "java", "time": "2026-11-23T16:24:00+01:00", "dataschema": "https://shop.example/schema 1"}
+    expected = {"id": "java", "time": "2026-11-23T16:24:00+01:00", "dataschema": "https://shop.example/schema/1"}
     return headers, "olá".encode(), expected | {"data": "olá"}
 
 

@@ -108,7 +108,7 @@ async def test_stats_are_of_the_last_hour_and_refuse_what_is_too_much(app: App) 
 async def test_stats_over_more_than_can_be_counted_are_refused(
     aws: dict[str, str], writers: Writers, source: str, moment: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await writers.store([], both_ways(source, "1", moment))
+    await writers.store([], both_ways(source, "1", moment) + both_ways(source, "2", moment + timedelta(days=1)))
     monkeypatch.setattr("lambda_query.stats._WALK_CALLS", 1)
     app = create_app(settings(aws))
     status, problem = await get(app, "/stats", from_=rfc3339(moment), to=rfc3339(moment + timedelta(days=9)))

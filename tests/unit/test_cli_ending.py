@@ -8,6 +8,7 @@ import typer
 
 from cli.ending import run
 from operations.http_api import EdgeUnavailable, Problem, Refused
+from pipeline import faults
 from pipeline.errors import InvalidParameters, MensageriaError, SettingsError
 
 ENDLESS = """
@@ -26,7 +27,7 @@ ending.run(work())
     ("error", "code"),
     [
         (SettingsError("wrong"), 2),
-        (InvalidParameters({"from": "wrong"}), 2),
+        (InvalidParameters({"from": faults.RANGE_REVERSED()}), 2),
         (Refused(Problem(422, "wrong")), 1),
         (EdgeUnavailable("gateway", "away"), 3),
     ],

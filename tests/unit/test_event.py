@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import attributes
+from pipeline import faults as kinds
 from pipeline.errors import Fault, InvalidEvent, MalformedEvent
 from pipeline.event import parse, parse_accepted
 from pipeline.strict_json import MAX_NESTING, encoder, is_rewritten, parse_json, pointer
@@ -438,5 +439,5 @@ def test_the_quick_look_and_the_close_one_agree(changes: dict[str, Any]) -> None
 
 def test_further_rules_add_their_faults_to_the_others() -> None:
     with pytest.raises(InvalidEvent) as caught:
-        parse(encode(id=7), lambda content: [Fault("/data", f"{content['id']} has none")])
-    assert caught.value.faults == [Fault("/id", "must be a string"), Fault("/data", "7 has none")]
+        parse(encode(id=7), lambda content: [Fault("/data", kinds.UNKNOWN_TYPE(type=content["id"]))])
+    assert caught.value.faults == [Fault("/id", kinds.NOT_A_STRING()), Fault("/data", kinds.UNKNOWN_TYPE(type=7))]

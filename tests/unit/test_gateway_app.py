@@ -59,7 +59,8 @@ async def test_every_fault_has_its_pointer_and_in_a_batch_its_index(client: Clie
     assert [fault["pointer"] for fault in single["errors"]] == ["/id", "/type"]
     batch = json.dumps([EVENT, EVENT | {"id": 1}]).encode()
     answer = await (await post(client, batch, "application/cloudevents-batch+json")).get_json()
-    assert answer["errors"] == [{"index": 1, "pointer": "/id", "detail": "must be a string"}]
+    fault = {"pointer": "/id", "detail": "must be a string", "code": "not-a-string", "parameters": {}}
+    assert answer["errors"] == [{"index": 1, **fault}]
 
 
 async def test_a_media_type_that_holds_no_event_is_told_which_do(client: Client) -> None:

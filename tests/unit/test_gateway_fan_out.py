@@ -139,7 +139,7 @@ def test_an_event_that_fits_without_its_metadata_alone_is_too_large() -> None:
     fits = make(1)
     spare = MAX_EVENT_BYTES - fits.size_bytes
     assert make(1, 1 + spare).size_bytes == MAX_EVENT_BYTES
-    with pytest.raises(TooLarge, match="262145 bytes"):
+    with pytest.raises(TooLarge, match="262,145 bytes"):
         make(1, 2 + spare)
 
 

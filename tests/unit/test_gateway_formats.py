@@ -22,7 +22,8 @@ from pipeline.errors import (
     UnsupportedCoding,
     UnsupportedMediaType,
 )
-from pipeline.event import Event
+from pipeline.event import STRUCTURED, Event
+from pipeline.faults import KINDS
 
 SOURCE = "urn:mensageria:gateway"
 EVENT: dict[str, Any] = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
@@ -289,3 +290,76 @@ def test_no_coding_is_taken(codings: list[str]) -> None:
     request = inbound(b'{"type": "t", "data": 1}')
     request.headers.extend((b"content-encoding", coding.encode()) for coding in codings)
     assert read_one(request).type == "t"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "headers"),
+    [
+        ("application/cloudevents+json", {}),
+        ("application/cloudevents-batch+json", {}),
+        ("application/json", {}),
+        ("application/json; charset=utf-8", CE),
+        ("application/vnd.shop+json", CE),
+    ],
+)
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"{", "not-json"),
+        (b"\xef\xbb\xbf{}", "byte-order-mark"),
+        (b'["\xff"]', "not-utf8-json"),
+        (b"[NaN]", "not-json-constant"),
+    ],
+)
+def test_the_refusal_of_what_is_not_json_names_the_header_that_says_it_is(
+    content_type: str, headers: dict[str, str], body: bytes, code: str
+) -> None:
+    with pytest.raises((MalformedEvent, InvalidBatch)) as caught:
+        formats.read(inbound(body, content_type, **headers), SOURCE)
+    answer = refusal(caught.value)
+    fault = answer.content.get("errors", [answer.content])[0]
+    assert (answer.status, fault["code"]) == (400, code)
+    assert fault["detail"].endswith(f"; the header Content-Type: {content_type} says that it is JSON")
+
+
+def test_a_header_of_any_length_leaves_the_refusal_short() -> None:
+    with pytest.raises(MalformedEvent) as caught:
+        formats.read(inbound(b"{", "application/json;" + "a" * 60_000), SOURCE)
+    assert len(refusal(caught.value).body) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        (b'{"type": "", "data": 1, "x": 1}', ["unknown-member", "empty"]),
+        (b"[]", ["not-simple"]),
+        (b'{"type": "t", "data": 1e400}', ["number-out-of-range"]),
+        (b'{"type": "t", "data": %s}' % (b"9" * 5000), ["number-too-long"]),
+        (b'{"type": "t", "data": %s1%s}' % (b"[" * 70, b"]" * 70), ["too-deep"]),
+    ],
+)
+def test_a_fault_has_a_code_and_the_parameters_of_its_text(body: bytes, codes: list[str]) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        formats.read(inbound(body), SOURCE)
+    errors = refusal(caught.value).content["errors"]
+    assert [error["code"] for error in errors] == codes
+    for error in errors:
+        assert KINDS[error["code"]](**error["parameters"]).detail == error["detail"]
+
+
+def test_the_faults_that_are_not_listed_are_counted_in_a_parameter() -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        formats.read(inbound(json.dumps(EVENT | {f"A{at}": 1 for at in range(12_345)}).encode(), STRUCTURED), SOURCE)
+    more = refusal(caught.value).content["errors"][-1]
+    assert more == {"pointer": "", "detail": "and 12,325 more", "code": "more", "parameters": {"count": 12_325}}
+
+
+def test_two_contents_of_one_event_have_a_code() -> None:
+    batch = json.dumps([EVENT | {"data": 1}, EVENT | {"data": 2}]).encode()
+    with pytest.raises(InvalidBatch) as caught:
+        formats.read(inbound(batch, formats.BATCH), SOURCE)
+    errors = refusal(caught.value).content["errors"]
+    assert [(error["code"], error["parameters"]) for error in errors] == [
+        ("conflict", {"index": 1}),
+        ("conflict", {"index": 0}),
+    ]

@@ -81,3 +81,33 @@ def test_a_broken_schema_is_an_error_that_names_it(tmp_path: Path, text: str) ->
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="doesn't exist"):
         read(str(tmp_path / "none"), "accept")
+
+
+NAMES_A = {"names": '"a"'}
+
+
+@pytest.mark.parametrize(
+    ("schema", "data", "code", "parameters"),
+    [
+        ({"type": "string"}, 1, "schema-type", {"wanted": '"string"'}),
+        ({"required": ["a"]}, {}, "schema-required", {"name": "a"}),
+        (
+            {"properties": {"b": {}}, "additionalProperties": False},
+            {"a": 1},
+            "schema-unknown-members",
+            {"names": '"a"'},
+        ),
+        ({"enum": ["a", 1]}, 2, "schema-choices", {"choices": '"a", 1'}),
+        ({"pattern": "^a"}, "b", "schema-pattern", {"pattern": "^a"}),
+        ({"format": "date"}, "b", "schema-format", {"format": "date"}),
+        ({"minimum": 1.5}, 1, "schema-at-least", {"limit": "1.5"}),
+        ({"maximum": 1}, 2, "schema-at-most", {"limit": "1"}),
+        ({"minLength": 2}, "a", "schema-too-short", {"limit": "2"}),
+        ({"maxLength": 2}, "aaa", "schema-too-long", {"limit": "2"}),
+        ({"minItems": 2}, [], "schema", {"keyword": "minItems", "message": "[] has less than 2 items"}),
+        (False, 1, "schema", {"keyword": "falseSchema", "message": "False schema does not allow 1"}),
+    ],
+)
+def test_a_broken_rule_has_a_code_and_parameters(schema: Any, data: Any, code: str, parameters: dict[str, str]) -> None:
+    [fault] = Schemas({"order": schema}).faults({"type": "order", "data": data})
+    assert (fault.code, fault.parameters) == (code, parameters)

@@ -3,6 +3,7 @@
 import time
 from asyncio import timeout
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -103,7 +104,7 @@ async def test_a_refusal_without_faults_is_shown_as_it_is(pages: Client, edge: E
 async def test_a_fault_of_the_query_is_told_in_the_readers_language(pages: Client, edge: Edge) -> None:
     with pytest.raises(InvalidParameters) as raised:
         parse_list("store=redis&from=yesterday", b"k")
-    errors = [{"parameter": name, "detail": fault} for name, fault in raised.value.faults.items()]
+    errors = [{"parameter": name, **asdict(fault)} for name, fault in raised.value.faults.items()]
     edge.answer("/stage/events", (400, {"status": 400, "errors": errors}))
     answer = await pages.get("/events?store=redis", headers={"accept-language": "pt"})
     text = await answer.get_data(as_text=True)

@@ -1,6 +1,7 @@
 """English and Portuguese: every text in both, chosen by the browser."""
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import web
 from lambda_query.parameters import parse_list
 from pipeline.errors import InvalidEvent, InvalidParameters, MalformedEvent
 from pipeline.event import parse
+from pipeline.faults import KINDS, Defect, Kind
 from tests.unit.conftest import Edge
 from tests.unit.test_web_event import record
 from tests.unit.test_web_events import ROW, listing
@@ -51,7 +53,7 @@ def texts_of_the_code() -> set[Any]:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     keywords = {"gettext": None, "_": None, "marked": None, "ngettext": (1, 2)}
     found = extract_from_dir(ROOT, methods, options, keywords=keywords)
-    return {text for _, _, text, _, _ in found}
+    return {text for _, _, text, _, _ in found} | {kind.text for kind in KINDS.values()}
 
 
 def test_every_text_has_its_portuguese_and_every_portuguese_its_text() -> None:
@@ -154,8 +156,8 @@ async def test_the_faults_of_the_event_are_known_to_the_catalogue(event: Any) ->
     with pytest.raises(InvalidEvent) as caught:
         parse(json.dumps(event).encode())
     async with Quart("texts").test_request_context("/", headers={"accept-language": "en"}):
-        told = {fault.detail: phrase(fault.detail) for fault in caught.value.faults}
-    assert told == {detail: Phrase(detail, is_translated=True) for detail in told}
+        shown = {fault.detail: phrase(fault.defect) for fault in caught.value.faults}
+    assert shown == {detail: Phrase(detail, is_translated=True) for detail in shown}
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ async def test_what_is_not_json_is_known_to_the_catalogue(body: bytes) -> None:
     with pytest.raises(MalformedEvent) as caught:
         parse(body)
     async with Quart("texts").test_request_context("/", headers={"accept-language": "en"}):
-        assert phrase(str(caught.value)) == Phrase(str(caught.value), is_translated=True)
+        assert phrase(caught.value.defect) == Phrase(str(caught.value), is_translated=True)
 
 
 @pytest.mark.parametrize(
@@ -181,8 +183,28 @@ async def test_the_faults_of_a_search_are_known_to_the_catalogue(query: str) -> 
     with pytest.raises(InvalidParameters) as caught:
         parse_list(query, b"k")
     async with Quart("texts").test_request_context("/", headers={"accept-language": "en"}):
-        told = {fault: phrase(fault) for fault in caught.value.faults.values()}
-    assert told == {fault: Phrase(fault, is_translated=True) for fault in told}
+        shown = {fault.detail: phrase(fault) for fault in caught.value.faults.values()}
+    assert shown == {detail: Phrase(detail, is_translated=True) for detail in shown}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+async def test_each_code_is_said_in_both_languages_with_the_same_parameters(kind: Kind) -> None:
+    parameters: dict[str, int | str] = dict.fromkeys(re.findall(r"%\((\w+)\)s", kind.text), 12_345)
+    said = {}
+    for language in ("en", "pt-BR"):
+        async with Quart("texts").test_request_context("/", headers={"accept-language": language}):
+            said[language] = phrase(kind(**parameters))
+    assert said["en"] == Phrase(kind(**parameters).detail, is_translated=True)
+    assert said["pt-BR"].text != said["en"].text
+    # The parser's own words are English, and the place says enough.
+    left_out = 2 if kind.code == "not-json" else 0
+    assert said["pt-BR"].text.count("12.345") == len(parameters) - left_out
+
+
+async def test_a_code_of_another_version_keeps_its_own_text() -> None:
+    for defect in (Defect("new", "a new rule", {}), Defect("too-long", "is longer than that", {"limit": 7})):
+        async with Quart("texts").test_request_context("/", headers={"accept-language": "pt-BR"}):
+            assert phrase(defect) == Phrase(defect.detail, is_translated=False)
 
 
 def test_a_fault_belongs_to_the_field_that_its_pointer_names() -> None:

@@ -12,7 +12,7 @@ from tests.unit.conftest import Edge
 from web.lines import MAX_LINES, read
 
 ACCEPTED = (202, {"id": "1", "source": "/s", "type": "t", "received_at": "2026-11-23T15:24:00Z"})
-REFUSED = (422, {"status": 422, "errors": [{"pointer": "/type", "detail": "is required"}]})
+REFUSED = (422, {"status": 422, "errors": [{"pointer": "/type", "code": "required", "detail": "is required"}]})
 WHOLE = '{"specversion":"1.0", "id":"1", "source":"/s", "type":"t", "data":1.10}'
 
 
