@@ -31,12 +31,14 @@ _NAMES = {
     "service_c": "SERVICE_C_URL",
     "queue_b": "QUEUE_B_URL",
     "queue_c": "QUEUE_C_URL",
+    "pending_queue": "PENDING_QUEUE_URL",
     "dead_letter_b": "DEAD_LETTER_B_URL",
     "dead_letter_c": "DEAD_LETTER_C_URL",
     "kafka": "KAFKA_BOOTSTRAP_SERVERS",
     "kafka_topic": "KAFKA_TOPIC",
     "kafka_dead_letter_topic": "KAFKA_DEAD_LETTER_TOPIC",
     "postgres": "POSTGRES_URL",
+    "kafka_pending_topic": "KAFKA_PENDING_TOPIC",
     "table": "TABLE",
 }
 """The setting of each address in endpoints.json."""

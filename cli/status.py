@@ -10,10 +10,10 @@ import httpx
 from cli.addresses import Addresses
 from cli.edges import Edges, access
 from operations.http_api import HttpApi, base_url, http_client
-from pipeline.backlog import GROUP
+from pipeline.backlog import GROUP, HEALER_GROUP
 from pipeline.errors import MensageriaError
 from pipeline.places import Places
-from pipeline.settings import EdgeSettings, HealthSettings
+from pipeline.settings import EdgeSettings, HealthSettings, QueueSettings
 from pipeline.topic_lag import TopicLag
 
 
@@ -46,6 +46,8 @@ async def findings(addresses: Addresses) -> list[Finding]:
             _known("queue b", _queue(addresses, "b")),
             _known("queue c", _queue(addresses, "c")),
             _known("kafka", _topic(addresses.places)),
+            _known("pending sns", _pending_for_sns(addresses.places)),
+            _known("pending kafka", _pending_for_kafka(addresses)),
         )
 
 
@@ -76,6 +78,24 @@ async def _queue(addresses: Addresses, name: Any) -> Finding:
     async with addresses.places.queue(name) as queue, addresses.places.queue(name, dead=True) as dead_letters:
         depth, dead = await queue.depth(), await dead_letters.depth()
     return Finding(f"queue {name}", True, "", depth.waiting, depth.in_flight, sum(dead))
+
+
+async def _pending_for_sns(places: Places) -> Finding:
+    """Accepted events that the pending topic holds: SNS was out."""
+    pending_lag = TopicLag.of_pending(places.settings.kafka, HEALER_GROUP)
+    try:
+        return Finding("pending sns", ok=True, waiting=sum((await pending_lag.read()).values()))
+    finally:
+        await pending_lag.close()
+
+
+async def _pending_for_kafka(addresses: Addresses) -> Finding:
+    """Accepted events that the pending queue holds: Kafka was out."""
+    if not addresses.read(QueueSettings).pending_queue_url:
+        return Finding("pending kafka", ok=True, detail="MENSAGERIA_PENDING_QUEUE_URL is not set")
+    async with addresses.places.queue("pending") as queue:
+        depth = await queue.depth()
+    return Finding("pending kafka", ok=True, waiting=depth.waiting, in_flight=depth.in_flight)
 
 
 async def _topic(places: Places) -> Finding:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from hypercorn.typing import ASGISendCallable
 
-from gateway.fan_out import Outcome
 from gateway.formats import ACCEPTED
+from gateway.leg import Outcome
 from gateway.publication import Publication
 from pipeline import faults, problems
 from pipeline.errors import (
@@ -56,7 +56,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def accepted(publication: Publication, outcome: Outcome) -> dict[str, Any]:
-    """The receipt of one event that both legs have."""
+    """The receipt of one event that both legs have, or one leg, which holds it for the other."""
     return {**_told(publication, outcome), "status": "accepted"}
 
 

@@ -52,8 +52,8 @@ def create_app(settings: GatewaySettings) -> Quart:
         SnsLeg(settings.topic_arn, timeout_s, tracing, calls.sns(settings.topic_arn)),
         KafkaLeg(settings.kafka, timeout_s, tracing, calls.kafka(settings.kafka.topic)),
     )
-    fan_out = FanOut(legs, timeout_s, metrics)
-    readiness = Readiness(fan_out)
+    fan_out = FanOut(legs, timeout_s, metrics, accepts_degraded=settings.degraded == "accept")
+    readiness = Readiness(fan_out, connecting_s=timeout_s)
     access = Access(settings)
     known = schemas.read(settings.schemas_dir, settings.unknown_types)
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 import stamina
 import structlog
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
@@ -32,6 +32,7 @@ _log = structlog.get_logger(__name__)
 class _Entry(NamedTuple):
     publication: Publication
     acknowledged: asyncio.Future[None]
+    topic: str
 
 
 class KafkaLeg:
@@ -71,8 +72,23 @@ class KafkaLeg:
 
     def publish(self, publication: Publication) -> asyncio.Future[None]:
         """Ends once all replicas have it, or with LegUnavailable: at once where there is no connection."""
+        return self._send_to(self._settings.topic, publication)
+
+    def can_hold(self, _publication: Publication) -> bool:
+        """Always: the pending topic takes what the event's topic takes."""
+        return True
+
+    def hold(self, publication: Publication) -> asyncio.Future[None]:
+        """Ends once all replicas of the pending topic have it for SNS, or as `publish` does."""
+        return self._send_to(self._settings.pending_topic, publication)
+
+    def publish_held(self, publication: Publication) -> list[asyncio.Future[None]]:
+        """Publish it and have it held for SNS."""
+        return [self.publish(publication), self.hold(publication)]
+
+    def _send_to(self, topic: str, publication: Publication) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
-        entry = _Entry(publication, loop.create_future())
+        entry = _Entry(publication, loop.create_future(), topic)
         if not self._connected.done():
             entry.acknowledged.set_exception(LegUnavailable(self.name, self._obstacle))
             return entry.acknowledged
@@ -97,19 +113,19 @@ class KafkaLeg:
         if not self._connected.done():
             return _fail(entries, LegUnavailable(self.name, self._obstacle))
         producer = self._connected.result()
-        partitions = len(producer.client.cluster.partitions_for_topic(self._settings.topic) or ())
-        if not partitions:
-            return _fail(entries, LegUnavailable(self.name, f"the topic {self._settings.topic} is missing"))
-        by_partition: dict[int, list[_Entry]] = {}
+        by_partition: dict[TopicPartition, list[_Entry]] = {}
         for entry in entries:
-            by_partition.setdefault(kafka.partition_of(entry.publication.key, partitions), []).append(entry)
+            if partition := _partition(producer, entry):
+                by_partition.setdefault(partition, []).append(entry)
+            else:
+                _fail([entry], LegUnavailable(self.name, f"the topic {entry.topic} is missing"))
         for partition, its_entries in by_partition.items():
             send = asyncio.create_task(self._send_all(producer, partition, its_entries))
             self._sends.add(send)
             send.add_done_callback(self._sends.discard)
         return None
 
-    async def _send_all(self, producer: AIOKafkaProducer, partition: int, entries: list[_Entry]) -> None:
+    async def _send_all(self, producer: AIOKafkaProducer, partition: TopicPartition, entries: list[_Entry]) -> None:
         try:
             for entry in entries:
                 if not entry.acknowledged.done():
@@ -120,16 +136,16 @@ class KafkaLeg:
             self._replace(producer, error)
             _fail(entries, LegUnavailable(self.name, repr(error)))
         except Exception as error:  # noqa: BLE001 - whatever it is, no event waits for it until its deadline
-            _log.exception("kafka send failed unexpectedly", partition=partition)
+            _log.exception("kafka send failed unexpectedly", topic=partition.topic, partition=partition.partition)
             _fail(entries, LegUnavailable(self.name, repr(error)))
 
-    async def _send(self, producer: AIOKafkaProducer, entry: _Entry, partition: int) -> None:
-        self._tracing.follow(entry.acknowledged, "kafka", self._settings.topic, entry.publication.traceparent)
+    async def _send(self, producer: AIOKafkaProducer, entry: _Entry, partition: TopicPartition) -> None:
+        self._tracing.follow(entry.acknowledged, "kafka", entry.topic, entry.publication.traceparent)
         sent = await producer.send(
-            self._settings.topic,
+            entry.topic,
             value=entry.publication.body,
             key=entry.publication.key,
-            partition=partition,
+            partition=partition.partition,
             headers=[kafka.CONTENT_TYPE, *((name, value.encode()) for name, value in entry.publication.metadata)],
         )
         sent.add_done_callback(partial(self._settle, producer, entry.acknowledged, time.perf_counter()))
@@ -199,10 +215,19 @@ class KafkaLeg:
             await kafka_access.require(self._settings, topics=[topic])  # it may say why
             raise
         await producer.client.add_topic(topic)
+        await producer.client.add_topic(self._settings.pending_topic)
         if topic in producer.client.cluster.unauthorized_topics:
             await kafka_access.require(self._settings, topics=[topic])
         if not producer.client.cluster.partitions_for_topic(topic):
             raise UnknownTopicOrPartitionError(topic)
+
+
+def _partition(producer: AIOKafkaProducer, entry: _Entry) -> TopicPartition | None:
+    """The partition of an entry; None where its topic is missing."""
+    partitions = len(producer.client.cluster.partitions_for_topic(entry.topic) or ())
+    if not partitions:
+        return None
+    return TopicPartition(entry.topic, kafka.partition_of(entry.publication.key, partitions))
 
 
 def _fail(entries: list[_Entry], error: LegUnavailable) -> None:

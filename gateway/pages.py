@@ -25,9 +25,11 @@ def operations(readiness: Readiness, gateway_metrics: GatewayMetrics) -> Bluepri
             return response(_not_ready("the process is stopping: ask another one"))
         faults = await readiness.faults()
         legs = {leg: "unreachable" if fault else "reachable" for leg, fault in faults.items()}
-        if missing := [leg for leg, fault in faults.items() if fault]:
+        missing = [leg for leg, fault in faults.items() if fault]
+        if not readiness.is_ready(missing):
             return response(_not_ready(f"cannot reach {' and '.join(missing)}: it connects by itself", legs=legs))
-        return response(Answer(200, {"status": "ready", "legs": legs}, media_type="application/json"))
+        status = "degraded" if missing else "ready"
+        return response(Answer(200, {"status": status, "legs": legs}, media_type="application/json"))
 
     @blueprint.get("/metrics")
     async def exposition() -> Response:

@@ -10,6 +10,11 @@ _TYPE_BYTES = len("String")
 
 Metadata = tuple[tuple[str, str], ...]
 
+PENDING = ("pending", "kafka")
+"""The attribute that the pending queue's filter policy asks for (infra/template.yaml)."""
+
+_PENDING_BYTES = sum(map(len, PENDING)) + _TYPE_BYTES
+
 
 class Publication(msgspec.Struct, frozen=True, gc=False):
     """What both legs send for an event, and the bytes that SNS counts for it.
@@ -27,6 +32,8 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
     traceparent: str
     received_at: str
     size_bytes: int
+    is_ordered: bool = False
+    """Whether the sender gave a `partitionkey`: its order is lost where Kafka gets it later than the next one."""
 
 
 def of(event: Event, received_at: str, traceparent: str, publisher: str | None = None) -> Publication:
@@ -50,4 +57,26 @@ def of(event: Event, received_at: str, traceparent: str, publisher: str | None =
         kind = faults.BINARY_EVENT_TOO_LARGE if is_binary else faults.EVENT_TOO_LARGE
         raise TooLarge(kind(size=size, metadata=size - content, most=MAX_EVENT_BYTES))
     key = event.partition_key.encode()
-    return Publication(event.id, event.source, event.type, key, event.body, metadata, traceparent, received_at, size)
+    return Publication(
+        event.id,
+        event.source,
+        event.type,
+        key,
+        event.body,
+        metadata,
+        traceparent,
+        received_at,
+        size,
+        event.content.get("partitionkey") is not None,
+    )
+
+
+def can_be_marked(publication: Publication) -> bool:
+    """Whether SNS takes it with the attribute `pending` too: an event of the largest size has no room for it."""
+    return publication.size_bytes + _PENDING_BYTES <= MAX_EVENT_BYTES
+
+
+def pending_in_kafka(publication: Publication) -> Publication:
+    """The publication as SNS gets it while Kafka is out: its attribute `pending` leads a copy to the pending queue."""
+    size = publication.size_bytes + _PENDING_BYTES
+    return msgspec.structs.replace(publication, metadata=(*publication.metadata, PENDING), size_bytes=size)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from gateway.fan_out import FanOut
 
@@ -9,10 +10,15 @@ _FRESH_S = 1.0
 
 
 class Readiness:
-    """Asks the legs at most once a second, however many ask it."""
+    """Asks the legs at most once a second, however many ask it.
 
-    def __init__(self, fan_out: FanOut) -> None:
+    `connecting_s` is how long after the start every leg is waited for; later, one that is out makes
+    the process degraded and no less ready, where events are accepted without it.
+    """
+
+    def __init__(self, fan_out: FanOut, *, connecting_s: float) -> None:
         self._fan_out = fan_out
+        self._connects_until = time.monotonic() + connecting_s
         self._lock = asyncio.Lock()
         self._faults: dict[str, str | None] = {}
         self._checked_at = float("-inf")
@@ -29,3 +35,9 @@ class Readiness:
                 self._faults = await self._fan_out.check()
                 self._checked_at = time.monotonic()
             return self._faults
+
+    def is_ready(self, missing: Sequence[str]) -> bool:
+        """Whether events can be accepted while the legs `missing` are out."""
+        if missing and time.monotonic() < self._connects_until:
+            return False
+        return self._fan_out.accepts_without(missing)

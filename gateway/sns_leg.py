@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway import sns_request
 from gateway.micro_batches import MAX_CALLS, MicroBatches, Verdict
-from gateway.publication import Publication
+from gateway.publication import Publication, can_be_marked, pending_in_kafka
 from pipeline.call_metrics import Calls
 from pipeline.errors import LegRefused, LegUnavailable
 from pipeline.signed_http import NoAnswer, SignedHttp, signed_http
@@ -45,6 +45,21 @@ class SnsLeg:
     def publish(self, publication: Publication) -> asyncio.Future[None]:
         """Ends once SNS has acknowledged it, or with LegUnavailable or LegRefused."""
         return self._batches.publish(publication)
+
+    def can_hold(self, publication: Publication) -> bool:
+        """Whether it fits into a message with the mark."""
+        return can_be_marked(publication)
+
+    def hold(self, publication: Publication) -> asyncio.Future[None]:
+        """Ends once SNS has it for the pending queue as well, or as `publish` does.
+
+        It is a publication like any other, so queues b and c get it (again): the stores deduplicate.
+        """
+        return self._batches.publish(pending_in_kafka(publication))
+
+    def publish_held(self, publication: Publication) -> list[asyncio.Future[None]]:
+        """Publish it and have it held for Kafka: one call does both."""
+        return [self.hold(publication)]
 
     async def check(self) -> None:
         """Raises LegUnavailable where SNS doesn't answer or doesn't know the topic."""

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import CreateAclsRequest
 
 from pipeline import kafka, kafka_access, logs
+from pipeline.backlog import HEALER_GROUP
 from pipeline.errors import AccessRefused, MensageriaError
 from pipeline.settings import KafkaAdminSettings, KafkaSettings, read
 
@@ -39,15 +40,19 @@ class Right(NamedTuple):
 
 def rights(settings: KafkaSettings) -> list[Right]:
     """All that the services need, and nothing else."""
-    events, dead_letters = settings.topic, settings.dead_letter_topic
+    events, dead_letters, pending = settings.topic, settings.dead_letter_topic, settings.pending_topic
     return [
         Right(GATEWAY, _TOPIC, events, _WRITE),
-        Right(SERVICE_C, _TOPIC, events, _READ),
+        Right(GATEWAY, _TOPIC, pending, _WRITE),
+        *(Right(SERVICE_C, _TOPIC, events, operation) for operation in (_READ, _WRITE)),
+        Right(SERVICE_C, _TOPIC, pending, _READ),
+        Right(SERVICE_C, _GROUP, HEALER_GROUP, _READ),
         Right(SERVICE_C, _GROUP, SERVICE_C, _READ),
         Right(SERVICE_C, _TOPIC, dead_letters, _WRITE),
         Right(OPERATOR, _TOPIC, events, _DESCRIBE),
         Right(OPERATOR, _TOPIC, events, _WRITE),
-        Right(OPERATOR, _GROUP, SERVICE_C, _DESCRIBE),
+        Right(OPERATOR, _TOPIC, pending, _DESCRIBE),
+        *(Right(OPERATOR, _GROUP, group, _DESCRIBE) for group in (SERVICE_C, HEALER_GROUP)),
         *(Right(OPERATOR, _TOPIC, dead_letters, operation) for operation in (_READ, _WRITE, _DELETE)),
     ]
 

@@ -1,4 +1,4 @@
-"""`python -m infra.topics`: makes the Kafka topics, of the events and of the dead letters, as an administrator."""
+"""`python -m infra.topics`: makes the Kafka topics (events, dead letters, pending events) as an administrator."""
 
 import asyncio
 import sys
@@ -15,6 +15,9 @@ from pipeline.settings import KafkaAdminSettings, KafkaSettings, read
 _DEAD_LETTER_BYTES = 2 * 1024**2
 """A dead letter holds the largest record in base64."""
 
+_PENDING_RETENTION_MS = 14 * 86_400_000
+"""As long as SQS keeps a message, which is how long SNS may be out."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -29,6 +32,7 @@ async def make(settings: KafkaSettings) -> None:
     wanted = [
         NewTopic(settings.topic, settings.partitions, copies),
         NewTopic(settings.dead_letter_topic, 1, copies, topic_configs=limit),
+        NewTopic(settings.pending_topic, 1, copies, topic_configs={"retention.ms": str(_PENDING_RETENTION_MS)}),
     ]
     client = admin(settings)
     await client.start()
@@ -53,7 +57,7 @@ def main() -> None:
         asyncio.run(make(settings.kafka))
     except (MensageriaError, KafkaError) as error:
         sys.exit(f"topics: {error}")
-    _log.info("made", topics=[settings.kafka.topic, settings.kafka.dead_letter_topic])
+    _log.info("made", topics=[settings.kafka.topic, settings.kafka.dead_letter_topic, settings.kafka.pending_topic])
 
 
 if __name__ == "__main__":

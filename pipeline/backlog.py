@@ -1,4 +1,4 @@
-"""What waits: the messages of the queues and of their dead-letter queues, and the events of the topic."""
+"""What waits: the messages of the queues and of their dead-letter queues, the events of the topic, and pending ones."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,8 +13,12 @@ from pipeline.topic_lag import TopicLag
 GROUP = "service-c"
 """Service C's consumer group: the name of its Faust app."""
 
-QueuePlace = Literal["b", "c"]
+HEALER_GROUP = "service-c-healer"
+"""The group in which service C consumes the pending topic."""
+
+QueuePlace = Literal["b", "c", "pending"]
 _QUEUES: tuple[tuple[QueuePlace, bool], ...] = (("b", False), ("c", False), ("b", True), ("c", True))
+_PENDING: tuple[QueuePlace, bool] = ("pending", False)
 
 
 class QueueBacklog(NamedTuple):
@@ -29,24 +33,34 @@ class QueueBacklog(NamedTuple):
 class Backlog(NamedTuple):
     """What waits now.
 
-    `lag` is events by partition. What could not be read is in neither of both, but in
-    `unavailable`: why, by the queue's name or `kafka`.
+    `lag` is events by partition, and `pending_lag` those of the pending topic, which SNS is still to get. What
+    could not be read is in none of them, but in `unavailable`: why, by the queue's name or `kafka`.
     """
 
     queues: tuple[QueueBacklog, ...]
     lag: dict[int, int]
     unavailable: dict[str, str]
+    pending_lag: dict[int, int]
+
+    def pending(self) -> dict[str, int]:
+        """How many accepted events each leg is still to get, by its name; without those that can't be read."""
+        for_kafka = [sum(each.depth) for each in self.queues if each.place == "pending"]
+        waiting = {"sns": sum(self.pending_lag.values())} if self.pending_lag else {}
+        return waiting | ({"kafka": for_kafka[0]} if for_kafka else {})
 
 
-NOTHING_READ = Backlog((), {}, {})
+NOTHING_READ = Backlog((), {}, {}, {})
 
 
 class BacklogReader:
     """Reads the backlog as often as it is asked, over connections that it keeps."""
 
-    def __init__(self, queues: dict[tuple[QueuePlace, bool], Queue], topic_lag: TopicLag) -> None:
+    def __init__(
+        self, queues: dict[tuple[QueuePlace, bool], Queue], topic_lag: TopicLag, pending_lag: TopicLag
+    ) -> None:
         self._queues = queues
         self._topic_lag = topic_lag
+        self._pending_lag = pending_lag
 
     @classmethod
     @asynccontextmanager
@@ -55,11 +69,13 @@ class BacklogReader:
         async with AsyncExitStack() as opened:
             queues = {
                 (place, dead): await opened.enter_async_context(places.queue(place, dead=dead))
-                for place, dead in _QUEUES
+                for place, dead in (*_QUEUES, *([_PENDING] if places.settings.pending_queue_url else []))
             }
             topic_lag = TopicLag(places.settings.kafka, GROUP)
-            opened.push_async_callback(topic_lag.close)
-            yield cls(queues, topic_lag)
+            pending_lag = TopicLag.of_pending(places.settings.kafka, HEALER_GROUP)
+            for lag in (topic_lag, pending_lag):
+                opened.push_async_callback(lag.close)
+            yield cls(queues, topic_lag, pending_lag)
 
     async def read(self) -> Backlog:
         """What waits now, all asked at the same time."""
@@ -73,14 +89,16 @@ class BacklogReader:
                 unavailable[asked.name] = str(error)
                 return None
 
-        async def lag() -> dict[int, int]:
+        async def lag(of: TopicLag) -> dict[int, int]:
             try:
-                return await self._topic_lag.read()
+                return await of.read()
             except QueueUnavailable as error:
                 unavailable["kafka"] = str(error)
                 return {}
 
-        depths, by_partition = await asyncio.gather(
-            asyncio.gather(*(queue(place, dead) for place, dead in _QUEUES)), lag()
+        depths, by_partition, pending = await asyncio.gather(
+            asyncio.gather(*(queue(place, dead) for place, dead in self._queues)),
+            lag(self._topic_lag),
+            lag(self._pending_lag),
         )
-        return Backlog(tuple(filter(None, depths)), by_partition, unavailable)
+        return Backlog(tuple(filter(None, depths)), by_partition, unavailable, pending)

@@ -71,6 +71,8 @@ class GatewayMetrics:
             for leg in ("sns", "kafka")
             for outcome in ("stored", "failed")
         }
+        pending = Counter(self.registry, "events_pending", "Events accepted while this leg was out.", ("leg",))
+        self.pending = {leg: pending.labels(leg) for leg in ("sns", "kafka")}
 
     def count_rejected(self, reason: str) -> None:
         """A request was answered with an error for `reason`, which is one of REASONS."""

@@ -26,12 +26,13 @@ class Places:
     endpoint: Endpoint | None = None
 
     @asynccontextmanager
-    async def queue(self, name: Literal["b", "c"], *, dead: bool = False) -> AsyncIterator[Queue]:
-        """Queue b or c, or the dead-letter queue of it."""
+    async def queue(self, name: Literal["b", "c", "pending"], *, dead: bool = False) -> AsyncIterator[Queue]:
+        """Queue b or c, or the dead-letter queue of it; or the pending queue, which has none."""
         settings = self.settings
         urls = {
             ("b", False): settings.queue_b_url,
             ("c", False): settings.queue_c_url,
+            ("pending", False): settings.pending_queue_url,
             ("b", True): settings.dead_letter_b_url,
             ("c", True): settings.dead_letter_c_url,
         }

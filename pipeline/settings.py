@@ -76,6 +76,9 @@ class KafkaSettings:
     dead_letter_topic: str = setting(
         "KAFKA_DEAD_LETTER_TOPIC", "Topic of the dead letters.", default="events-dead-letters"
     )
+    pending_topic: str = setting(
+        "KAFKA_PENDING_TOPIC", "Topic of the events that SNS is still to get: SNS was out.", default="events-pending"
+    )
     partitions: int = setting(
         "KAFKA_PARTITIONS", "Partitions of the event topic when it is made.", default=4, least=1, most=10000
     )
@@ -100,6 +103,11 @@ class GatewaySettings:
         default=5.0,
         least=0.1,
         most=60,
+    )
+    degraded: Literal["accept", "refuse"] = setting(
+        "GATEWAY_DEGRADED",
+        "With one broker out: `accept` events, which the other broker holds for it, or `refuse` them with 503.",
+        default="accept",
     )
     stop_timeout_s: int = setting(
         "GATEWAY_STOP_TIMEOUT_S", "Longest wait for requests in flight at SIGTERM.", default=8, least=0, most=3600
@@ -249,6 +257,21 @@ class ServiceBSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HealerSettings:
+    """Service C: what publishes pending events to the broker that was out. A worker without these heals nothing."""
+
+    pending_queue_url: str = setting("PENDING_QUEUE_URL", "SQS queue of the events that Kafka is still to get.")
+    topic_arn: str = setting("TOPIC_ARN", "SNS topic of the events, for those that SNS is still to get.")
+    events_per_s: float = setting(
+        "HEAL_EVENTS_PER_S",
+        "Most pending events a second that each worker publishes to a broker that is back.",
+        default=200.0,
+        least=1,
+        most=10_000,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServiceCSettings:
     """Service C: queue c and the Kafka topic to DynamoDB."""
 
@@ -265,6 +288,7 @@ class ServiceCSettings:
     write_calls: int = setting(
         "DYNAMODB_WRITE_CALLS", "BatchWriteItem calls under way at once.", default=8, least=1, most=100
     )
+    healer: HealerSettings | None = None
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     worker: WorkerSettings = field(default_factory=WorkerSettings)
 
@@ -358,6 +382,11 @@ class QueueSettings:
 
     queue_b_url: str = setting("QUEUE_B_URL", "SQS queue of service B.")
     queue_c_url: str = setting("QUEUE_C_URL", "SQS queue of service C.")
+    pending_queue_url: str = setting(
+        "PENDING_QUEUE_URL",
+        "SQS queue of the events that Kafka is still to get; without it, it is not shown.",
+        default="",
+    )
     dead_letter_b_url: str = setting("DEAD_LETTER_B_URL", "Dead-letter queue of service B.")
     dead_letter_c_url: str = setting("DEAD_LETTER_C_URL", "Dead-letter queue of service C.")
     kafka: KafkaSettings = field(default_factory=KafkaSettings)

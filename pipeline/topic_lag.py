@@ -1,10 +1,10 @@
-"""How far a consumer group is behind on the event topic, read from outside of the group.
+"""How far a consumer group is behind on a topic, read from outside of the group.
 
 What a consumer tells of itself ends with the consumer, which is when it is needed most.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, Self
 
 import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -22,10 +22,17 @@ _COORDINATOR_STARTS = (GroupCoordinatorNotAvailableError, GroupLoadInProgressErr
 class TopicLag:
     """One group's lag on the event topic; it connects with the first reading, and anew after one that failed."""
 
-    def __init__(self, settings: KafkaSettings, group: str) -> None:
+    def __init__(self, settings: KafkaSettings, group: str, topic: str | None = None) -> None:
+        """`topic` is another one than that of the events."""
         self._settings = settings
+        self._topic = topic or settings.topic
         self._group = group
         self._clients: tuple[AIOKafkaAdminClient, AIOKafkaConsumer] | None = None
+
+    @classmethod
+    def of_pending(cls, settings: KafkaSettings, group: str) -> Self:
+        """The group's lag on the pending topic."""
+        return cls(settings, group, settings.pending_topic)
 
     async def read(self) -> dict[int, int]:
         """The records of each partition that the group has not committed, in 0.8 ms of CPU.
@@ -54,8 +61,8 @@ class TopicLag:
         return self._clients
 
     async def _read(self, admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer) -> dict[int, int]:
-        topic = (await admin.describe_topics([self._settings.topic]))[0]
-        partitions = [TopicPartition(self._settings.topic, each["partition"]) for each in topic["partitions"]]
+        topic = (await admin.describe_topics([self._topic]))[0]
+        partitions = [TopicPartition(self._topic, each["partition"]) for each in topic["partitions"]]
         # The commits first: events that are stored meanwhile make the lag no less than it was.
         committed = await self._committed(admin)
         begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)

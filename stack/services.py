@@ -34,6 +34,7 @@ def web(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
         SERVICE_C_URL=url(ports.service_c),
         QUEUE_B_URL=outputs["QueueBUrl"],
         QUEUE_C_URL=outputs["QueueCUrl"],
+        PENDING_QUEUE_URL=outputs["PendingQueueUrl"],
         DEAD_LETTER_B_URL=outputs["DeadLetterBUrl"],
         DEAD_LETTER_C_URL=outputs["DeadLetterCUrl"],
         KAFKA_BOOTSTRAP_SERVERS=kafka_address(ports),
@@ -58,6 +59,8 @@ def service_c(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
     own = _own(
         ServiceCSettings,
         QUEUE_C_URL=outputs["QueueCUrl"],
+        PENDING_QUEUE_URL=outputs["PendingQueueUrl"],
+        TOPIC_ARN=outputs["TopicArn"],
         DEAD_LETTER_C_URL=outputs["DeadLetterCUrl"],
         TABLE=outputs["TableName"],
         KAFKA_BOOTSTRAP_SERVERS=kafka_address(ports),

@@ -1,7 +1,7 @@
-"""How long the oldest message of the queue waits, told at each scrape."""
+"""How long the oldest message of each queue waits, as of each scrape."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
@@ -17,8 +17,8 @@ class AgeMetrics(Collector):
     flight is about the oldest that there is. 0 where nothing is in flight.
     """
 
-    def __init__(self, queue: str, in_flight: InFlight, registry: CollectorRegistry) -> None:
-        self._queue = queue
+    def __init__(self, in_flight: Mapping[str, InFlight], registry: CollectorRegistry) -> None:
+        """`in_flight` has what is in flight of each queue, by the queue's name."""
         self._in_flight = in_flight
         registry.register(self)
 
@@ -27,6 +27,7 @@ class AgeMetrics(Collector):
         gauge = GaugeMetricFamily(
             "sqs_oldest_message_age_seconds", "Age of the oldest message that is not deleted yet.", labels=("queue",)
         )
-        oldest_ms = self._in_flight.oldest_sent_ms()
-        gauge.add_metric((self._queue,), max(0.0, time.time() - oldest_ms / 1000) if oldest_ms else 0.0)
+        for queue, in_flight in self._in_flight.items():
+            oldest_ms = in_flight.oldest_sent_ms()
+            gauge.add_metric((queue,), max(0.0, time.time() - oldest_ms / 1000) if oldest_ms else 0.0)
         yield gauge

@@ -16,9 +16,8 @@ from streams.sqs_bridge import SqsBridge
 class QueueWay:
     """Gives `app` the bridge and the agent; the watch sees in it whether messages are settled."""
 
-    name = "settling messages"
-
     def __init__(self, app: faust.App, intake: Intake, queue: Queue, settings: WorkerSettings) -> None:
+        self.name = f"settling messages of {queue.name}"
         channel = BatchChannel(app)
         stopping: Callable[[], bool] = lambda: app.should_stop  # noqa: E731
         self._intake = intake
@@ -62,9 +61,8 @@ class QueueWay:
 class Receiving:
     """What the watch sees of a bridge: whether it goes on asking for messages."""
 
-    name = "receiving messages"
-
     def __init__(self, bridge: SqsBridge) -> None:
+        self.name = f"receiving messages of {bridge.name}"
         self._bridge = bridge
 
     def progress(self) -> Hashable:

@@ -42,7 +42,7 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     intake = Intake(SERVICE, store, dead_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     way = QueueWay(app, intake, queue, worker)
     watch = LivenessWatch([way, way.receiving], stuck_after_s=worker.stuck_after_s)
-    AgeMetrics(queue.name, way.in_flight, registry)
+    AgeMetrics({queue.name: way.in_flight}, registry)
     app.service(watch)
     add_pages(app, [store, intake, way], watch.suspicion, registry)
     bound_stop(app, [intake])

@@ -16,8 +16,9 @@ from pipeline.tracing import Tracing
 from streams.age_metrics import AgeMetrics
 from streams.dead_letter_writers import DeadLetterQueue, DeadLetterTopic
 from streams.dynamodb import DynamoStore
+from streams.healers import HealerLetters, add_healers
 from streams.intake import Intake
-from streams.liveness import LivenessWatch
+from streams.liveness import LivenessWatch, Way
 from streams.measured_sqs import MeasuredSqs
 from streams.ordered_stop import bound_stop, close_at_shutdown
 from streams.pages import add_pages
@@ -43,15 +44,19 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     from_queue = Intake(SERVICE, store, queue_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     from_topic = Intake(SERVICE, store, topic_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     add_topic_agent(topic_app, from_topic, kafka.topic, worker)
-    topic_way = TopicWay(topic_app, from_topic, kafka)
+    topic_way = TopicWay(topic_app, from_topic, kafka, kafka.topic)
     queue_way = QueueWay(app, from_queue, queue, worker)
-    watch = LivenessWatch([queue_way, queue_way.receiving, topic_way], stuck_after_s=worker.stuck_after_s)
-    AgeMetrics(queue.name, queue_way.in_flight, registry)
+    healers = add_healers(
+        app, settings, HealerLetters(queue_letters.write, topic_letters.write), registry, calls, tracing
+    )
+    watched: list[Way] = [queue_way, queue_way.receiving, topic_way, *healers.watched]
+    watch = LivenessWatch(watched, stuck_after_s=worker.stuck_after_s)
+    AgeMetrics({queue.name: queue_way.in_flight, **healers.in_flight}, registry)
     app.service(topic_way)
     app.service(watch)
     add_pages(app, [store, from_queue, from_topic, queue_way, topic_way], watch.suspicion, registry)
-    bound_stop(app, [from_queue, from_topic])
-    close_at_shutdown(app, store, queue_letters, queue, tracing)
+    bound_stop(app, [from_queue, from_topic, *healers.intakes])
+    close_at_shutdown(app, store, queue_letters, queue, *healers.resources, tracing)
     return app
 
 

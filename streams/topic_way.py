@@ -26,10 +26,10 @@ _FIRST_GENERATION = 1
 class TopicWay(mode.Service):  # type: ignore[misc]
     """Runs `app`, a Faust app with a consumer, from when Kafka answers until the worker's stop."""
 
-    name = "topic"
-
-    def __init__(self, app: faust.App, intake: Intake, settings: KafkaSettings) -> None:
+    def __init__(self, app: faust.App, intake: Intake, settings: KafkaSettings, topic: str) -> None:
         super().__init__()
+        self.name = f"topic {topic}"
+        self._topic = topic
         self._app = app
         self._intake = intake
         self._settings = settings
@@ -86,5 +86,5 @@ class TopicWay(mode.Service):  # type: ignore[misc]
 
     async def _reach(self) -> None:
         """Raises KafkaConnectionError where no broker answers, and AccessRefused where one refuses this service."""
-        topics = (self._settings.topic, self._settings.dead_letter_topic)
+        topics = (self._topic, self._settings.dead_letter_topic)
         await kafka_access.require(self._settings, topics=topics, group=self._app.conf.id)

@@ -10,6 +10,7 @@ from infra import template
 FILES = sorted(Path(template.__file__).parent.glob("*.yaml"))
 _NOTHING = {"Ref": "AWS::NoValue"}
 _ACCOUNT = "eu-west-1:123456789012"
+_QUEUES = ("QueueB", "QueueC", "PendingQueue", "DeadLetterB", "DeadLetterC")
 _NAMES = {
     "AWS::Partition": "aws",
     "AWS::Region": "eu-west-1",
@@ -24,7 +25,7 @@ _NAMES = {
     "EventsTable.Arn": f"arn:aws:dynamodb:{_ACCOUNT}:table/events",
     "NetworkLogs.Arn": f"arn:aws:logs:{_ACCOUNT}:log-group:/mensageria/network:*",
     **dict.fromkeys(("KeyArn", "Key.Arn"), f"arn:aws:kms:{_ACCOUNT}:key/1"),
-    **{f"{each}.Arn": f"arn:aws:sqs:{_ACCOUNT}:{each}" for each in ("QueueB", "QueueC", "DeadLetterB", "DeadLetterC")},
+    **{f"{each}.Arn": f"arn:aws:sqs:{_ACCOUNT}:{each}" for each in _QUEUES},
 }
 _SECRET = re.compile(r"(\w+)(User|Secret)")
 

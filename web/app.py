@@ -91,7 +91,8 @@ def _backlogs(settings: WebSettings, registry: CollectorRegistry) -> Backlogs | 
     """What reads the queues and the topic that `settings` name, and has `registry` tell what waits there."""
     if not settings.queues:
         return None
-    return Backlogs(Places(settings.queues), BacklogMetrics(settings.queues.kafka.topic, registry))
+    kafka = settings.queues.kafka
+    return Backlogs(Places(settings.queues), BacklogMetrics(kafka.topic, kafka.pending_topic, registry))
 
 
 @asynccontextmanager

@@ -29,8 +29,9 @@ class Refusals:
 class BacklogMetrics(Collector):
     """`sqs_messages` and `kafka_consumer_lag_events`, as they were read last; what could not be read is not told."""
 
-    def __init__(self, topic: str, registry: CollectorRegistry) -> None:
+    def __init__(self, topic: str, pending_topic: str, registry: CollectorRegistry) -> None:
         self._topic = topic
+        self._pending_topic = pending_topic
         self._backlog = NOTHING_READ
         registry.register(self)
 
@@ -54,6 +55,10 @@ class BacklogMetrics(Collector):
         lag = GaugeMetricFamily(
             "kafka_consumer_lag_events", "Events of a partition that are not committed.", labels=("topic", "partition")
         )
-        for partition, events in self._backlog.lag.items():
-            lag.add_metric((self._topic, str(partition)), events)
+        for topic, by_partition in (
+            (self._topic, self._backlog.lag),
+            (self._pending_topic, self._backlog.pending_lag),
+        ):
+            for partition, events in by_partition.items():
+                lag.add_metric((topic, str(partition)), events)
         return lag

@@ -108,7 +108,7 @@ async def test_web_tells_what_waits_whoever_is_dead(aws: dict[str, str]) -> None
     partitions = {dict(labels)["partition"] for name, labels in found if name == "kafka_consumer_lag_events"}
     assert partitions == {"0", "1", "2", "3"}
     queues = {dict(labels)["queue"] for name, labels in found if name == "sqs_messages"}
-    assert queues == {"events-b", "events-c", "events-b-dead-letters", "events-c-dead-letters"}
+    assert queues == {"events-b", "events-c", "events-pending", "events-b-dead-letters", "events-c-dead-letters"}
 
 
 async def test_a_sampled_event_leads_from_its_latency_to_its_trace(aws: dict[str, str], source: str) -> None:

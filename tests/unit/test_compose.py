@@ -36,6 +36,7 @@ OUTPUTS = {
     "TopicArn": "arn:aws:sns:us-east-1:000000000000:events",
     "QueueBUrl": f"{QUEUES}-b",
     "QueueCUrl": f"{QUEUES}-c",
+    "PendingQueueUrl": f"{QUEUES}-pending",
     "DeadLetterBUrl": f"{QUEUES}-b-dead-letters",
     "DeadLetterCUrl": f"{QUEUES}-c-dead-letters",
     "TableName": "events",

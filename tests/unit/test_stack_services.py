@@ -21,6 +21,7 @@ OUTPUTS = {
     "TopicArn": "arn:aws:sns:us-east-1:000000000000:events",
     "QueueBUrl": "http://127.0.0.1/b",
     "QueueCUrl": "http://127.0.0.1/c",
+    "PendingQueueUrl": "http://127.0.0.1/pending",
     "DeadLetterBUrl": "http://127.0.0.1/b-dead",
     "DeadLetterCUrl": "http://127.0.0.1/c-dead",
     "TableName": "events",
