@@ -23,7 +23,7 @@ from tests.running_system import System
 PAST = datetime(2019, 5, 6, 23, 59, 58, tzinfo=UTC)
 RANGE = {"from": "2019-05-06T00:00:00Z", "to": "2019-06-30T00:00:00Z"}
 DAY = {"from": "2019-05-06T00:00:00Z", "to": "2019-05-07T00:00:00Z"}
-IDS = ["plain", "a/b", "50%", "ação", "é", "🙂", "\U0010ffff", "a b", "Z", "z", 'quote"', "back\\slash", "x" * 512]
+IDS = ["plain", "a/b", "50%", "ação", "é", "🙂", "\U0010fffd", "a b", "Z", "z", 'quote"', "back\\slash", "x" * 512]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,94 @@
+"""Events of one key stay in order on the topic, however they are published."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from stack.http_client import http_client
+from tests.integration.mensageria import Tool
+from tests.waiting import until
+
+Publish = Callable[[dict[str, str], Tool, list[dict[str, Any]]], Awaitable[None]]
+BATCH = {"content-type": "application/cloudevents-batch+json"}
+ONE = {"content-type": "application/cloudevents+json"}
+KEYS = ["cart-9", "cart-é"]
+"""The events' keys take turns."""
+
+
+def lines_of(events: list[dict[str, Any]]) -> str:
+    return "\n".join(map(json.dumps, events))
+
+
+async def by_command(_: dict[str, str], tool: Tool, events: list[dict[str, Any]]) -> None:
+    ended = await tool("publish", "--lines", "-", given=lines_of(events).encode())
+    assert ended.code == 0, ended.err
+
+
+async def by_page(endpoints: dict[str, str], _: Tool, events: list[dict[str, Any]]) -> None:
+    async with http_client(base_url=endpoints["web"], timeout=60) as client:
+        answer = await client.post("/many", data={"lines": lines_of(events)})
+    assert answer.text.count('data-state="accepted"') == len(events), answer.text
+
+
+async def by_batch(endpoints: dict[str, str], _: Tool, events: list[dict[str, Any]]) -> None:
+    async with http_client(base_url=endpoints["gateway"], timeout=60) as client:
+        answer = await client.post("/events", content=json.dumps(events), headers=BATCH)
+    assert answer.status_code == 202, answer.text
+
+
+async def by_requests(endpoints: dict[str, str], _: Tool, events: list[dict[str, Any]]) -> None:
+    """One after the other on one connection."""
+    async with http_client(base_url=endpoints["gateway"], timeout=60) as client:
+        for event in events:
+            answer = await client.post("/events", content=json.dumps(event), headers=ONE)
+            assert answer.status_code == 202, answer.text
+
+
+@pytest.mark.parametrize("keys", [KEYS[:1], KEYS], ids=["one key", "two keys in turn"])
+@pytest.mark.parametrize("publish", [by_command, by_page, by_batch, by_requests])
+async def test_events_of_one_key_are_in_one_partition_in_the_order_they_were_sent(
+    aws: dict[str, str], system: Any, source: str, scale: float, publish: Publish, keys: list[str]
+) -> None:
+    count = int(400 * max(scale, 0.5))
+    common = {"specversion": "1.0", "source": source, "type": "ordered"}
+    events = [
+        common | {"id": f"o-{number:04}", "partitionkey": keys[number % len(keys)], "data": number}
+        for number in range(count)
+    ]
+    await publish(aws, Tool(system.home), events)
+    found = await on_the_topic(aws, source, count)
+    for place, key in enumerate(keys):
+        [(partition, numbers)] = [(partition, found[partition, each]) for partition, each in found if each == key]
+        assert numbers == list(range(place, count, len(keys))), (key, partition)
+
+
+async def test_events_of_one_id_reach_the_topic_in_the_order_of_their_lines(
+    aws: dict[str, str], system: Any, source: str
+) -> None:
+    """Without a `partitionkey` the id is the key."""
+    common = {"specversion": "1.0", "source": source, "type": "ordered", "id": "same"}
+    events = [common | {"data": number} for number in range(20)]
+    await by_command(aws, Tool(system.home), events)
+    [numbers] = (await on_the_topic(aws, source, len(events))).values()
+    assert numbers == list(range(len(events)))
+
+
+async def on_the_topic(endpoints: dict[str, str], source: str, count: int) -> dict[tuple[int, str], list[int]]:
+    """The data of the `count` events of `source` by partition and key, in the order of their offsets."""
+    found: dict[tuple[int, str], list[int]] = {}
+    servers, topic = endpoints["kafka"], endpoints["kafka_topic"]
+    async with AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
+
+        async def read() -> bool:
+            for partition, records in (await consumer.getmany(timeout_ms=500)).items():
+                for record in records:
+                    if record.value and source.encode() in record.value:
+                        key = (partition.partition, record.key.decode())
+                        found.setdefault(key, []).append(json.loads(record.value)["data"])
+            return sum(map(len, found.values())) >= count
+
+        await until(read, within_s=30)
+    return found
