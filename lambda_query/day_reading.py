@@ -49,7 +49,9 @@ class DayReading:
         """The copies before the frontier, in the list's order: at it, a copy of the same event may be still to come."""
         known = [copy for position, copy in self._waiting if self._is_behind(position)]
         self._waiting = [(position, copy) for position, copy in self._waiting if not self._is_behind(position)]
-        inside = [copy for copy in known if self._question.holds(copy.place)]
+        wanted = self._question.id
+        exact = (copy for copy in known if wanted in {None, copy.place.id})
+        inside = [copy for copy in exact if self._question.holds(copy.place)]
         return sorted(inside, key=lambda copy: copy.rank, reverse=self._question.descending)
 
     def reached(self, last: Place | None) -> Place | None:
@@ -89,9 +91,18 @@ def _request(question: Question, bucket: str) -> dict[str, Any]:
 
 
 def _filters(question: Question) -> tuple[list[str], dict[str, str]]:
-    """Conditions on what the index holds, and their values: a source begins the identity."""
-    conditions = [f"#{name} = :{name}" for name in question.filters if name != "source"]
-    values = {f":{name}": value for name, value in question.filters.items() if name != "source"}
-    if question.source is None:
-        return conditions, values
-    return [*conditions, f"begins_with(#{IDENTITY}, :source)"], values | {":source": identity_key(question.source, "")}
+    """Conditions on what the index holds, and their values.
+
+    A source begins the identity. An id ends it, which no condition can say: those that only begin with it are
+    left out once they are here.
+    """
+    wanted = dict(question.filters)
+    conditions, values = [], {}
+    if source := wanted.pop("source", None):
+        conditions.append(f"begins_with(#{IDENTITY}, :source)")
+        values[":source"] = identity_key(source, "")
+    if id_ := wanted.pop("id", None):
+        conditions.append(f"contains(#{IDENTITY}, :id)")
+        values[":id"] = identity_key("", id_)
+    conditions += [f"#{name} = :{name}" for name in wanted]
+    return conditions, values | {f":{name}": value for name, value in wanted.items()}

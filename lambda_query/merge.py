@@ -58,7 +58,7 @@ class Merge:
     def _found_elsewhere(self, row: Listed | None, copies: list[Listed]) -> list[Merged]:
         """An event that PostgreSQL's page lacks: at its row if that came only now, at its first item if it has none."""
         shown = row or copies[0]
-        if not self.is_in_reach(shown.place) or not self._is_asked_for(shown):
+        if not self.is_in_reach(shown.place) or not shown.is_of(self._question):
             return []
         stores = [POSTGRES, DYNAMODB] if row else [DYNAMODB]
         same = [copy for copy in copies if copy.content_hash == shown.content_hash]
@@ -67,10 +67,6 @@ class Merge:
     def _stores_of(self, row: Listed) -> list[str]:
         is_in_dynamodb = row.identity not in self.rows_alone or row.identity in self._copies
         return [POSTGRES, DYNAMODB] if is_in_dynamodb and DYNAMODB in self._question.stores else [POSTGRES]
-
-    def _is_asked_for(self, copy: Listed) -> bool:
-        members = {"type": copy.type, "source": copy.place.source, "subject": copy.subject}
-        return all(members[name] == value for name, value in self._question.filters.items())
 
     def _reaches(self, place: Place) -> bool:
         return self.end is None or not self._question.precedes(self.end, place)

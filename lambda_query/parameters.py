@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from lambda_query import cursor
-from lambda_query.question import DYNAMODB, FIELDS, POSTGRES, STORED_FIELDS, Identity, Place, Question
+from lambda_query.question import DYNAMODB, FIELDS, FILTERS, POSTGRES, STORED_FIELDS, Identity, Place, Question
 from pipeline import clock
 from pipeline import faults as kinds
 from pipeline.comparison import settled_until
@@ -39,7 +39,7 @@ def parse_list(raw: str, key: bytes) -> Question:
     """What `GET /events?{raw}` asks; `from` is included, `to` is not. Raises InvalidParameters."""
     checked = _checked(_parse_query(raw, _LIST_CHECKS), _LIST_CHECKS)
     since, until = _ordered(checked.get("from"), checked.get("to"))
-    filters = {name: checked.get(name) for name in ("type", "source", "subject")}
+    filters = {name: checked.get(name) for name in FILTERS}
     stores, descending = checked.get("store", _STORES["both"]), checked.get("order", True)
     question = Question(
         stores=stores,
@@ -57,7 +57,7 @@ def parse_list(raw: str, key: bytes) -> Question:
 def parse_stored(raw: str, key: bytes) -> Question:
     """What `GET /stored?{raw}` asks: what was stored from `since` on, oldest first. Raises InvalidParameters."""
     checked = _checked(_parse_query(raw, _STORED_CHECKS), _STORED_CHECKS)
-    filters = {name: checked.get(name) for name in ("type", "source", "subject")}
+    filters = {name: checked.get(name) for name in FILTERS}
     since = checked.get("since")
     question = Question(
         stores=(POSTGRES,),
@@ -237,6 +237,7 @@ _LIST_CHECKS: dict[str, Callable[[str], Any]] = {
     "store": _one_of(_STORES),
     "type": _text,
     "source": _identity_part,
+    "id": _identity_part,
     "subject": _text,
     "from": _time,
     "to": _time,
@@ -249,6 +250,7 @@ _STORED_CHECKS: dict[str, Callable[[str], Any]] = {
     "since": _time,
     "type": _text,
     "source": _identity_part,
+    "id": _identity_part,
     "subject": _text,
     "limit": _limit,
     "cursor": _text,

@@ -17,7 +17,7 @@ from pipeline.errors import StoreUnavailable
 
 MOST_ROWS = 10_000
 """Most rows that one page reads where several filters are given: only the first of them has an index."""
-_LEADING = ("subject", "source", "type")
+_LEADING = ("id", "subject", "source", "type")
 """The filters, the one that is likely to leave the fewest events first."""
 _BEGINNING = Place("1970-01-01T00:00:00.000000Z")
 _END = Place("9999-12-31T23:59:59.999999Z")
@@ -83,6 +83,7 @@ class Postgres:
             low_id=low.id,
             type=question.type,
             source=question.source,
+            id=question.id,
             subject=question.subject,
             most=max(rows, MOST_ROWS) if question.filters else rows,
             rows=rows,
@@ -155,7 +156,7 @@ def page_values(question: Question) -> dict[str, Any]:
     """The parameters of page.sql, by their names."""
     bounds = {f"low_{name}": value for name, value in (question.low or _BEGINNING)._asdict().items()}
     bounds |= {f"high_{name}": value for name, value in question.high._asdict().items()}
-    filters = {"source": question.source, "type": question.type, "subject": question.subject}
+    filters = {name: getattr(question, name) for name in _LEADING}
     leading = next((name for name in _LEADING if name in question.filters), None)
     rows = question.limit + 1
     return {

@@ -12,6 +12,8 @@ FIELDS = ("source", "id", "type", "subject", "time", "received_at", "stores", "e
 """The members of a listed event."""
 STORED_FIELDS = (*FIELDS[:-2], "stored_at", *FIELDS[-2:])
 """The members of an event in the order of storing."""
+FILTERS = ("type", "source", "id", "subject")
+"""The members that a list may be asked for by their exact value."""
 MAX_BYTES = 5_000_000
 """Of a page's contents: Lambda's limit of an answer is 6 MB with the body as a JSON string."""
 
@@ -57,14 +59,19 @@ class Question:
     limit: int
     type: str | None = None
     source: str | None = None
+    id: str | None = None
     subject: str | None = None
     fields: tuple[str, ...] = FIELDS
 
     @property
     def filters(self) -> dict[str, str]:
         """The wanted value of each member that is filtered."""
-        wanted = {"type": self.type, "source": self.source, "subject": self.subject}
-        return {name: value for name, value in wanted.items() if value is not None}
+        return {name: value for name in FILTERS if (value := getattr(self, name)) is not None}
+
+    @property
+    def identity(self) -> Identity | None:
+        """The one event that `source` and `id` leave, where both are given."""
+        return (self.source, self.id) if self.source is not None and self.id is not None else None
 
     @property
     def with_events(self) -> bool:

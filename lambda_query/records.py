@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lambda_query.question import Identity, Place
+from lambda_query.question import Identity, Place, Question
 from pipeline.table import Way
 
 
@@ -30,6 +30,11 @@ class Listed(NamedTuple):
     def received_at(self) -> str:
         """When the gateway accepted it."""
         return self.place.received_at
+
+    def is_of(self, question: Question) -> bool:
+        """Whether it has what `question` filters by."""
+        members = {"type": self.type, "source": self.place.source, "id": self.place.id, "subject": self.subject}
+        return question.filters.items() <= members.items()
 
     @property
     def rank(self) -> tuple[Place, str, str]:

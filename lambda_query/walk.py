@@ -2,6 +2,7 @@
 
 A walk is bounded by calls, by time, and by how far PostgreSQL's page goes. Where it stops
 it says how far it came, and the next page goes on from there. Days without events are not looked into.
+A list of one source and one id is no walk: its event is read by its key.
 """
 
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ def walk(store: DynamoDB, question: Question, budget: Budget, reach: Reach) -> P
 
     An event whose copies differ in `received_at` stands at each of their places. Raises StoreUnavailable.
     """
+    if question.identity:
+        return Page(_copies_of(store, question, question.identity), None)
     bound = reach.end(HEAD_START_S)
     if bound:
         question = question.through(bound)
@@ -60,6 +63,13 @@ def stretches(store: DynamoDB, question: Question, budget: Budget) -> Iterator[P
             yield Page(copies, reading.reached(last))
         if days:
             yield Page([], entrance(days[0], question))
+
+
+def _copies_of(store: DynamoDB, question: Question, identity: Identity) -> list[Listed]:
+    """The copies of one event that `question` asks for, in the list's order."""
+    copies = store.copies([identity]).get(identity, [])
+    wanted = [copy for copy in copies if copy.is_of(question) and question.holds(copy.place)]
+    return wanted[::-1] if question.descending else wanted
 
 
 def _is_passed(bound: Place | None, place: Place, question: Question) -> bool:

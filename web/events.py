@@ -16,7 +16,7 @@ from web.phrases import phrase
 
 blueprint = Blueprint("events", __name__)
 
-_FILTERS = ("store", "type", "source", "subject", "from", "to")
+_FILTERS = ("store", "type", "source", "id", "subject", "from", "to")
 _TIMES = ("from", "to")
 _NEWS_EVERY_S = 3.0
 
@@ -55,8 +55,14 @@ async def news() -> Any:
 
 
 def _filters() -> dict[str, str]:
-    filters = {name: text for name in _FILTERS if (text := request.args.get(name, "").strip())}
+    filters = {name: text for name in _FILTERS if (text := _typed(name))}
     return filters | {name: exact for name in _TIMES if (exact := _unchanged(name, filters.get(name, "")))}
+
+
+def _typed(name: str) -> str:
+    """What the form's field has, without the spaces around it; an id may have some of its own."""
+    text = request.args.get(name, "")
+    return text if name == "id" else text.strip()
 
 
 def _unchanged(name: str, text: str) -> str:

@@ -10,7 +10,7 @@ from web.edges import Edges
 from web.formats import in_utc
 
 MOST = 100
-_FILTERS = ("type", "source", "subject")
+_FILTERS = ("type", "source", "id", "subject")
 
 
 async def begin(edges: Edges, filters: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ with scanned as (
         and (received_at, source, id) < (cast(:high_received_at as timestamptz), :high_source, :high_id)
         and (cast(:leading_type as text) is null or type = :leading_type)
         and (cast(:leading_source as text) is null or source = :leading_source)
+        and (cast(:leading_id as text) is null or id = :leading_id)
         and (cast(:leading_subject as text) is null or subject = :leading_subject)
     order by received_at desc, source desc, id desc
     limit :most
@@ -18,6 +19,7 @@ matching as (
     from scanned
     where (cast(:type as text) is null or type = :type)
         and (cast(:source as text) is null or source = :source)
+        and (cast(:id as text) is null or id = :id)
         and (cast(:subject as text) is null or subject = :subject)
     order by received_at desc, source desc, id desc
     limit :rows

@@ -14,6 +14,7 @@ matching as (
     from scanned
     where (cast(:type as text) is null or type = :type)
         and (cast(:source as text) is null or source = :source)
+        and (cast(:id as text) is null or id = :id)
         and (cast(:subject as text) is null or subject = :subject)
     order by stored_at, source, id
     limit :rows

@@ -16,7 +16,7 @@ from lambda_query.app import App, create_app
 from lambda_query.question import FIELDS
 from lambda_query.walk import HEAD_START_S
 from pipeline.clock import rfc3339
-from tests.integration.querying import PAST, RANGE, Model, Seed, Writers, pages, random_model, settings
+from tests.integration.querying import IDS, PAST, RANGE, Model, Seed, Writers, pages, random_model, settings
 from tests.running_system import System
 
 pytestmark = pytest.mark.timeout(600)  # with --long: 200 lists of several pages, twice
@@ -35,6 +35,7 @@ questions = st.fixed_dictionaries(
         "limit": st.sampled_from([1, 2, 7, 50, 200]),
         "type": st.sampled_from(["one", "two", "three"]),
         "subject": st.sampled_from(["s1", "ção", "none"]),
+        "id": st.sampled_from([*IDS, "none"]),
         "ending": st.sampled_from(["", "/é", "/🙂", "/none"]),
         "span": st.tuples(moments, moments).map(sorted),
         "fields": st.sets(st.sampled_from(FIELDS)).map(lambda names: ",".join(sorted({"source", "id", *names}))),
@@ -108,4 +109,4 @@ def test_pages_are_the_models_events(
 
 def _is_asked_for(each: Seed, asked: dict[str, Any]) -> bool:
     content = each.delivery.event.content
-    return all(content.get(name) == asked[name] for name in ("type", "subject") if name in asked)
+    return all(content.get(name) == asked[name] for name in ("type", "subject", "id") if name in asked)

@@ -105,8 +105,8 @@ async def _put_items(endpoints: dict[str, Any], crowd: Crowd, numbers: range) ->
     await writers.close()
 
 
-FILTERS = {"type": "type-3", "source": f"{SOURCE}:1", "subject": "subject-17"}
-COMBINATIONS = [dict(some) for count in range(4) for some in itertools.combinations(FILTERS.items(), count)]
+FILTERS = {"type": "type-3", "source": f"{SOURCE}:1", "subject": "subject-17", "id": "0000017"}
+COMBINATIONS = [dict(some) for count in range(5) for some in itertools.combinations(FILTERS.items(), count)]
 
 
 @pytest.mark.parametrize("order", ["desc", "asc"])
@@ -126,11 +126,13 @@ def test_a_page_is_a_range_read_of_postgresql(
     reading = [node for node in nodes if node.get("Relation Name") == "events"]
     assert {node["Node Type"] for node in reading} <= {"Index Scan", "Index Only Scan"}, reading
     sorting = [node for node in nodes if "Sort" in node["Node Type"]]
-    assert not any(below in reading for node in sorting for below in _nodes(node))
+    assert not any(below in reading for node in sorting for below in _nodes(node)), [
+        (node["Node Type"], node.get("Index Name")) for node in nodes
+    ]
     read = sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in reading)
     # A type that every seventh event has is as well read by time.
-    bounds = (LIMIT + 2, 10 * LIMIT, postgres.MOST_ROWS, postgres.MOST_ROWS)
-    assert read <= bounds[len(filters)]
+    bounds = (LIMIT + 2, 10 * LIMIT, postgres.MOST_ROWS)
+    assert read <= bounds[min(len(filters), 2)]
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -34,6 +34,7 @@ def test_every_parameter() -> None:
             "store": "postgres",
             "type": "a.b",
             "source": "/ç/🙂",
+            "id": "a b",
             "subject": "50%",
             "from": "2026-11-23t16:00:00.1234567+01:00",
             "to": "2026-11-24T00:00:00Z",
@@ -43,7 +44,7 @@ def test_every_parameter() -> None:
         }
     )
     question = parse_list(raw, KEY)
-    assert question.filters == {"type": "a.b", "source": "/ç/🙂", "subject": "50%"}
+    assert question.filters == {"type": "a.b", "source": "/ç/🙂", "id": "a b", "subject": "50%"}
     assert question.low == Place("2026-11-23T15:00:00.123456Z")
     assert question.high == Place("2026-11-24T00:00:00.000000Z")
     assert (question.stores, question.limit, question.descending) == ((POSTGRES,), 200, False)
@@ -79,6 +80,8 @@ def test_every_parameter() -> None:
         ("subject=%ff", "subject"),
         ("source=" + "x" * 513, "source"),
         ("source=" + quote("é" * 257), "source"),
+        ("id=", "id"),
+        ("id=" + quote("é" * 257), "id"),
         ("cursor=abc", "cursor"),
         ("cursor=%F0%9F%99%82", "cursor"),
     ],

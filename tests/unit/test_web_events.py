@@ -74,6 +74,21 @@ async def test_filters_go_to_the_query_and_stay_on_the_page(pages: Client, edge:
     assert 'href="/events?store=postgres&amp;type=t&amp;from=2026-11-23T15:24">Back to the newest' in text
 
 
+async def test_an_id_is_asked_for_as_it_is(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/events", listing(ROW))
+    text = await text_of(pages, "/events?id=%20a%2Bb%20%22&source=%20/s%20")
+    assert edge.queries == [{"fields": LISTED, "id": ' a+b "', "source": "/s"}]
+    assert 'id="id" name="id" value=" a+b &#34;"' in text
+
+
+async def test_a_page_without_events_leads_to_the_next_one(pages: Client, edge: Edge) -> None:
+    edge.answer("/stage/events", listing(next="c2"), listing())
+    text = await text_of(pages, "/events?id=x")
+    assert ("Nothing so far" in text, "No event fits" in text) == (True, False)
+    assert 'rel="next" href="/events?cursor=c2&amp;id=x"' in text
+    assert "No event fits" in await text_of(pages, "/events?cursor=c2&id=x")
+
+
 @pytest.mark.parametrize(("address", "said"), [("/events", "No events yet"), ("/events?type=x", "No event fits")])
 async def test_an_empty_list_says_what_to_do(pages: Client, edge: Edge, address: str, said: str) -> None:
     edge.answer("/stage/events", listing())

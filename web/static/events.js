@@ -27,7 +27,7 @@ async function more(link) {
 }
 
 function watch() {
-  const link = pages?.querySelector("[rel=next]");
+  const link = rows && pages?.querySelector("[rel=next]");
   if (!link) return;
   new IntersectionObserver(([entry], observer) => {
     if (!entry.isIntersecting) return;
