@@ -1,13 +1,16 @@
 """Events of one key stay in order on the topic, however they are published."""
 
+import itertools
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from playwright.async_api import Route, expect
 
 from stack.http_client import http_client
+from tests.e2e.browsing import chromium, opened
 from tests.integration.mensageria import Tool
 from tests.waiting import until
 
@@ -33,6 +36,26 @@ async def by_page(endpoints: dict[str, str], _: Tool, events: list[dict[str, Any
     assert answer.text.count('data-state="accepted"') == len(events), answer.text
 
 
+async def by_script(endpoints: dict[str, str], _: Tool, events: list[dict[str, Any]]) -> None:
+    """The same page with its script, which sends the lines in pieces; one piece is refused at first."""
+    pieces = itertools.count()
+
+    async def refuse_one(route: Route) -> None:
+        if route.request.method == "POST" and next(pieces) == 1:
+            await route.fulfill(status=503)
+        else:
+            await route.continue_()
+
+    async with chromium() as browser, opened(browser, endpoints["web"], refusals=True) as page:
+        await page.route("**/many", refuse_one)
+        await page.goto("/many")
+        await page.get_by_label("Lines", exact=True).fill(lines_of(events))
+        await page.get_by_role("button", name="Publish the lines").click()
+        await expect(page.locator("#tally")).to_have_text(f"{len(events)} of {len(events)} accepted", timeout=60_000)
+        await expect(page.locator("#results [data-state=unsent]")).to_have_count(0)
+    assert next(pieces) > 2
+
+
 async def by_batch(endpoints: dict[str, str], _: Tool, events: list[dict[str, Any]]) -> None:
     async with http_client(base_url=endpoints["gateway"], timeout=60) as client:
         answer = await client.post("/events", content=json.dumps(events), headers=BATCH)
@@ -48,7 +71,7 @@ async def by_requests(endpoints: dict[str, str], _: Tool, events: list[dict[str,
 
 
 @pytest.mark.parametrize("keys", [KEYS[:1], KEYS], ids=["one key", "two keys in turn"])
-@pytest.mark.parametrize("publish", [by_command, by_page, by_batch, by_requests])
+@pytest.mark.parametrize("publish", [by_command, by_page, by_script, by_batch, by_requests])
 async def test_events_of_one_key_are_in_one_partition_in_the_order_they_were_sent(
     aws: dict[str, str], system: Any, source: str, scale: float, publish: Publish, keys: list[str]
 ) -> None:
