@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from tests import jaeger_server, logged, prometheus_server
+from tests import jaeger_server, logged, prometheus_server, sdk_programs
 from tests.otlp_receiver import Receiver, receiving
 from tests.running_system import System, running
 
@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is marked `long`, unless asked for, and `prometheus` or `jaeger` where that is not installed."""
+    """Leave out what is marked `long`, unless asked for, and what needs a program that is not installed."""
     left_out = {name for name, is_in in _conditions(config).items() if not is_in}
     out = [item for item in items if left_out & {marker.name for marker in item.iter_markers()}]
     items[:] = [item for item in items if item not in out]
@@ -35,6 +35,9 @@ def pytest_report_header() -> list[str]:
         )
     if not jaeger_server.PROGRAM:
         missing.append("no program `jaeger`, version 2, is in PATH: the test of its API is left out")
+    for language in sdk_programs.TOOLCHAINS:
+        if programs := sdk_programs.missing(language):
+            missing.append(f"{' and '.join(programs)} not in PATH: the test of the {language} SDK is left out")
     return missing
 
 
@@ -44,6 +47,7 @@ def _conditions(config: pytest.Config) -> dict[str, bool]:
         "long": bool(config.getoption("--long")),
         "prometheus": prometheus_server.IS_INSTALLED,
         "jaeger": jaeger_server.PROGRAM is not None,
+        **{language: not sdk_programs.missing(language) for language in sdk_programs.TOOLCHAINS},
     }
 
 
