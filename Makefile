@@ -66,7 +66,7 @@ bench: $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) $(BENCH) ## the benchmark 
 soak: $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## half load for 30 minutes: no process may grow (MINUTES=8: shorter)
 	@exec .venv/bin/python -m bench.soak $(call each_quoted,$(MINUTES))
 
-check: $(DEV) ## format, lint, types, imports, security, templates, containers, Prometheus' rules, the generated documents
+check: $(DEV) ## format, lint, types, imports, security, templates, containers, Prometheus' rules, the generated documents, the decision records
 	@.venv/bin/ruff format --quiet --check . || { echo "not formatted: run .venv/bin/ruff format"; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
@@ -83,7 +83,7 @@ check: $(DEV) ## format, lint, types, imports, security, templates, containers, 
 	@command -v promtool > /dev/null || { echo "promtool is missing: install it (Debian and Ubuntu: the package prometheus)"; exit 1; }
 	@told=$$(promtool check config --lint-fatal docker/prometheus/prometheus.yml 2>&1) || { echo "$$told"; exit 1; }
 	@told=$$(promtool test rules docker/prometheus/tests/*.yml 2>&1) || { echo "$$told"; exit 1; }
-	@.venv/bin/python -m pytest -q --no-header --no-summary -p no:cacheprovider tests/unit/test_asyncapi.py
+	@.venv/bin/python -m pytest -q --no-header --no-summary -p no:cacheprovider tests/unit/test_asyncapi.py tests/unit/test_decisions.py
 	@.venv/bin/python -m dashboards .build/dashboards && diff -r docker/grafana/dashboards .build/dashboards || \
 		{ echo "docker/grafana/dashboards is old: run make docs"; exit 1; }
 	@.venv/bin/python -m pipeline.settings | diff docs/settings.md - || { echo "docs/settings.md is old: run make docs"; exit 1; }
