@@ -67,8 +67,8 @@ class _QueueReading:
         while messages := await self._receive():
             found |= self._take(messages)
         self.elsewhere = sum(await self._queue.depth()) - len(self._held)
-        for key, message in found.items():
-            yield self._letter(key, message)
+        for message in found.values():
+            yield letter_of(message, self.place, self._origin, self._service)
 
     async def send_again(self, letter: DeadLetter) -> None:
         """Send it to the queue that it came from."""
@@ -114,15 +114,20 @@ class _QueueReading:
         """Hold `messages`; those that were not held before, by their keys."""
         new: dict[str, Message] = {}
         for message in messages:
-            key = f"{self.place}:{message.message_id}"
+            key = _key(self.place, message)
             if key not in self._held:
                 new[key] = message
             self._held[key] = message
         return new
 
-    def _letter(self, key: str, message: Message) -> DeadLetter:
-        if found := open_envelope(message.body.encode()):
-            return DeadLetter(self.place, key, found)
-        moved = self._origin.arrival(message)
-        why = Rejected(MAX_RECEIVES, "received too often without being settled: SQS moved it")
-        return DeadLetter(self.place, key, enclosed(moved, why, self._service))
+
+def letter_of(message: Message, place: Place, origin: Queue, service: str) -> DeadLetter:
+    """The dead letter that `message` is: an envelope of `service`, or a message of `origin` that SQS moved."""
+    if found := open_envelope(message.body.encode()):
+        return DeadLetter(place, _key(place, message), found)
+    why = Rejected(MAX_RECEIVES, "received too often without being settled: SQS moved it")
+    return DeadLetter(place, _key(place, message), enclosed(origin.arrival(message), why, service))
+
+
+def _key(place: Place, message: Message) -> str:
+    return f"{place}:{message.message_id}"

@@ -78,7 +78,7 @@ class TopicReading:
         settled = {marked async for record in self._records(ends) if (marked := _marked(record))}
         async for record in self._records(ends):
             if not _marked(record) and _position(record) not in settled:
-                yield _letter(record)
+                yield letter_of(record)
 
     async def send_again(self, letter: DeadLetter) -> None:
         """Send it to the topic of the events."""
@@ -93,7 +93,7 @@ class TopicReading:
         """Each letter whose bytes are in the log, also those that are settled. Raises QueueUnavailable."""
         async for record in self._records(await self._ends()):
             if not _marked(record):
-                yield _letter(record)
+                yield letter_of(record)
 
     async def erase(self, letters: Sequence[DeadLetter]) -> None:
         """Take the bytes of `letters`, settled or not, out of the log. Raises QueueUnavailable.
@@ -187,7 +187,8 @@ def _last_offsets(letters: Sequence[DeadLetter]) -> dict[int, int]:
     return last
 
 
-def _letter(record: Any) -> DeadLetter:
+def letter_of(record: Any) -> DeadLetter:
+    """The dead letter that a record of the topic is, also where somebody else wrote it."""
     return DeadLetter("kafka", f"kafka:{_position(record)}", _envelope(record))
 
 

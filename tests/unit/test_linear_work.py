@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import pytest
+from aiokafka import ConsumerRecord
 
 from cli import times
 from gateway import formats
@@ -23,18 +24,22 @@ from gateway.inbound import Inbound
 from gateway.schemas import Schemas
 from lambda_query import cursor
 from lambda_query.parameters import parse_differences, parse_identity, parse_list, parse_stats
-from pipeline import keys, sqs_text, trace_context
-from pipeline.dead_letters import Envelope, open_envelope
+from pipeline import dead_letter_queue, dead_letter_topic, keys, sqs_text, trace_context
+from pipeline.dead_letters import DeadLetter, Envelope, open_envelope
 from pipeline.errors import InvalidBatch, InvalidEvent, MensageriaError
 from pipeline.event import STRUCTURED, parse
+from pipeline.sqs import Message, Queue
 from pipeline.strict_json import parse_json
 from stack.log_lines import Choice, readable
 from web import exposition, form, lines
+from web.answers import Record
 from web.contents import Contents
 from web.draft import Draft
+from web.journey import Journey
 from web.json_lines import lines_of
+from web.letters import Summary
 
-SIZES = (32_000, 64_000, 128_000)
+SIZES = (16_000, 32_000, 64_000)
 MOST_GROWTH = 2.6
 """For twice the input, in the mean of two doublings."""
 _SURE_S = 0.002
@@ -44,6 +49,8 @@ _ROUNDS = 15
 Shape = Callable[[int], str]
 Reader = Callable[[str], Any]
 
+MOMENT = "2026-11-23T15:24:00.000000Z"
+NO_CALLS: Any = None
 HEAD = '{"specversion":"1.0","id":"1","source":"/s","type":"t"'
 
 
@@ -171,6 +178,40 @@ def read_letter(text: str) -> None:
     open_envelope(text.encode())
 
 
+def summarised(letter: DeadLetter) -> None:
+    Summary.of(letter)
+    with suppress(MensageriaError):
+        letter.outgoing()
+
+
+def read_dead_message(text: str) -> None:
+    """A message that SQS moved, as it lies in a dead-letter queue."""
+    attributes = {"SentTimestamp": "0", "ApproximateReceiveCount": "6"}
+    beside = {"traceparent": {"DataType": "String", "StringValue": text}}
+    raw = {"MessageId": "1", "ReceiptHandle": "1", "Body": text, "Attributes": attributes, "MessageAttributes": beside}
+    message = msgspec.json.decode(msgspec.json.encode(raw), type=Message)
+    summarised(dead_letter_queue.letter_of(message, "b", Queue("http://sqs/queue", NO_CALLS), "b"))
+
+
+def read_dead_record(text: str) -> None:
+    """A record in the dead-letter topic that somebody else wrote."""
+    body = text.encode()
+    sizes = {"serialized_key_size": len(body), "serialized_value_size": len(body)}
+    record = ConsumerRecord("dead", 0, 0, 0, 0, body, body, None, headers=[("ce_id", body)], **sizes)
+    summarised(dead_letter_topic.letter_of(record))
+
+
+def read_journey(text: str) -> None:
+    """The receipt of an event, and what its page shows of it."""
+    copy = {"stored_at": "2026-11-23T15:24:01Z", "via": "kafka", "origin": {"queue": text, "traceparent": text}}
+    receipt = {"received_at": MOMENT, "postgres": None, "dynamodb": {"sqs": copy, "kafka": copy}}
+    whole = {"source": text, "id": text, "event": msgspec.Raw(text.encode()), "receipt": receipt, "complete": False}
+    record = msgspec.json.decode(msgspec.json.encode(whole), type=Record)
+    journey = Journey.of(record, None).delayed(frozenset())
+    assert journey.elapsed is not None
+    Contents.of(bytes(record.event))
+
+
 def check_draft(text: str) -> None:
     draft = Draft(written_as="json", json=text)
     draft.tidied()
@@ -215,6 +256,9 @@ BODY_READERS: dict[str, Reader] = {
     "binary text": read_form("text/plain", **BINARY),
     "batch": read_form(formats.BATCH),
     "letter": read_letter,
+    "dead message": read_dead_message,
+    "dead record": read_dead_record,
+    "journey": read_journey,
     "draft": check_draft,
     "form": lambda text: Draft.typed(form.parse(urlencode({"json": text, "data": text}).encode())),
     "pasted lines": lambda text: lines.read(text, "f", 1),
