@@ -25,7 +25,7 @@ from lambda_query.parameters import (
     parse_stored,
 )
 from lambda_query.postgres import Postgres
-from lambda_query.receipt import find_event
+from lambda_query.receipt import AnswerTooLarge, find_event
 from lambda_query.stats import count_events
 from lambda_query.stores import Inquiry, Stores
 from pipeline.errors import InvalidParameters, KeyRevoked, NoKey, SettingsError, StoreUnavailable
@@ -118,6 +118,8 @@ class App:
                 for name, fault in error.faults.items()
             ]
             return problem(HTTPStatus.BAD_REQUEST, "invalid-parameters", str(error), errors=faults)
+        except AnswerTooLarge as error:
+            return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "answer-too-large", str(error))
         except StoreUnavailable as error:
             names = sorted(inquiry.failures)
             detail = f"{' and '.join(names)} did not answer, {error}: try again soon"

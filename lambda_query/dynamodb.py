@@ -12,7 +12,9 @@ from pipeline.settings import AwsSettings
 from pipeline.table import BY_TIME, COPY, DAYS, IDENTITY, INDEXED, identity_key, parse_copy_key, parse_identity_key
 
 _GET_ITEMS = 50
-"""Keys in one BatchGetItem: 100 at most; 50 events come to 13 MB."""
+"""Keys in one BatchGetItem: 100 at most."""
+_ITEM_BYTES = 400 * 1024
+"""Of an item, at most: so many may be read to the bytes that are left, and no more."""
 _OUR_FAULT = "ValidationException"
 NAMES = {f"#{name}": name for name in (IDENTITY, COPY, *INDEXED)}
 """Placeholders: some of the names are words of DynamoDB's language."""
@@ -50,12 +52,13 @@ class DynamoDB:
         In order, until they come to `most_bytes`: a key that is not in the answer was not asked for.
         """
         found: dict[tuple[str, str], str | None] = {}
-        for start in range(0, len(keys), _GET_ITEMS):
-            asked = keys[start : start + _GET_ITEMS]
+        unread = most_bytes
+        while len(found) < len(keys) and unread > 0:
+            most = min(_GET_ITEMS, unread // _ITEM_BYTES) or 1
+            asked = keys[len(found) : len(found) + most]
             there = {(item[IDENTITY]["S"], item[COPY]["S"]): item["event"]["S"] for item in self._get(asked)}
             found |= {key: there.get(key) for key in asked}
-            if sum(len(text) for text in found.values() if text) >= most_bytes:
-                break
+            unread -= sum(len(text.encode()) for text in there.values())
         return found
 
     def read_index(self, requests: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -31,11 +31,14 @@ def list_stored(inquiry: Inquiry, question: Question, key: bytes) -> dict[str, A
     shown, size = list[Verbatim](), 0
     end = page.end
     for at, row in enumerate(page.rows):
-        encoded = encode(_members(row, holders, question))
+        members = _members(row, holders, question)
+        encoded = encode(members)
         size += len(dumps(encoded.text).encode())
         if shown and size > MAX_BYTES:
             end = page.rows[at - 1].place
             break
+        if size > MAX_BYTES:
+            encoded = encode(members | {"event": None})
         shown.append(encoded)
     return {
         "events": array(shown),

@@ -114,10 +114,13 @@ def _page(question: Question, events: list[Merged], end: Place | None, key: byte
     for event in events[: question.limit]:
         if question.with_events and event.listed.event is None:
             break
-        encoded = encode(_members(event, question))
+        members = _members(event, question)
+        encoded = encode(members)
         size += len(dumps(encoded.text).encode())  # API Gateway is given the body as a JSON string
         if shown and size > MAX_BYTES:
             break
+        if size > MAX_BYTES:
+            encoded = encode(members | {"event": None})
         shown.append(encoded)
     after = end
     if len(shown) < len(events):

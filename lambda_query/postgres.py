@@ -103,7 +103,7 @@ class Postgres:
     def find(self, identity: Identity) -> Stored | None:
         """The row of `identity`."""
         source, id_ = identity
-        rows = self._read(_ONE_EVENT, source=source, id=id_)
+        rows = self._read(_ONE_EVENT, source=source, id=id_, bytes=MAX_BYTES)
         return Stored(via="sqs", **dict(zip(_STORED, rows[0], strict=True))) if rows else None
 
     def counts(self, low: str, high: str) -> list[tuple[str, str, int]]:

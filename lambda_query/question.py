@@ -15,7 +15,7 @@ STORED_FIELDS = (*FIELDS[:-2], "stored_at", *FIELDS[-2:])
 FILTERS = ("type", "source", "id", "subject")
 """The members that a list may be asked for by their exact value."""
 MAX_BYTES = 5_000_000
-"""Of a page's contents: Lambda's limit of an answer is 6 MB with the body as a JSON string."""
+"""Of an answer's contents: Lambda's limit of an answer is 6 MB with the body as a JSON string."""
 
 Identity = tuple[str, str]
 """(source, id)."""

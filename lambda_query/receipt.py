@@ -5,17 +5,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from lambda_query.answers import Verbatim
-from lambda_query.question import DYNAMODB, POSTGRES, Identity
+from lambda_query.answers import Verbatim, dumps
+from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Identity
 from lambda_query.records import Stored
 from lambda_query.stores import Inquiry
-from pipeline.errors import StoreUnavailable
+from pipeline.errors import MensageriaError, StoreUnavailable
+
+
+class AnswerTooLarge(MensageriaError):
+    """An event that no answer can hold: the text says where it is."""
 
 
 def find_event(inquiry: Inquiry, identity: Identity) -> dict[str, Any] | None:
     """The event of `identity` with its receipt; None where both stores answered and none has it.
 
-    Raises StoreUnavailable where no store that answered has it: another may.
+    Raises StoreUnavailable where no store that answered has it: another may. Raises AnswerTooLarge.
     """
     stores = inquiry.stores
     questions: dict[str, Callable[[], Any]] = {
@@ -40,7 +44,7 @@ def _document(identity: Identity, row: Stored | None, copies: list[Stored]) -> d
     return {
         "source": source,
         "id": id_,
-        "event": Verbatim(event.event),
+        "event": Verbatim(_content(event, copies)),
         "receipt": {
             "received_at": event.received_at,
             "postgres": _entry(row),
@@ -49,6 +53,18 @@ def _document(identity: Identity, row: Stored | None, copies: list[Stored]) -> d
         "complete": all(holder and holder.content_hash == event.content_hash for holder in holders),
         "conflict": any(copy.content_hash != event.content_hash for copy in copies),
     }
+
+
+def _content(event: Stored, copies: list[Stored]) -> str:
+    """The content of `event`: a row from before its text was kept may be too large, and a copy of it is not."""
+    holders = [event, *(copy for copy in copies if copy.content_hash == event.content_hash)]
+    fitting = (copy.event for copy in holders if copy.event and len(dumps(copy.event).encode()) <= MAX_BYTES)
+    if content := next(fitting, None):
+        return content
+    raise AnswerTooLarge(
+        f"as PostgreSQL writes it, the event has more than {MAX_BYTES:,} bytes, which no answer holds: "
+        "read the column `event` there; GET /events shows the rest of it"
+    )
 
 
 def _copy_by(via: str, copies: list[Stored], content_hash: str) -> Stored | None:

@@ -44,7 +44,10 @@ class Listed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One stored copy of an event; times in RFC 3339, `origin` and `event` are JSON text."""
+    """One stored copy of an event; times in RFC 3339, `origin` and `event` are JSON text.
+
+    `event` is None where it is too large for an answer.
+    """
 
     received_at: str
     stored_at: str
@@ -52,7 +55,7 @@ class Stored:
     origin: str
     traceparent: str | None
     content_hash: str
-    event: str
+    event: str | None
 
     @property
     def rank(self) -> tuple[str, str, str]:

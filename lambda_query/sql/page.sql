@@ -1,7 +1,7 @@
 -- One page of the list, newest first, between two places, both excluded. An absent filter is null.
 -- It reads at most :most rows: one filter leads, by an index, and the others choose among what it finds.
 -- Answers the matching rows, and beside each where the reading ended; one row without an event where
--- none matches. Contents are there up to :bytes in all, the first one in any case.
+-- none matches. Contents are there up to :bytes in all; one that is longer alone is 'null'.
 with scanned as (
     select received_at, source, id, type, subject, content_hash, event, written
     from events
@@ -27,7 +27,7 @@ matching as (
 sized as (
     select
         *,
-        coalesce(sum(octet_length(body)) over (
+        coalesce(sum(case when octet_length(body) <= :bytes then octet_length(body) end) over (
             order by received_at desc, source desc, id desc
             rows between unbounded preceding and 1 preceding
         ), 0) as bytes_before
@@ -50,7 +50,7 @@ select
     sized.subject,
     sized.event ->> 'time',
     encode(sized.content_hash, 'hex'),
-    case when bytes_before < :bytes then body end
+    case when bytes_before < :bytes then case when octet_length(body) <= :bytes then body else 'null' end end
 from (select) as always
 left join reached on true
 left join sized on true

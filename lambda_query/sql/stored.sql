@@ -1,7 +1,7 @@
 -- One page of the events in the order in which they were stored, behind a place. An absent filter is null.
 -- It reads at most :most rows, from which the filters choose. Answers when it was asked, where the reading
 -- ended, and beside that each row that matches, or one row without an event. Contents are there up to
--- :bytes in all, the first one in any case.
+-- :bytes in all; one that is longer alone is 'null'.
 with scanned as (
     select stored_at, received_at, source, id, type, subject, event, written
     from events
@@ -22,7 +22,7 @@ matching as (
 sized as (
     select
         *,
-        coalesce(sum(octet_length(body)) over (
+        coalesce(sum(case when octet_length(body) <= :bytes then octet_length(body) end) over (
             order by stored_at, source, id
             rows between unbounded preceding and 1 preceding
         ), 0) as bytes_before
@@ -46,7 +46,7 @@ select
     sized.subject,
     sized.event ->> 'time',
     to_char(sized.received_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-    case when bytes_before < :bytes then body end
+    case when bytes_before < :bytes then case when octet_length(body) <= :bytes then body else 'null' end end
 from (select) as always
 left join reached on true
 left join sized on true

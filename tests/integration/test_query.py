@@ -4,13 +4,18 @@ import asyncio
 import hashlib
 import json
 import random
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
+import psycopg2
 import pytest
 
 from lambda_query.app import App, create_app
+from lambda_query.aws_calls import AwsCalls
 from lambda_query.dynamodb import DynamoDB
+from lambda_query.question import MAX_BYTES
 from pipeline.clock import rfc3339
 from pipeline.errors import StoreUnavailable
 from stack.http_client import http_client
@@ -229,3 +234,61 @@ async def test_the_packaged_function_answers_behind_the_http_api(aws: dict[str, 
         assert (refused.status_code, refused.headers["content-type"]) == (400, "application/problem+json")
         assert (await client.get("/none")).status_code == 404
         assert (await client.post("/events")).status_code == 405
+
+
+def _forget_the_text(aws: dict[str, str], source: str) -> None:
+    """Leave the rows of `source` as they were before the text of their numbers was kept."""
+    connection = psycopg2.connect(aws["postgres"])
+    with closing(connection), connection, connection.cursor() as cursor:
+        cursor.execute("update events set written = null where source = %s and written is not null", (source,))
+
+
+@pytest.mark.parametrize("descending", [True, False])
+async def test_an_event_too_large_for_an_answer_is_null_in_a_list_and_the_others_are_shown(
+    app: App, aws: dict[str, str], writers: Writers, source: str, descending: bool
+) -> None:
+    _, begun = await get(app, "/stored", source=source)
+    some = [seed(source, str(n), PAST + timedelta(seconds=n), data="N" if n in (0, 3) else n) for n in range(5)]
+    numbers = b",".join([b"1e307"] * 40_000)
+    large = [seed_of(each, each.delivery.event.body.replace(b'"N"', b"[%s]" % numbers)) for each in some]
+    await writers.store(large, [])
+    _forget_the_text(aws, source)
+    order = {"order": "desc" if descending else "asc"}
+    found = await pages(app, source=source, store="postgres", **order)
+    expected = {str(n): None if n in (0, 3) else n for n in range(5)}
+    assert {each["id"]: each["event"] and each["event"]["data"] for each in found} == expected
+    assert len(found) == 5
+    stored: list[dict[str, Any]] = []
+    cursor = None
+    while cursor or not stored:
+        status, page = await get(app, "/stored", source=source, since=begun["resume_from"], cursor=cursor)
+        assert status == 200
+        stored += page["events"]
+        cursor = page["next"]
+    assert {each["id"]: each["event"] and each["event"]["data"] for each in stored} == expected
+    status, problem = await get(app, "/event", source=source, id="0")
+    assert (status, problem["type"]) == (413, "urn:mensageria:problem:answer-too-large")
+    await writers.store([], large[:1])
+    status, document = await get(app, "/event", source=source, id="0")
+    assert (status, len(document["event"]["data"])) == (200, 40_000)
+
+
+async def test_contents_are_read_up_to_a_pages_bytes(
+    app: App, writers: Writers, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = [seed(source, f"{n:02}", PAST + timedelta(seconds=n), data="x" * 250_000) for n in range(30)]
+    await writers.store([], large)
+    read: list[int] = []
+    call = AwsCalls.call
+
+    def counted(calls: AwsCalls, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        answer = call(calls, operation, request)
+        if operation == "BatchGetItem":
+            read.append(sum(len(item["event"]["S"]) for items in answer["Responses"].values() for item in items))
+        return answer
+
+    monkeypatch.setattr(AwsCalls, "call", counted)
+    status, page = await get(app, "/events", source=source, store="dynamodb", limit=30, order="asc")
+    assert (status, bool(page["next"])) == (200, True)
+    assert len(page["events"]) == 19  # of 250 kB, in 5 MB
+    assert sum(read) <= MAX_BYTES + 250_500
