@@ -79,14 +79,17 @@ class Guard:
         is_query_alone = self._query_port is not None and scope["server"][1] == self._query_port
         if headers is None or not self._is_own(headers.get("host", ""), is_query_alone=is_query_alone):
             return _FOREIGN_HOST
-        is_query = scope["path"].startswith(QUERY_PATH) and scope["method"] in QUERY_METHODS
+        is_of_query = scope["path"].startswith(QUERY_PATH)
+        is_query = is_of_query and scope["method"] in QUERY_METHODS
         is_web = bool(self._web_origin) and headers.get("origin") == self._web_origin
         if is_foreign(headers) and not (is_query and is_web):
             return _FOREIGN_SITE
         if is_query_alone and not is_query:
-            return _READ_ONLY if scope["path"].startswith(QUERY_PATH) else _NOT_PUBLISHED
+            return _READ_ONLY if is_of_query else _NOT_PUBLISHED
         is_open = is_query or scope["path"] == READY_PATH
-        return None if is_open or self._has_key(headers) else _NO_KEY
+        if is_open or self._has_key(headers):
+            return None
+        return _READ_ONLY if is_of_query else _NO_KEY
 
     def _has_key(self, headers: dict[str, str]) -> bool:
         signed_by = _SIGNED_BY.match(headers.get("authorization", ""))

@@ -147,3 +147,7 @@ async def test_the_owners_programs_sign_with_the_access_key() -> None:
 @pytest.mark.parametrize("path", [QUERY, "/_ministack/ready"])
 async def test_the_query_and_whether_it_is_ready_need_no_key(path: str) -> None:
     assert await status("GET", path, key="k3y") == 200
+
+
+async def test_another_method_than_the_querys_is_named_to_who_has_no_key() -> None:
+    assert await status("POST", QUERY, key="k3y") == 405
