@@ -173,17 +173,16 @@ class ReadableBatch:
         """The record of a control batch."""
         return next(self._batch)
 
-    def _decompressed(self) -> tuple[bytes, Any]:
+    def _decompressed(self) -> tuple[bytes | memoryview, Any]:
         """The bytes of the batch without its codec, and the batch of them. Raises what decompressing raises."""
-        raw = bytes(self._raw)
-        if raw[_MAGIC] != 2 or not raw[_ATTRIBUTES] & _CODEC:
-            return raw, self._batch
-        raw = _decompressed(raw)
+        if self._raw[_MAGIC] != 2 or not self._raw[_ATTRIBUTES] & _CODEC:
+            return self._raw, self._batch
+        raw = _decompressed(bytes(self._raw))
         return raw, MemoryRecords(raw).next_batch()
 
-    def _read_again(self, raw: bytes, reached: int) -> Iterator[Record]:
+    def _read_again(self, raw: bytes | memoryview, reached: int) -> Iterator[Record]:
         try:
-            for record in _records(raw):
+            for record in _records(bytes(raw)):
                 if record.offset >= reached:
                     reached = record.offset + 1
                     yield record

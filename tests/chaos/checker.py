@@ -9,6 +9,8 @@ from tests.chaos.poison import EVERY_WAY
 from tests.chaos.stores import PLACES, Held, Letter, Place
 
 _CONFLICT = "conflict"
+_FOREIGN: Place = ("dynamodb", "kafka")
+"""Where an event is that was written into the topic past the gateway."""
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Counts:
     letters: int
     letters_repeated: int
     """Letters beyond one for each time that the same was accepted: a kill came between the letter and the delete."""
+    foreign: int = 0
+    """Events that were written into the topic past the gateway."""
 
 
 def check(told: Told, held: Held, letters: Sequence[Letter]) -> tuple[Findings, Counts]:
@@ -66,6 +70,7 @@ def check(told: Told, held: Held, letters: Sequence[Letter]) -> tuple[Findings, 
         halves=halves,
         conflicts=conflicts,
         poison=sum(map(len, told.poison.values())),
+        foreign=len(told.foreign),
         letters=len(distinct),
         letters_repeated=_repeated(told, letters),
     )
@@ -82,9 +87,11 @@ def _compare(place: Place, told: Told, held: Held, findings: Findings) -> None:
     """PostgreSQL keeps one of an id's contents, DynamoDB all of them."""
     store, way = place
     name, here, keeps_one = f"{store} by {way}", held[place], store == "postgres"
-    findings.made_up += _named([name], here.keys() - told.tried.keys())
-    for id_, tried in told.tried.items():
-        found, accepted = here.get(id_, []), told.accepted.get(id_, set())
+    foreign = told.foreign if place == _FOREIGN else {}
+    all_tried = told.tried | foreign
+    findings.made_up += _named([name], here.keys() - all_tried.keys())
+    for id_, tried in all_tried.items():
+        found, accepted = here.get(id_, []), told.accepted.get(id_, foreign.get(id_, set()))
         missing = sorted(accepted - set(found))
         if keeps_one:
             missing = [] if found else missing[:1]

@@ -13,6 +13,7 @@ from psycopg2 import sql
 
 from infra import database_roles
 from tests.chaos import clock
+from tests.chaos.foreign import WHAT, ForeignRecords
 from tests.chaos.rig import SERVICES, Rig
 from tests.chaos.schedule import Fault
 from tests.chaos.workers import beside
@@ -35,13 +36,13 @@ _STOP_SIGNALS = {"postgres": signal.SIGINT}
 Do = Callable[[Rig, Fault], Awaitable[None]]
 
 
-async def strike(rig: Rig, faults: Sequence[Fault], begun: float) -> list[str]:
+async def strike(rig: Rig, faults: Sequence[Fault], begun: float, foreign: ForeignRecords) -> list[str]:
     """Do each at its time; `begun` is the load's begin by the monotonic clock.
 
     Returns when all have ended, with those after which a service did not stop or come back in time.
     """
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_at_its_time(rig, fault, begun)) for fault in faults]
+        tasks = [group.create_task(_at_its_time(rig, fault, begun, foreign)) for fault in faults]
     return [late for task in tasks if (late := task.result())]
 
 
@@ -64,10 +65,10 @@ def broken_link(rig: Rig, name: str, what: Any) -> Iterator[None]:
         link.break_as(None)
 
 
-async def _at_its_time(rig: Rig, fault: Fault, begun: float) -> str | None:
+async def _at_its_time(rig: Rig, fault: Fault, begun: float, foreign: ForeignRecords) -> str | None:
     await asyncio.sleep(max(0.0, begun + fault.at_s - time.monotonic()))
     try:
-        await DO[fault.what](rig, fault)
+        await (foreign.write(fault) if fault.what == WHAT else DO[fault.what](rig, fault))
     except TimeoutError:
         return str(fault)
     return None

@@ -2,7 +2,8 @@
 
 One JSON object a line: `{"attempt", "at", "events": [[id, hash], …]}` before a request is sent,
 `{"attempt", "at", "status" | "error"}` after it, `{"poison", "at", "service", "via"}` for what was put
-into a queue or topic and is no event. The checker believes nothing else about what was sent.
+into a queue or topic and is no event, `{"foreign": [id, hash], "at"}` for an event that is put into the
+topic past the gateway. The checker believes nothing else about what was sent.
 """
 
 import hashlib
@@ -61,6 +62,10 @@ class Journal:
         """`body`, which is no event, was put in the way of a service."""
         self._write({"poison": raw_hash(body), "at": time.time(), "service": way[0], "via": way[1]})
 
+    def foreign(self, id_: str, hash_: str) -> None:
+        """An event is put into the topic past the gateway, until it is there."""
+        self._write({"foreign": [id_, hash_], "at": time.time()})
+
     def _write(self, line: dict[str, Any]) -> None:
         self._file.write(json.dumps(line).encode() + b"\n")
 
@@ -88,6 +93,8 @@ class Told:
     tried: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     accepted: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     poison: dict[Way, set[str]] = field(default_factory=lambda: defaultdict(set))
+    foreign: dict[str, set[str]] = field(default_factory=dict)
+    """What was put into the topic past the gateway: it has to be in DynamoDB by Kafka, and nowhere else."""
 
     @property
     def events_accepted(self) -> int:
@@ -101,6 +108,9 @@ def read(file: Path) -> Told:
     for line in _lines(file):
         if "poison" in line:
             told.poison[line["service"], line["via"]].add(line["poison"])
+        elif "foreign" in line:
+            id_, hash_ = line["foreign"]
+            told.foreign[id_] = {hash_}
         elif "events" in line:
             attempts[line["attempt"]] = Attempt(line["at"], [(id_, hash_) for id_, hash_ in line["events"]])
         else:

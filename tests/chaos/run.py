@@ -11,6 +11,7 @@ from datetime import timedelta
 from tests.chaos import checker, faults, journal, stores
 from tests.chaos.backlog import Backlog, Sample
 from tests.chaos.checker import Counts, Findings
+from tests.chaos.foreign import ForeignRecords
 from tests.chaos.journal import Journal, Told
 from tests.chaos.poison import poisoned
 from tests.chaos.publishers import Mix, Publishers
@@ -78,7 +79,8 @@ async def drive(
         publishers = Publishers(rig.endpoints["gateway"], source, log, mix, seed=seed)
         async with poisoned(rig, source, log, per_s=mix.poison_per_s, seed=seed), publishers.load():
             load = asyncio.create_task(asyncio.sleep(load_s))
-            late = await faults.strike(rig, schedule, time.monotonic())
+            foreign = ForeignRecords(rig, source, log, seed=seed)
+            late = await faults.strike(rig, schedule, time.monotonic(), foreign)
             if then:
                 await then()
             await load

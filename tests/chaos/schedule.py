@@ -40,6 +40,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "fill": DISKS,
     "password": ("postgres",),
     "clock": SERVICES,
+    "foreign records": ("topic",),
     **{fault: AWS_LINKS for fault in AWS_FAULTS if fault not in WIRE_FAULTS},
     **dict.fromkeys(WIRE_FAULTS, (*AWS_LINKS, *WIRE_LINKS)),
 }

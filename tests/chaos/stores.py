@@ -153,14 +153,19 @@ class DeadLetters:
 
 
 def _letter(way: Way, text: bytes, source: str) -> Letter | None:
-    """The letter in `text`; None where it has nothing of `source`. What is no envelope was moved by SQS itself."""
+    """The letter in `text`; None where it has nothing of `source`. What is no envelope was moved by SQS itself.
+
+    That of a tombstone is known by its key.
+    """
     told = json.loads(text) if b'"body_base64"' in text else {}
     body = base64.b64decode(told["body_base64"]) if told else text
+    if told.get("body_is_null"):
+        body = told["key"].encode()
     if source.encode() not in body:
         return None
     try:
         event = json.loads(body)
-    except ValueError:
+    except ValueError:  # bytes that are no UTF-8 too
         event = {}
     is_event = "type" in event and told.get("reason") != "too_large"
     kind = (told["service"], told["via"]) if told else way

@@ -47,6 +47,7 @@ SHORT = [
     Fault("reset", "gateway-kafka", 18, 2),
     Fault("stall", "service-c-dynamodb", 19, 4),
     Fault("restart", "service-c", 20),
+    Fault("foreign records", "topic", 3, 20),
     Fault("slow", "service-c-dynamodb", 24, 3),
     Fault("fill", "postgres", 24, 2),
 ]
@@ -72,6 +73,7 @@ async def test_most_kinds_of_faults(rig: Rig, record_property: Record) -> None:
     tell(run, record_property)
     assert run.is_well, run.wrongs
     assert run.counts.accepted > 100
+    assert run.counts.foreign > 20
 
 
 @pytest.mark.long

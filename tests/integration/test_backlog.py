@@ -1,14 +1,17 @@
 """What waits, read from outside of the consumers."""
 
+import asyncio
 import uuid
+from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
 from pipeline import kafka
 from pipeline.aws import client
 from pipeline.backlog import BacklogReader
+from pipeline.dead_letter_topic import DeadLetterTopic
 from pipeline.errors import QueueUnavailable
 from pipeline.places import Places
 from pipeline.settings import KafkaSettings, QueueSettings
@@ -80,3 +83,30 @@ async def test_the_backlog_has_every_queue_and_says_what_could_not_be_read(aws: 
     assert found["b", True].name == "events-b-dead-letters"
     assert sorted(backlog.lag) == [0, 1, 2, 3]
     assert list(backlog.unavailable) == ["events-c-dead-letters-none"]
+
+
+@pytest.mark.parametrize("fault", ["reset", "stall"])
+async def test_a_reading_of_the_dead_letter_topic_ends_where_kafka_goes_away(aws: dict[str, str], fault: Any) -> None:
+    async with KafkaProxy(aws["kafka"]).serving() as proxy:
+        topic = f"test-{uuid.uuid4()}"
+        settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{proxy.port}", dead_letter_topic=topic)
+        admin = kafka.admin(KafkaSettings(bootstrap_servers=aws["kafka"]))
+        await admin.start()
+        await admin.create_topics([NewTopic(topic, 1, 1)])
+        await admin.close()
+        async with AIOKafkaProducer(bootstrap_servers=aws["kafka"]) as producer:
+            for _ in range(40):  # more than one fetch brings
+                await producer.send_and_wait(topic, b"\0" * 200_000, partition=0)
+        found = 0
+
+        async def read() -> None:
+            nonlocal found
+            async with asyncio.timeout(40), DeadLetterTopic(settings).open() as reading:
+                async for _ in reading.letters():
+                    found += 1
+                    proxy.break_as(fault)
+
+        with pytest.raises(QueueUnavailable, match="kafka"):
+            await read()
+        assert 0 < found < 40
+        proxy.break_as(None)

@@ -3,21 +3,27 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.codec import zstd_decode
+from aiokafka.errors import KafkaError
+from aiokafka.record.util import calc_crc32c
 
 from cli.addresses import find
 from pipeline import kafka as kafka_clients
 from pipeline.aws import client
 from pipeline.dead_letters import DeadLetter, Place, Reading
 from pipeline.delivery import Attribute
+from pipeline.kafka_records import MAX_DECOMPRESSED_BYTES, ExactBatch
 from pipeline.settings import KafkaSettings
 from stack.http_client import http_client
 from tests.foreign_records import CODECS, Headers, Watched, event, producing, put, stored_by_kafka
@@ -25,6 +31,7 @@ from tests.integration.mensageria import Tool
 from tests.waiting import until
 
 STORED_S = 20
+HEADER_BYTES = 61
 
 
 @pytest.fixture
@@ -113,6 +120,36 @@ async def test_every_codec_is_read(
     await put(kafka, topic, event(source, "elsewhere"), partition=3)
     await stored(query, source, codec, "behind", "elsewhere")
     watched.require_no_restart()
+
+
+async def test_the_topic_may_have_a_codec_of_its_own(
+    aws: dict[str, str], query: httpx.AsyncClient, watched: Watched, source: str
+) -> None:
+    async with compressing(aws, "zstd"), http_client(base_url=aws["gateway"], timeout=30) as gateway:
+        for number in range(10):
+            body = {"type": "test.foreign", "source": source, "id": str(number), "data": "text " * 50}
+            assert (await gateway.post("/events", json=body)).status_code == 202
+        await stored(query, source, *map(str, range(10)))
+        await watched.rest()
+
+
+@asynccontextmanager
+async def compressing(aws: dict[str, str], codec: str) -> AsyncIterator[None]:
+    """The topic's setting `compression.type`, as whoever runs the cluster may change it."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=aws["kafka"])
+    await admin.start()
+
+    async def change(value: str) -> None:
+        resource = ConfigResource(ConfigResourceType.TOPIC, aws["kafka_topic"], {"compression.type": value})
+        (answer,) = await admin.alter_configs([resource])
+        assert [each[0] for each in answer.resources] == [0], answer
+
+    try:
+        await change(codec)
+        yield
+        await change("producer")
+    finally:
+        await admin.close()
 
 
 async def test_headers_of_any_name_and_value_hold_nothing_up(
@@ -282,3 +319,93 @@ async def test_a_record_whose_letter_is_too_large_holds_nothing_up(
         (letter,) = [letter async for letter in reading.letters() if letter.envelope.origin == origin]
     assert (letter.envelope.reason, letter.envelope.omitted, letter.envelope.key) == ("too_large", ["body"], "k")
     watched.require_no_restart()
+
+
+async def test_a_record_of_many_faults_holds_nothing_up(
+    aws: dict[str, str],
+    query: httpx.AsyncClient,
+    kafka: AIOKafkaProducer,
+    watched: Watched,
+    source: str,
+    system: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = b",".join(b'"%c%02x%d":0' % (65 + number % 26, number // 256, number % 256) for number in range(34_000))
+    body = b'{"source":"%s",%s}' % (source.encode(), names)
+    offset = await put(kafka, aws["kafka_topic"], body, partition=1)
+    await put(kafka, aws["kafka_topic"], event(source, "behind"), partition=1)
+    await stored(query, source, "behind")
+    async with letters_of(system, "kafka", monkeypatch) as reading:
+        origin = {"topic": aws["kafka_topic"], "partition": 1, "offset": offset}
+        (letter,) = [letter async for letter in reading.letters() if letter.envelope.origin == origin]
+    assert (letter.body, letter.envelope.reason, letter.envelope.omitted) == (body, "invalid", [])
+    assert "more" in letter.envelope.detail
+    assert len(letter.envelope.detail) < 10_000
+    watched.require_no_restart()
+
+
+class DamagedBatch(ExactBatch):
+    """Its bytes are changed by `damage` before they are sent, with the right checksum."""
+
+    def __init__(self, damage: Callable[[bytearray], None], **options: Any) -> None:
+        super().__init__(**options)
+        self._damage = damage
+
+    def _build(self) -> bytearray:
+        built = bytearray(super()._build())
+        self._damage(built)
+        built[17:21] = calc_crc32c(memoryview(bytes(built[21:]))).to_bytes(4, "big")
+        return built
+
+
+def unknown_codec(built: bytearray) -> None:
+    built[22] = 6
+
+
+def more_records_than_there_are(built: bytearray) -> None:
+    built[57:61] = (2).to_bytes(4, "big")
+    built[23:27] = (1).to_bytes(4, "big")
+
+
+def a_length_beyond_the_end(built: bytearray) -> None:
+    built[61] = 0x7E
+
+
+@pytest.mark.parametrize("damage", [unknown_codec, more_records_than_there_are, a_length_beyond_the_end])
+async def test_the_broker_takes_no_batch_that_cannot_be_decoded(
+    aws: dict[str, str], kafka: AIOKafkaProducer, source: str, damage: Callable[[bytearray], None]
+) -> None:
+    """So a log holds one by damage of its disk alone: tests/unit/test_kafka_records.py has those."""
+    batch = DamagedBatch(damage)
+    batch.append(timestamp=None, key=None, value=event(source, "1"))
+    with pytest.raises(KafkaError):
+        await (await kafka.send_batch(batch, aws["kafka_topic"], partition=3))
+
+
+async def test_a_batch_that_expands_to_very_much_is_one_letter(
+    aws: dict[str, str],
+    query: httpx.AsyncClient,
+    kafka: AIOKafkaProducer,
+    watched: Watched,
+    source: str,
+    system: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    peak_kib = peak_of(system.pid("service-c"))
+    body = b"\0" * (4 * MAX_DECOMPRESSED_BYTES)
+    offset = await put(kafka, aws["kafka_topic"], body, partition=2, codec="zstd")
+    await put(kafka, aws["kafka_topic"], event(source, "behind"), partition=2)
+    await stored(query, source, "behind")
+    async with letters_of(system, "kafka", monkeypatch) as reading:
+        origin = {"topic": aws["kafka_topic"], "partition": 2, "offset": offset, "last_offset": offset}
+        (letter,) = [letter async for letter in reading.letters() if letter.envelope.origin == origin]
+    assert letter.envelope.reason == "undecodable"
+    assert zstd_decode(letter.body[HEADER_BYTES:]).count(b"\0") >= len(body)
+    watched.require_no_restart()
+    assert peak_of(system.pid("service-c")) - peak_kib < 2 * MAX_DECOMPRESSED_BYTES // 1024
+
+
+def peak_of(pid: int) -> int:
+    """The most memory that a process has had so far, in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))

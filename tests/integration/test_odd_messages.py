@@ -9,12 +9,15 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from cli.addresses import find
 from pipeline.aws import client
-from pipeline.dead_letters import open_envelope
+from pipeline.dead_letters import DeadLetter, open_envelope
 from pipeline.kafka import producer
 from pipeline.settings import KafkaSettings
 from stack.http_client import http_client
 from tests.waiting import until
+
+BINARY = {"DataType": "Binary", "BinaryValue": b"\xff\0"}
 
 
 @pytest.fixture
@@ -112,3 +115,80 @@ async def test_a_message_that_base64_makes_too_long_is_kept_as_it_is(
 
     async with asyncio.timeout(60):
         await until(kept, within_s=30)
+
+
+@pytest.mark.parametrize(("place", "store"), [("b", "postgres"), ("c", "dynamodb")])
+async def test_a_batch_of_ten_that_others_wrote(
+    aws: dict[str, str],
+    sqs: Any,
+    query: httpx.AsyncClient,
+    source: str,
+    place: Any,
+    store: str,
+    system: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MENSAGERIA_HOME", str(system.home))
+    text = {"DataType": "String", "StringValue": "2026-11-23T15:24:00.123456Z"}
+    trace = {"DataType": "String", "StringValue": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    notification = {
+        "Type": "Notification",
+        "MessageId": "1",
+        "TopicArn": "arn:aws:sns:us-east-1:000000000000:events",
+        "Message": structured(source, "q2"),
+        "Timestamp": "2026-11-23T15:24:00.123Z",
+        "MessageAttributes": {},
+    }
+    bodies = [
+        structured(source, "q1"),
+        json.dumps(notification),
+        f"hello {source}",
+        f"[{' ' * (int(source[-4:], 16) + (place == 'c') * 2**16)}]",  # no other test's
+        structured(source, "q5"),
+        structured(source, "q6"),
+        structured(source, "q7", data={"t": "a\0b"}),
+        structured(source, "q8", data={"k\0": 1}),
+        structured(source, "q9", data="\ud800"),
+        structured(source, "q10", data=1)[:-2] + "1e400}",
+    ]
+    beside = {0: {"received_at": text, "traceparent": trace}, 5: {"received_at": BINARY}}
+    entries = [
+        {"Id": str(n), "MessageBody": each, "MessageAttributes": beside.get(n, {})} for n, each in enumerate(bodies)
+    ]
+    await sqs.send_message_batch(QueueUrl=aws[f"queue_{place}"], Entries=entries)
+
+    async def is_stored(id_: str) -> bool:
+        answer = await query.get("/event", params={"source": source, "id": id_})
+        receipt = answer.json()["receipt"][store] if answer.status_code == 200 else None
+        return bool(receipt if place == "b" else receipt and receipt["sqs"])
+
+    for id_ in ("q1", "q5", "q6"):
+        await until(lambda id_=id_: is_stored(id_), within_s=30)  # type: ignore[misc]
+    bad = {each.encode() for n, each in enumerate(bodies) if n not in (0, 4, 5)}
+
+    async def letters() -> list[DeadLetter] | None:
+        async with find().places.dead_letters(place) as reading:
+            found = [each async for each in reading.letters() if each.body in bad]
+        return found if len(found) >= len(bad) else None
+
+    found = await until(letters, within_s=30)
+    assert found
+    assert sorted(each.body for each in found) == sorted(bad)
+    assert {each.envelope.reason for each in found} <= {"malformed", "invalid"}
+    assert {each.envelope.attempts for each in found} == {1}
+    details = {each.body: each.envelope.detail for each in found}
+    assert "/data/t:" in details[bodies[6].encode()]
+    assert "/data:" in details[bodies[7].encode()]
+
+    async def is_idle() -> bool:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = await sqs.get_queue_attributes(QueueUrl=aws[f"queue_{place}"], AttributeNames=names)
+        return set(answer["Attributes"].values()) == {"0"}
+
+    await until(is_idle, within_s=15)
+    async with http_client(base_url=aws[f"service_{place}"], timeout=10) as http:
+        assert (await http.get("/readyz")).status_code == 200
+
+
+def structured(source: str, id_: str, **more: Any) -> str:
+    return json.dumps({"specversion": "1.0", "id": id_, "source": source, "type": "bl.test", **more})

@@ -24,6 +24,7 @@ def told(tmp_path: Path) -> Told:
     journal.failed(journal.sending([("b", FIRST)]), TimeoutError())
     for way in EVERY_WAY:
         journal.poison(POISON, way)
+    journal.foreign("f", FIRST)
     journal.close()
     return read(tmp_path / "journal")
 
@@ -33,6 +34,7 @@ def held() -> Held:
     """What the stores hold where nothing is wrong."""
     found: Held = {place: {"a": [FIRST, SECOND]} for place in PLACES}
     found["postgres", "sqs"] = {"a": [FIRST]}
+    found["dynamodb", "kafka"]["f"] = [FIRST]
     return found
 
 
@@ -49,6 +51,7 @@ def test_finds_nothing_where_nothing_is_wrong(told: Told, held: Held, letters: l
     findings, counts = check(told, held, letters)
     assert findings == Findings()
     assert (counts.accepted, counts.recovered, counts.conflicts, counts.poison, counts.letters) == (2, 0, 1, 3, 4)
+    assert counts.foreign == 1
 
 
 def test_finds_what_was_refused(told: Told, held: Held, letters: list[Letter]) -> None:
@@ -78,6 +81,18 @@ def double_an_item(held: Held, letters: list[Letter]) -> None:
 
 def keep_both_in_postgres(held: Held, letters: list[Letter]) -> None:
     held["postgres", "sqs"]["a"].append(SECOND)
+
+
+def lose_a_foreign_one(held: Held, letters: list[Letter]) -> None:
+    del held["dynamodb", "kafka"]["f"]
+
+
+def double_a_foreign_one(held: Held, letters: list[Letter]) -> None:
+    held["dynamodb", "kafka"]["f"].append(FIRST)
+
+
+def store_a_foreign_one_elsewhere(held: Held, letters: list[Letter]) -> None:
+    held["dynamodb", "sqs"]["f"] = [FIRST]
 
 
 def make_one_up(held: Held, letters: list[Letter]) -> None:
@@ -111,6 +126,9 @@ def refuse_the_kept_one(held: Held, letters: list[Letter]) -> None:
         (lose_one_way, {"lost"}),
         (double_an_item, {"doubled"}),
         (keep_both_in_postgres, {"doubled"}),
+        (lose_a_foreign_one, {"lost"}),
+        (double_a_foreign_one, {"doubled"}),
+        (store_a_foreign_one_elsewhere, {"made_up"}),
         (make_one_up, {"made_up"}),
         (change_one, {"changed", "lost"}),
         (lose_the_conflict, {"letters_lost"}),

@@ -3,6 +3,7 @@
 from itertools import combinations
 
 from tests.chaos.faults import DO
+from tests.chaos.foreign import WHAT
 from tests.chaos.schedule import KINDS, LOAD_S, draw
 from tests.chaos.test_faults import SHORT
 from tests.chaos.test_faults_for_long import LONG
@@ -17,7 +18,7 @@ def test_a_seed_draws_the_same_faults_again() -> None:
 def test_every_fault_is_drawn_and_can_be_done() -> None:
     drawn = {(fault.what, fault.target) for seed in range(5000) for fault in draw(seed)}
     assert drawn == {(what, target) for what, targets in KINDS.items() for target in targets}
-    assert set(DO) == set(KINDS)
+    assert {*DO, WHAT} == set(KINDS)
 
 
 def test_the_tests_schedules_have_every_kind() -> None:
