@@ -29,8 +29,8 @@ def event(source: str, id_: str, **more: Any) -> bytes:
 async def producing(servers: str, **options: Any) -> AsyncIterator[AIOKafkaProducer]:
     """A producer as anybody makes it."""
     producer = AIOKafkaProducer(bootstrap_servers=servers, **options)
-    await producer.start()
     try:
+        await producer.start()
         yield producer
     finally:
         await producer.stop()
