@@ -116,7 +116,7 @@ class QueryRig:
 
     def _services(self) -> dict[str, str]:
         home, ports = self._place.home, self._place.ports
-        names = ("QueueBUrl", "QueueCUrl", "DeadLetterBUrl", "DeadLetterCUrl")
+        names = ("TopicArn", "QueueBUrl", "QueueCUrl", "PendingQueueUrl", "DeadLetterBUrl", "DeadLetterCUrl")
         outputs = dict.fromkeys(names, "unused") | {"TableName": "events"}
         parts = (services.service_b(home, ports, outputs), services.service_c(home, ports, outputs))
         return {name: value for part in parts for name, value in part.environment.items()}
