@@ -17,7 +17,7 @@ import structlog
 from pipeline import trace_context
 from pipeline.dead_letters import UNDECODABLE, envelope
 from pipeline.delivery import Arrival, Delivery
-from pipeline.errors import InvalidEvent, MalformedEvent, Rejected, StoreUnavailable
+from pipeline.errors import InvalidEvent, MalformedEvent, Rejected
 from pipeline.event import MAX_EVENT_BYTES, Event
 from pipeline.metrics import WayMetrics
 from pipeline.tracing import Processing, Tracing
@@ -62,7 +62,6 @@ class Intake:
         *,
         timeout_s: float,
     ) -> None:
-        self.name = f"storing in {store.name}"
         self._service = service
         self._store = store
         self._write_dead_letters = write_dead_letters
@@ -79,11 +78,6 @@ class Intake:
     def outage(self) -> str | None:
         """Why the last call of the batch that is at work failed; None where it succeeded."""
         return self._storing.why or self._writing_letters.why
-
-    async def ping(self) -> None:
-        """Raises StoreUnavailable where the last call failed: a store may answer a ping and take no write."""
-        if self.outage:
-            raise StoreUnavailable(self.outage)
 
     def give_up(self) -> None:
         """Cut the calls under way, and make no other: the worker has to end."""

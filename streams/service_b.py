@@ -23,6 +23,7 @@ from streams.pages import add_pages
 from streams.postgres import PostgresStore
 from streams.queue_way import QueueWay
 from streams.worker import create_worker
+from streams.writable_store import WritableStore
 
 SERVICE = "service-b"
 
@@ -44,7 +45,7 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     watch = LivenessWatch([way, way.receiving], stuck_after_s=worker.stuck_after_s)
     AgeMetrics({queue.name: way.in_flight}, registry)
     app.service(watch)
-    add_pages(app, [store, intake, way], watch.suspicion, registry)
+    add_pages(app, [WritableStore(store, [intake]), way], watch.suspicion, registry)
     bound_stop(app, [intake])
     close_at_shutdown(app, store, dead_letters, queue, tracing)
     return app

@@ -26,6 +26,7 @@ from streams.queue_way import QueueWay
 from streams.topic_agent import add_topic_agent
 from streams.topic_way import TopicWay
 from streams.worker import create_topic_app, create_worker
+from streams.writable_store import WritableStore
 
 SERVICE = "service-c"
 
@@ -54,7 +55,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     AgeMetrics({queue.name: queue_way.in_flight, **healers.in_flight}, registry)
     app.service(topic_way)
     app.service(watch)
-    add_pages(app, [store, from_queue, from_topic, queue_way, topic_way], watch.suspicion, registry)
+    add_pages(app, [WritableStore(store, [from_queue, from_topic]), queue_way, topic_way], watch.suspicion, registry)
     bound_stop(app, [from_queue, from_topic, *healers.intakes])
     close_at_shutdown(app, store, queue_letters, queue, *healers.resources, tracing)
     return app

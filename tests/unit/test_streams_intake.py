@@ -13,6 +13,7 @@ from pipeline.tracing import Tracing
 from streams.intake import Intake, Interrupted
 from streams.pages import missing
 from streams.store import Stored
+from streams.writable_store import WritableStore
 from tests.waiting import until
 
 ARRIVAL = Arrival(
@@ -68,18 +69,20 @@ async def test_a_batch_that_its_store_holds_up_names_the_store() -> None:
 async def test_a_worker_whose_store_takes_no_write_is_not_ready_whatever_the_store_answers_to_a_ping() -> None:
     metrics = WayMetrics(CollectorRegistry(), "postgres", ("sqs",))
     tracing = Tracing("service-b", TraceSettings())
-    intake = Intake("service-b", HangingStore(), _no_letters, metrics, tracing, timeout_s=0.01)
-    await intake.ping()
+    store = HangingStore()
+    intake = Intake("service-b", store, _no_letters, metrics, tracing, timeout_s=0.01)
+    writable = WritableStore(store, [intake])
+    await writable.ping()
     settling = asyncio.create_task(intake.settle([ARRIVAL], lambda: False))
 
     async def is_not_ready() -> bool:
-        return await missing([intake]) == ["TimeoutError: postgres: not settled in time"]
+        return await missing([writable]) == ["postgres: TimeoutError: postgres: not settled in time"]
 
     await until(is_not_ready, within_s=5, every_s=0.01)
     intake.give_up()
     with pytest.raises(Interrupted):
         await settling
-    await intake.ping()
+    await writable.ping()
 
 
 async def _no_letters(envelopes: object) -> None:
