@@ -40,4 +40,5 @@ async def watched(system: System) -> AsyncGenerator[Waiting, None]:
 def places(endpoints: Mapping[str, str], sqs: Endpoint) -> Places:
     """The places of a system with these addresses, by the names of endpoints.json."""
     urls = {f"{name}_url": endpoints[name] for name in ("queue_b", "queue_c", "dead_letter_b", "dead_letter_c")}
+    urls["pending_queue_url"] = endpoints["pending_queue"]
     return Places(QueueSettings(**urls, kafka=KafkaSettings(bootstrap_servers=endpoints["kafka"])), sqs)

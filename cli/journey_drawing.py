@@ -58,6 +58,8 @@ def _told(way: Progress) -> Iterator[str]:
         yield f"message {way.origin['message_id']}"
     elif "offset" in way.origin:
         yield f"{way.origin['topic']}, partition {way.origin['partition']}, offset {way.origin['offset']}"
+    if "healed_at" in way.origin:
+        yield f"pending until {way.origin['healed_at']}: its broker was out"
     if way.detail:
         yield way.detail
     for letter in way.dead_letters:

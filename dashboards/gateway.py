@@ -64,9 +64,16 @@ def _legs() -> Sequence[Panel]:
     return (
         lines(
             "Publications",
-            "Events a second that each leg has stored, or has not. One that failed is answered with 503.",
+            "Events a second that each leg has stored, or has not.",
             "cps",
             Query(rate("events_published_total", "leg, outcome"), "{{leg}} {{outcome}}"),
+        ),
+        lines(
+            "Pending events",
+            "Events a second that were accepted while a leg was out, and those that were published to it since.",
+            "cps",
+            Query(rate("events_pending_total", "leg"), "{{leg}} pending"),
+            Query(rate("events_healed_total", "leg"), "{{leg}} healed"),
         ),
         lines(
             "Calls to SNS and Kafka, p99",

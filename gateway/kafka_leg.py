@@ -13,7 +13,6 @@ from aiokafka.errors import (
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
-    ProducerClosed,
     UnknownTopicOrPartitionError,
 )
 
@@ -24,7 +23,6 @@ from pipeline.errors import LegUnavailable
 from pipeline.settings import KafkaSettings
 from pipeline.tracing import Tracing
 
-_STOP_TIMEOUT_S = 1.0
 _RESTART_S = 1.0
 _log = structlog.get_logger(__name__)
 
@@ -68,7 +66,7 @@ class KafkaLeg:
         with suppress(asyncio.CancelledError):
             await self._keeper
         if self._connected.done():
-            await _stop(self._connected.result())
+            await kafka.stop(self._connected.result())
 
     def publish(self, publication: Publication) -> asyncio.Future[None]:
         """Ends once all replicas have it, or with LegUnavailable: at once where there is no connection."""
@@ -182,7 +180,7 @@ class KafkaLeg:
             try:
                 self._broken = asyncio.get_running_loop().create_future()
                 self._connected.set_result(await self._connect())
-                await _stop(await self._broken)
+                await kafka.stop(await self._broken)
             except Exception:  # noqa: BLE001 - without its keeper the leg would be out until a restart
                 _log.exception("keeping the kafka producer connected failed unexpectedly")
                 await asyncio.sleep(_RESTART_S)
@@ -201,7 +199,7 @@ class KafkaLeg:
             async with asyncio.timeout(self._timeout_s):
                 await self._start(producer)
         except BaseException as error:
-            await _stop(producer)
+            await kafka.stop(producer)
             self._obstacle = f"not connected: {error!r}"
             raise
         self._obstacle = "not connected"
@@ -234,31 +232,3 @@ def _fail(entries: list[_Entry], error: LegUnavailable) -> None:
     for entry in entries:
         if not entry.acknowledged.done():
             entry.acknowledged.set_exception(error)
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    """Flush and close: without an end where the broker is away, so with a deadline and then by force."""
-    try:
-        async with asyncio.timeout(_STOP_TIMEOUT_S):
-            await producer.stop()
-    except TimeoutError:
-        _log.warning("kafka producer closed with events that were never acknowledged")
-        await _abandon(producer)
-    except Exception:  # noqa: BLE001 - another producer takes its place in any case
-        _log.exception("kafka producer did not close: its tasks are ended")
-        await _abandon(producer)
-
-
-async def _abandon(producer: AIOKafkaProducer) -> None:
-    """End the producer's tasks and fail its batches.
-
-    Closing its client alone would leave its sender, and what flushes its batches, waiting for
-    futures that nobody completes any more.
-    """
-    producer._message_accumulator.fail_all(ProducerClosed())
-    sender = producer._sender.sender_task if producer._sender else None
-    if sender:
-        sender.cancel()
-    await producer.client.close()
-    if sender:
-        await asyncio.wait([sender], timeout=_STOP_TIMEOUT_S)

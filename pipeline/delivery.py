@@ -25,7 +25,7 @@ class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, rename={"binary
 class Arrival(msgspec.Struct, frozen=True, gc=False):
     """Bytes as they came in, before anything is known of them.
 
-    `origin` is `{"queue", "message_id"}` or `{"topic", "partition", "offset"}`;
+    `origin` is `{"queue", "message_id"}` or `{"topic", "partition", "offset"}`, and `healed_at` where it was pending;
     `first_seen` is RFC 3339; `attempts` counts from 1. `key`, `headers` and `timestamp_ms` are a record's,
     `attributes` a message's. `damage` says why a record could not be decoded; `body` is its whole batch then.
     """
@@ -49,6 +49,11 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
         """The event in it, in whichever mode it came. Raises MalformedEvent and InvalidEvent."""
         # With a gateway's stamp it was accepted, if by an earlier version, and has to be stored.
         return event_of(self.body, self.headers or (), parse_accepted if self.received_at else parse)
+
+
+def healing(healed_at: str | None) -> dict[str, Any]:
+    """What `origin` has of an event that was pending: when the pipeline published it to the broker that was out."""
+    return {"healed_at": healed_at} if healed_at and is_plausible(healed_at) else {}
 
 
 def event_of(body: bytes, headers: Headers, structured: Callable[[bytes], Event] = parse) -> Event:

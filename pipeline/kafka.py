@@ -1,14 +1,17 @@
 """The one place that makes Kafka clients."""
 
+import asyncio
 import ssl
 import zlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import ProducerClosed
 
 from pipeline import kafka_records
 from pipeline.errors import SettingsError
@@ -19,6 +22,10 @@ CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=UTF-8")
 
 SCRAM = "SCRAM-SHA-512"
 """How a user proves its password: MSK offers no other mechanism for one."""
+
+
+_STOP_TIMEOUT_S = 1.0
+_log = structlog.get_logger(__name__)
 
 
 def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
@@ -32,6 +39,34 @@ def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
         max_request_size=2 * 1024**2,  # a dead letter holds the largest record in base64
         request_timeout_ms=int(timeout_s * 1000),
     )
+
+
+async def stop(producer: AIOKafkaProducer) -> None:
+    """Flush and close: without an end where the broker is away, so with a deadline and then by force."""
+    try:
+        async with asyncio.timeout(_STOP_TIMEOUT_S):
+            await producer.stop()
+    except TimeoutError:
+        _log.warning("kafka producer closed with events that were never acknowledged")
+        await abandon(producer)
+    except Exception:  # noqa: BLE001 - another producer takes its place in any case
+        _log.exception("kafka producer did not close: its tasks are ended")
+        await abandon(producer)
+
+
+async def abandon(producer: AIOKafkaProducer) -> None:
+    """End the producer's tasks and fail its batches.
+
+    Closing its client alone would leave its sender, and what flushes its batches, waiting for
+    futures that nobody completes any more.
+    """
+    producer._message_accumulator.fail_all(ProducerClosed())
+    sender = producer._sender.sender_task if producer._sender else None
+    if sender:
+        sender.cancel()
+    await producer.client.close()
+    if sender:
+        await asyncio.wait([sender], timeout=_STOP_TIMEOUT_S)
 
 
 def consumer(settings: KafkaSettings) -> AIOKafkaConsumer:

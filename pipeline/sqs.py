@@ -9,7 +9,7 @@ import stamina
 
 from pipeline.aws_json import CallFailed, JsonApi
 from pipeline.clock import seen_at
-from pipeline.delivery import Arrival, Attribute
+from pipeline.delivery import Arrival, Attribute, healing
 from pipeline.errors import MessageRefused, QueueUnavailable, ReceiptExpired
 
 T = TypeVar("T")
@@ -135,7 +135,7 @@ class Queue:
         return Arrival(
             body=message.body.encode(),
             via="sqs",
-            origin={"queue": self.name, "message_id": message.message_id},
+            origin={"queue": self.name, "message_id": message.message_id} | healing(beside.get("healed_at")),
             first_seen=seen_at(message.sent_ms),
             attempts=int(message.attributes["ApproximateReceiveCount"]),
             received_at=beside.get("received_at"),

@@ -6,8 +6,8 @@ out, and acknowledges only what is published. What is published twice is dedupli
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline import aws, clock, kafka
 from pipeline.counter import Count
-from pipeline.delivery import Delivery
+from pipeline.delivery import Arrival, Delivery
 from pipeline.errors import Rejected, StoreUnavailable
 from pipeline.event import MAX_EVENT_BYTES
 from pipeline.redrive import Pace
@@ -25,18 +25,53 @@ from streams.store import PartlyStored, Stored
 
 _SNS_ENTRIES = 10
 """SNS, PublishBatch: the entries of a request, which has at most MAX_EVENT_BYTES in all."""
+_SNS_ATTRIBUTES = 10
+"""A raw message with more never gets to a queue."""
+
+_OF_THE_CONTENT = frozenset(
+    ("InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid", "BatchRequestTooLong", "ValidationError")
+)
+"""SNS' errors that sending the same again brings again."""
+
+_OF_THE_HOLDER = {"content-type", "pending"}
+"""The header of the record that was held, and the attribute of the message."""
+
 _KAFKA_EVENTS = 100
 _TIMEOUT_S = 5.0
+
+
+class _Message(NamedTuple):
+    """A delivery as SNS gets it."""
+
+    delivery: Delivery
+    metadata: dict[str, str]
+    size_bytes: int
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> Self:
+        """Without `healed_at` where an event of the largest size has no room for it."""
+        metadata = dict(list(_metadata(delivery.arrival).items())[: _SNS_ATTRIBUTES - 1])
+        size = size_bytes(delivery.event.body) + sum(_sized(*each) for each in metadata.items())
+        name, value = _healed_at()
+        if size + _sized(name, value) <= MAX_EVENT_BYTES:
+            metadata[name] = value
+            size += _sized(name, value)
+        return cls(delivery, metadata, size)
+
+    def entry(self, index: int) -> dict[str, Any]:
+        """For PublishBatch."""
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in self.metadata.items()}
+        return {"Id": str(index), "Message": sqs_text(self.delivery.event.body), "MessageAttributes": attributes}
 
 
 class SnsPublisher:
     """Publishes to the SNS topic, oldest first: one call at a time."""
 
     name = "sns"
-    call_events = _SNS_ENTRIES
     calls = 1
 
     def __init__(self, topic_arn: str, events_per_s: float, healed: Count) -> None:
+        self.call_events = _within_a_second(_SNS_ENTRIES, events_per_s)
         self._topic_arn = topic_arn
         self._pace = Pace(events_per_s)
         self._healed = healed
@@ -51,7 +86,7 @@ class SnsPublisher:
                 for _ in part:
                     await self._pace.step()
                 await self._publish(part)
-                published.new += part
+                published.new += [each.delivery for each in part]
         except StoreUnavailable as error:
             raise PartlyStored(published, str(error)) from error
         return published
@@ -65,11 +100,11 @@ class SnsPublisher:
         if self._opened:
             await self._opened.__aexit__(None, None, None)
 
-    async def _publish(self, deliveries: Sequence[Delivery]) -> None:
-        entries = [_entry(index, delivery) for index, delivery in enumerate(deliveries)]
+    async def _publish(self, messages: Sequence[_Message]) -> None:
+        entries = [message.entry(index) for index, message in enumerate(messages)]
         answer = await self._call("publish_batch", PublishBatchRequestEntries=entries)
         failed = answer.get("Failed") or []
-        self._healed.inc(len(deliveries) - len(failed))
+        self._healed.inc(len(messages) - len(failed))
         for each in failed:
             detail = f"sns: {each.get('Code')} {each.get('Message', '')}"
             raise Rejected("rejected", detail) if each.get("SenderFault") else StoreUnavailable(detail)
@@ -80,7 +115,11 @@ class SnsPublisher:
                 self._opened = aws.client("sns")
                 self._client = await self._opened.__aenter__()
             answer: dict[str, Any] = await getattr(self._client, operation)(TopicArn=self._topic_arn, **arguments)
-        except (BotoCoreError, ClientError, OSError) as error:
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _OF_THE_CONTENT:
+                raise Rejected("rejected", f"sns: {error}") from error
+            raise StoreUnavailable(f"sns: {error}") from error
+        except (BotoCoreError, OSError) as error:
             raise StoreUnavailable(f"sns: {error}") from error
         return answer
 
@@ -89,10 +128,10 @@ class TopicPublisher:
     """Publishes to the Kafka topic of the events, oldest first: one call at a time."""
 
     name = "kafka"
-    call_events = _KAFKA_EVENTS
     calls = 1
 
     def __init__(self, settings: KafkaSettings, events_per_s: float, healed: Count) -> None:
+        self.call_events = _within_a_second(_KAFKA_EVENTS, events_per_s)
         self._settings = settings
         self._pace = Pace(events_per_s)
         self._healed = healed
@@ -102,15 +141,18 @@ class TopicPublisher:
         """Publish each delivery. Raises as `Store` says."""
         published = Stored()
         try:
-            producer = await self._started()
-            partitions = len(await producer.partitions_for(self._settings.topic))
-            for delivery in deliveries:
-                await self._pace.step()
-                await self._publish(producer, delivery, partitions)
-                published.new.append(delivery)
+            sent = await self._send(deliveries)
+            ends = await asyncio.gather(*sent, return_exceptions=True)
+            published.new += [each for each, end in zip(deliveries, ends, strict=True) if not _is_error(end)]
+            self._healed.inc(len(published.new))
+            for end in filter(_is_error, ends):
+                raise end
         except KafkaError as error:
             await self.close()
             raise PartlyStored(published, f"kafka: {error!r}") from error
+        except asyncio.CancelledError:
+            await self.close()  # what hangs may never go on: another producer can
+            raise
         return published
 
     async def ping(self) -> None:
@@ -124,9 +166,7 @@ class TopicPublisher:
         """Let go of the producer: of one whose broker is away by force."""
         producer, self._producer = self._producer, None
         if producer:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_TIMEOUT_S):
-                    await producer.stop()
+            await kafka.stop(producer)
 
     async def _started(self) -> AIOKafkaProducer:
         if not self._producer:
@@ -134,60 +174,69 @@ class TopicPublisher:
             try:
                 await producer.start()
             except BaseException:
-                await producer.stop()
+                await kafka.stop(producer)
                 raise
             self._producer = producer
         return self._producer
 
-    async def _publish(self, producer: AIOKafkaProducer, delivery: Delivery, partitions: int) -> None:
-        key = delivery.event.partition_key.encode()
-        headers = [(name, value.encode()) for name, value in _metadata(delivery)]
-        await producer.send_and_wait(
-            self._settings.topic,
-            value=delivery.event.body,
-            key=key,
-            partition=kafka.partition_of(key, partitions),
-            headers=[kafka.CONTENT_TYPE, *headers],
-        )
-        self._healed.inc(1)
+    async def _send(self, deliveries: Sequence[Delivery]) -> list["asyncio.Future[Any]"]:
+        """Send all in their order; each future ends once all replicas have the event."""
+        producer = await self._started()
+        partitions = len(await producer.partitions_for(self._settings.topic))
+        sent = []
+        for delivery in deliveries:
+            await self._pace.step()
+            key = delivery.event.partition_key.encode()
+            named = _metadata(delivery.arrival) | dict([_healed_at()])
+            headers = [(name, value.encode()) for name, value in named.items()]
+            sent.append(
+                await producer.send(
+                    self._settings.topic,
+                    value=delivery.event.body,
+                    key=key,
+                    partition=kafka.partition_of(key, partitions),
+                    headers=[kafka.CONTENT_TYPE, *headers],
+                )
+            )
+        return sent
 
 
-def _parts(deliveries: Sequence[Delivery]) -> Iterator[list[Delivery]]:
+def _is_error(end: Any) -> bool:
+    return isinstance(end, BaseException)
+
+
+def _parts(deliveries: Sequence[Delivery]) -> Iterator[list[_Message]]:
     """The deliveries in calls that are no larger than SNS takes."""
-    part: list[Delivery] = []
+    part: list[_Message] = []
     size = 0
     for delivery in deliveries:
-        own = size_bytes(delivery.event.body) + sum(
-            len(name) + len("String") + len(value.encode()) for name, value in _metadata(delivery)
-        )
-        if part and (size + own > MAX_EVENT_BYTES or len(part) == _SNS_ENTRIES):
+        message = _Message.of(delivery)
+        if part and (size + message.size_bytes > MAX_EVENT_BYTES or len(part) == _SNS_ENTRIES):
             yield part
             part, size = [], 0
-        part.append(delivery)
-        size += own
+        part.append(message)
+        size += message.size_bytes
     if part:
         yield part
 
 
-def _entry(index: int, delivery: Delivery) -> dict[str, Any]:
-    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in _metadata(delivery)}
-    return {
-        "Id": str(index),
-        "Message": sqs_text(delivery.event.body),
-        "MessageAttributes": attributes,
-    }
+def _within_a_second(events: int, events_per_s: float) -> int:
+    """So many events as a call may have without its pace taking it beyond its deadline."""
+    return max(1, min(events, int(events_per_s)))
 
 
-def _metadata(delivery: Delivery) -> list[tuple[str, str]]:
-    """What the gateway sends beside an event, and when it was healed."""
-    event, arrival = delivery.event, delivery.arrival
-    named = {
-        "type": event.type,
-        "source": event.source,
-        "id": event.id,
-        "received_at": delivery.received_at,
-        "traceparent": arrival.traceparent,
-        "publisher": arrival.publisher,
-        "healed_at": clock.rfc3339(clock.now()),
-    }
-    return [(name, value) for name, value in named.items() if value is not None]
+def _sized(name: str, value: str) -> int:
+    return len(name) + len("String") + len(value.encode())
+
+
+def _metadata(arrival: Arrival) -> dict[str, str]:
+    """What the gateway sent beside the event, less what was for the broker that held it."""
+    if arrival.headers is not None:
+        named = {name: value.decode(errors="replace") for name, value in arrival.headers if value}
+    else:
+        named = {name: each.value for name, each in (arrival.attributes or {}).items() if each.value}
+    return {name: value for name, value in named.items() if name not in _OF_THE_HOLDER}
+
+
+def _healed_at() -> tuple[str, str]:
+    return "healed_at", clock.rfc3339(clock.now())

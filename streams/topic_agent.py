@@ -14,7 +14,7 @@ from typing import Any
 import faust
 
 from pipeline.clock import seen_at
-from pipeline.delivery import Arrival
+from pipeline.delivery import Arrival, healing
 from pipeline.kafka_records import Undecodable
 from pipeline.settings import WorkerSettings
 from streams.intake import Intake, Interrupted
@@ -73,6 +73,7 @@ def _arrival(message: Any) -> Arrival:
     headers = message.headers or ()
     first = dict(reversed(headers))  # where a name stands twice, the first one counts
     origin = {"topic": message.topic, "partition": message.partition, "offset": message.offset}
+    origin |= healing(_text(first.get("healed_at")))
     damage = None
     if isinstance(message.value, Undecodable):
         origin["last_offset"], damage = message.value.last_offset, message.value.detail

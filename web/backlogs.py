@@ -32,6 +32,8 @@ class Backlogs:
         self._reader: BacklogReader | None = None
         self._emptiness = Emptiness()
         self._letters = TopicLetters(places)
+        self.pending: dict[str, int] = {}
+        """Of the last look: how many accepted events each leg is still to get; without what could not be read."""
 
     async def look(self, ages_s: Mapping[str, float]) -> tuple[Road, ...]:
         """The roads now; `ages_s` is what the services say of the oldest message of their queue."""
@@ -43,6 +45,7 @@ class Backlogs:
             fault = str(error) or f"no answer within {_TIMEOUT_S:g} s"
             return tuple(Road(place, Waiting(), Waiting(), fault) for place in PLACES)
         finally:
+            self.pending = backlog.pending()
             self._metrics.show(backlog)  # after a defect too: better unknown, which is an alert, than as it was
         queues = {(queue.place, queue.dead): self._waiting(queue, ages_s) for queue in backlog.queues}
         faults = {name: why for name, why in backlog.unavailable.items() if name != "kafka"}

@@ -1,5 +1,6 @@
 """The state of the pipeline at one moment, as the page /pipeline shows it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -51,6 +52,8 @@ class State:
     roads: tuple[Road, ...] = ()
     since: dict[str, datetime] = field(default_factory=dict)
     """When each service, by its name, came into the health that it has."""
+    pending: Mapping[str, int] = field(default_factory=dict)
+    """How many accepted events each leg is still to get; without those that could not be read."""
 
     @property
     def out(self) -> tuple[str, ...]:

@@ -21,17 +21,21 @@ _QUIET_LOOKS = 3
 
 @dataclass(frozen=True)
 class Sample:
-    """What waited at a moment (epoch seconds): messages in queues b and c, received or not, and Kafka's lag of C."""
+    """What waited at a moment (epoch seconds): messages in queues b and c, received or not, and Kafka's lag of C.
+
+    `pending` are the events that one broker holds for the other.
+    """
 
     at: float
     queue_b: int
     queue_c: int
     kafka: int
+    pending: int = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits."""
-        return not (self.queue_b or self.queue_c or self.kafka)
+        return not (self.queue_b or self.queue_c or self.kafka or self.pending)
 
 
 class Backlog:
@@ -70,7 +74,8 @@ class Backlog:
             read = await self._reader.read()
             if not read.unavailable:
                 depths = {queue.place: sum(queue.depth) for queue in read.queues if not queue.dead}
-                self.samples.append(Sample(time.time(), depths["b"], depths["c"], sum(read.lag.values())))
+                pending = sum(read.pending().values())
+                self.samples.append(Sample(time.time(), depths["b"], depths["c"], sum(read.lag.values()), pending))
             await asyncio.sleep(_EVERY_S)
 
     async def _are_ready(self) -> bool:

@@ -77,4 +77,18 @@ BREAKS = (
         before="        if not (left_out := answer.unprocessed_items.get(self._table)):\n",
         after="        if not (left_out := answer.unprocessed_items.get(self._table)) or left_out:\n",
     ),
+    Break(
+        name="acknowledges pending events and publishes none",
+        service="service-c",
+        file="streams/healing.py",
+        before="                await self._publish(part)\n",
+        after="",
+    ),
+    Break(
+        name="takes pending events for published while Kafka is out",
+        service="service-c",
+        file="streams/healing.py",
+        before='            raise PartlyStored(published, f"kafka: {error!r}") from error\n',
+        after="            return Stored(list(deliveries))\n",
+    ),
 )

@@ -38,6 +38,8 @@ class Counts:
 
     accepted: int
     """Contents that were answered with 202."""
+    pending: int
+    """Events in those answers that one broker was out for."""
     recovered: int
     """Contents without a 202, yet stored: no answer came, or a 503."""
     halves: int
@@ -66,6 +68,7 @@ def check(told: Told, held: Held, letters: Sequence[Letter]) -> tuple[Findings, 
     recovered, halves = _without_answer(told, held)
     return findings, Counts(
         accepted=told.events_accepted,
+        pending=sum(attempt.pending for attempt in told.attempts),
         recovered=recovered,
         halves=halves,
         conflicts=conflicts,

@@ -14,7 +14,7 @@ from psycopg2 import sql
 from infra import database_roles
 from tests.chaos import clock
 from tests.chaos.foreign import WHAT, ForeignRecords
-from tests.chaos.rig import SERVICES, Rig
+from tests.chaos.rig import BROKERS, SERVICES, Rig
 from tests.chaos.schedule import Fault
 from tests.chaos.workers import beside
 from tests.processes import is_alive
@@ -33,6 +33,7 @@ SLOW_ITEMS_PER_S = (10, 50)
 _ROW_BYTES = 1024
 """About what a row takes on its way to PostgreSQL."""
 _STOP_SIGNALS = {"postgres": signal.SIGINT}
+OUTAGE = " outage"
 Do = Callable[[Rig, Fault], Awaitable[None]]
 
 
@@ -112,6 +113,19 @@ async def _pause(rig: Rig, fault: Fault) -> None:
 async def _break_link(rig: Rig, fault: Fault) -> None:
     with broken_link(rig, fault.target, fault.what):
         await asyncio.sleep(fault.for_s)
+
+
+async def _outage(rig: Rig, fault: Fault) -> None:
+    """A broker is out for whoever publishes to it."""
+    links = [rig.links[name] for name in BROKERS[fault.target]]
+    what: Any = fault.what.removesuffix(OUTAGE)
+    try:
+        for link in links:
+            link.break_as(what)
+        await asyncio.sleep(fault.for_s)
+    finally:
+        for link in links:
+            link.break_as(None)
 
 
 async def _slow(rig: Rig, fault: Fault) -> None:
@@ -211,4 +225,5 @@ DO: Mapping[str, Do] = {
     "fill": _fill,
     "password": _lock_out,
     "clock": _jump,
+    **dict.fromkeys((f"{fault}{OUTAGE}" for fault in ("error", *WIRE_FAULTS)), _outage),
 } | dict.fromkeys(AWS_FAULTS, _break_link)

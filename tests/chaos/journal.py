@@ -50,9 +50,9 @@ class Journal:
         self._write({"attempt": self._attempts, "at": time.time(), "events": events})
         return self._attempts
 
-    def answered(self, attempt: int, status: int) -> None:
-        """It was answered."""
-        self._write({"attempt": attempt, "at": time.time(), "status": status})
+    def answered(self, attempt: int, status: int, pending: int = 0) -> None:
+        """It was answered; `pending` of its events were accepted while a broker was out."""
+        self._write({"attempt": attempt, "at": time.time(), "status": status, "pending": pending})
 
     def failed(self, attempt: int, error: Exception) -> None:
         """It was not answered: whether it was carried out, nobody knows."""
@@ -78,6 +78,7 @@ class Attempt:
     events: list[Named]
     ended_at: float | None = None
     status: int | None = None
+    pending: int = 0
 
     @property
     def is_refused(self) -> bool:
@@ -95,6 +96,21 @@ class Told:
     poison: dict[Way, set[str]] = field(default_factory=lambda: defaultdict(set))
     foreign: dict[str, set[str]] = field(default_factory=dict)
     """What was put into the topic past the gateway: it has to be in DynamoDB by Kafka, and nowhere else."""
+
+    @property
+    def answered(self) -> list[Attempt]:
+        """The requests that were answered."""
+        return [attempt for attempt in self.attempts if attempt.status is not None]
+
+    @property
+    def accepted_share(self) -> float:
+        """Of the requests that were answered."""
+        return sum(attempt.status == ACCEPTED for attempt in self.answered) / len(self.answered)
+
+    @property
+    def slowest_s(self) -> float:
+        """The longest that an answer took."""
+        return max((attempt.ended_at or 0) - attempt.sent_at for attempt in self.answered)
 
     @property
     def events_accepted(self) -> int:
@@ -116,6 +132,7 @@ def read(file: Path) -> Told:
         else:
             attempts[line["attempt"]].ended_at = line["at"]
             attempts[line["attempt"]].status = line.get("status")
+            attempts[line["attempt"]].pending = line.get("pending", 0)
     told.attempts = list(attempts.values())
     for attempt in told.attempts:
         for id_, hash_ in attempt.events:

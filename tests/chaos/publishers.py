@@ -96,17 +96,17 @@ class Publishers:
 
     async def _answer(self, events: Sequence[Event]) -> int:
         """The status of one request, 0 where no answer came."""
-        content_type, content = (_STRUCTURED, events[0]) if len(events) == 1 else (_BATCH, events)
+        content_type, body = (_STRUCTURED, events[0]) if len(events) == 1 else (_BATCH, events)
         attempt = self._journal.sending([(event["id"], content_hash(event)) for event in events])
         try:
             async with self._http.post(
-                self._url, data=json.dumps(content), headers={"content-type": content_type}
+                self._url, data=json.dumps(body), headers={"content-type": content_type}
             ) as answer:
-                await answer.read()
+                content = await answer.read()
         except (ClientError, OSError, TimeoutError) as error:
             self._journal.failed(attempt, error)
             return 0
-        self._journal.answered(attempt, answer.status)
+        self._journal.answered(attempt, answer.status, content.count(b'"pending"'))
         return answer.status
 
     def _some(self) -> list[Event]:

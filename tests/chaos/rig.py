@@ -25,8 +25,10 @@ from tests.proxies.aws import AwsProxy
 from tests.proxies.wire import KafkaProxy, WireProxy
 
 Proxy = WireProxy | AwsProxy
-AWS_LINKS = ("gateway-sns", "service-b-sqs", "service-c-sqs", "service-c-dynamodb")
+AWS_LINKS = ("gateway-sns", "service-b-sqs", "service-c-sqs", "service-c-sns", "service-c-dynamodb")
 WIRE_LINKS = ("gateway-kafka", "service-b-postgres", "service-c-kafka")
+BROKERS = {"sns": ("gateway-sns", "service-c-sns"), "kafka": ("gateway-kafka", "service-c-kafka")}
+"""The links of each broker that events are published to: all of them break where it is out."""
 SERVICES = ("gateway", "service-b", "service-c")
 DISKS = ("postgres", "dynamodb")
 VISIBILITY_TIMEOUT_S = "10"
@@ -112,6 +114,7 @@ def _links(home: Home, chosen: Ports) -> dict[str, Proxy]:
         "service-b-sqs": AwsProxy(emulator),
         "service-b-postgres": WireProxy(HOST, chosen.postgres),
         "service-c-sqs": AwsProxy(emulator),
+        "service-c-sns": AwsProxy(emulator),
         "service-c-kafka": KafkaProxy(broker),
         "service-c-dynamodb": AwsProxy(table),
     }
@@ -130,6 +133,8 @@ def proxied(one: Rig, chosen: Ports, service: str) -> Ports:
     """The ports as `service` is told them: those of its proxies."""
     names = {"sns": "aws", "sqs": "aws", "kafka": "kafka", "postgres": "postgres", "dynamodb": "dynamodb"}
     own = {name.removeprefix(f"{service}-"): link.port for name, link in one.links.items() if name.startswith(service)}
+    if "sqs" in own:
+        own.pop("sns", None)  # service C's has a setting of its own
     changes: dict[str, Any] = {names[server]: port for server, port in own.items()}
     return dataclasses.replace(chosen, **changes)
 
@@ -137,9 +142,12 @@ def proxied(one: Rig, chosen: Ports, service: str) -> Ports:
 def _between_proxies(part: Part, one: Rig) -> Part:
     """`part` in the tree that its link names, with a clock that can be set."""
     one.tree(part.name).symlink_to(ROOT)
+    sns = (
+        {"AWS_ENDPOINT_URL_SNS": f"http://{HOST}:{one.links['service-c-sns'].port}"} if part.name == "service-c" else {}
+    )
     quick = {"MENSAGERIA_WORKER_VISIBILITY_TIMEOUT_S": VISIBILITY_TIMEOUT_S} if part.name != "gateway" else {}
     return dataclasses.replace(
         part,
         command=("env", f"--chdir={one.tree(part.name)}", *part.command),
-        environment=dict(part.environment) | quick | clock.environment(one.clock(part.name)),
+        environment=dict(part.environment) | quick | sns | clock.environment(one.clock(part.name)),
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tests.chaos import clock, disk
-from tests.chaos.rig import AWS_LINKS, DISKS, SERVICES, WIRE_LINKS
+from tests.chaos.rig import AWS_LINKS, BROKERS, DISKS, SERVICES, WIRE_LINKS
 from tests.proxies.aws import AWS_FAULTS
 from tests.proxies.wire import WIRE_FAULTS
 
@@ -43,6 +43,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "foreign records": ("topic",),
     **{fault: AWS_LINKS for fault in AWS_FAULTS if fault not in WIRE_FAULTS},
     **dict.fromkeys(WIRE_FAULTS, (*AWS_LINKS, *WIRE_LINKS)),
+    **{f"{fault} outage": tuple(BROKERS) for fault in WIRE_FAULTS},
+    "error outage": ("sns",),
 }
 """What can be done, and to what."""
 

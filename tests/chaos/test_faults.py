@@ -64,8 +64,33 @@ CATCHING: dict[str, list[Fault]] = {
     "deletes before it writes": [Fault("stall", "service-b-postgres", 2, 6), Fault("kill", "service-b", 5)],
     "commits past a failure": [Fault("reset", "service-c-dynamodb", 2, 6), Fault("restart", "service-c", 4)],
     "drops what a batch write left undone": [Fault("part", "service-c-dynamodb", 1, 10)],
+    "acknowledges pending events and publishes none": [Fault("reset outage", "sns", 1, 5)],
+    "takes pending events for published while Kafka is out": [Fault("reset outage", "kafka", 1, 5)],
 }
-IN_SHORT = ("deletes before it writes", "drops what a batch write left undone")
+IN_SHORT = (
+    "deletes before it writes",
+    "drops what a batch write left undone",
+    "acknowledges pending events and publishes none",
+)
+OUTAGES = [
+    ("reset", "kafka"),
+    ("stall", "sns"),
+    *(
+        pytest.param(what, broker, marks=pytest.mark.long)
+        for what, broker in (
+            ("reset", "sns"),
+            ("stall", "kafka"),
+            ("delay", "kafka"),
+            ("delay", "sns"),
+            ("error", "sns"),
+            ("cut", "kafka"),
+            ("cut", "sns"),
+        )
+    ),
+]
+DEADLINE_S = 5.0
+_MACHINE_S = 1.0
+"""By how much a busy machine may answer late."""
 
 
 async def test_most_kinds_of_faults(rig: Rig, record_property: Record) -> None:
@@ -74,6 +99,37 @@ async def test_most_kinds_of_faults(rig: Rig, record_property: Record) -> None:
     assert run.is_well, run.wrongs
     assert run.counts.accepted > 100
     assert run.counts.foreign > 20
+
+
+@pytest.mark.parametrize(("what", "broker"), OUTAGES)
+async def test_events_are_accepted_through_an_outage(
+    rig: Rig, what: str, broker: str, scale: float, record_property: Record
+) -> None:
+    away_s = max(15.0, 60 * scale)
+    outage = [Fault(f"{what} outage", broker, 2, away_s), Fault("kill", "service-c", 2 + away_s / 3)]
+    run = await drive(rig, outage, seed=SEED, mix=Mix(given_up=0), load_s=away_s + 6)
+    tell(run, record_property)
+    record_property("accepted", round(run.told.accepted_share, 4))
+    record_property("slowest", round(run.told.slowest_s, 2))
+    assert run.is_well, run.wrongs
+    assert run.counts.pending or what == "delay"
+    assert run.told.accepted_share > 0.99
+    assert run.told.slowest_s < DEADLINE_S + _MACHINE_S
+
+
+async def test_a_kill_of_the_gateway_and_of_c_during_outages_loses_nothing(rig: Rig, record_property: Record) -> None:
+    faults = [
+        Fault("stall outage", "kafka", 1, 9),
+        Fault("kill", "gateway", 6),
+        Fault("kill", "service-c", 7),
+        Fault("reset outage", "sns", 14, 9),
+        Fault("kill", "service-c", 17),
+        Fault("kill", "gateway", 19),
+    ]
+    run = await drive(rig, faults, seed=SEED, mix=Mix(repeats=0.1), load_s=26)
+    tell(run, record_property)
+    assert run.is_well, run.wrongs
+    assert run.counts.pending > 100
 
 
 @pytest.mark.long

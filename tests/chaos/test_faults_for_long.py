@@ -7,7 +7,7 @@ import pytest
 from tests.chaos.faults import DO
 from tests.chaos.rig import Rig
 from tests.chaos.run import drive
-from tests.chaos.schedule import Fault, possible
+from tests.chaos.schedule import KINDS, Fault, possible
 from tests.chaos.test_faults import SEED, Record, has_come_back, tell
 from tests.proxies.aws import AWS_FAULTS
 from tests.waiting import until
@@ -46,6 +46,12 @@ LONG = {
     "SQS at its worst": each_fault("service-b-sqs", "service-c-sqs"),
     "DynamoDB at its worst": each_fault("service-c-dynamodb"),
     "SNS at its worst": each_fault("gateway-sns"),
+    "each broker out in each way": [
+        Fault(f"{what} outage", broker, 1 + 16 * turn, 10)
+        for turn, (what, broker) in enumerate(
+            (what, broker) for what in ("reset", "stall", "delay", "cut", "error") for broker in KINDS[f"{what} outage"]
+        )
+    ],
     "slow stores for a minute": [
         Fault("slow", "service-c-dynamodb", 1, 60),
         Fault("slow", "service-b-postgres", 5, 60),

@@ -23,6 +23,8 @@ from tests.waiting import until
 
 PUBLISHERS = 8
 LEG_TIMEOUT_S = 1.0
+_MACHINE_S = 0.5
+"""By how much a busy machine may answer late."""
 
 
 @dataclass
@@ -30,6 +32,8 @@ class Load:
     """What a load was answered: when, with what, and for which id."""
 
     accepted: dict[str, float] = field(default_factory=dict)
+    pending: set[str] = field(default_factory=set)
+    slowest_s: float = 0.0
     refused: list[tuple[float, float, httpx.Response]] = field(default_factory=list)
     unanswered: int = 0
     is_over: bool = False
@@ -77,8 +81,11 @@ async def publish_on(rig: Rig, load: Load, source: str, name: int) -> None:
         except httpx.TransportError:
             load.unanswered += 1
             return
+        load.slowest_s = max(load.slowest_s, time.monotonic() - begun)
         if answer.status_code == 202:
             load.accepted[id_] = time.monotonic()
+            if "pending" in answer.json()["legs"].values():
+                load.pending.add(id_)
         else:
             load.refused.append((begun, time.monotonic() - begun, answer))
             await asyncio.sleep(0.02)  # as a client that was told to wait, though less than it was told
@@ -115,12 +122,12 @@ async def test_what_is_accepted_is_in_both_legs_whatever_breaks(
     await asyncio.gather(*everyone)
 
     assert load.unanswered == 0
-    assert {answer.status_code for _, _, answer in load.refused} <= {503}
-    assert all(int(answer.headers["retry-after"]) >= 1 for _, _, answer in load.refused)
-    if fault != "part":
-        # Once the leg is known to be out, an answer waits for no deadline: all but the probes.
-        quick = [seconds for begun, seconds, _ in load.refused if begun > broken_at + 2 * LEG_TIMEOUT_S]
-        assert not quick or sorted(quick)[len(quick) // 2] < LEG_TIMEOUT_S
+    assert len(load.refused) < 0.01 * len(load.accepted), load.refused[:3]
+    assert load.pending or fault in ("delay", "part")
+    assert load.slowest_s < LEG_TIMEOUT_S + _MACHINE_S
+    # Once the leg is known to be out, an answer waits for no deadline.
+    during = [at for at in load.accepted.values() if broken_at + 2 * LEG_TIMEOUT_S < at < mended_at]
+    assert fault in ("delay", "part") or len(during) > PUBLISHERS
     await all_in_both(load, sns_messages, kafka_records)
 
 
@@ -132,7 +139,7 @@ async def test_a_kill_while_a_leg_is_out_loses_nothing_that_was_accepted(
     everyone = [asyncio.create_task(publish_on(rig, load, source, name)) for name in range(PUBLISHERS)]
     await until(lambda: _has(load, 50), within_s=20)
     rig.proxies[leg].break_as(fault)
-    await until(lambda: _is_refused(load, PUBLISHERS), within_s=10)
+    await until(lambda: _has_pending(load, PUBLISHERS), within_s=10)
     os.kill(rig.pid, signal.SIGKILL)
     await asyncio.gather(*everyone)
     rig.proxies[leg].break_as(None)
@@ -176,8 +183,8 @@ async def all_in_both(load: Load, sns_messages: Any, kafka_records: Any) -> None
     await until(lambda: are_in(kafka_records), within_s=30, every_s=0)
 
 
-async def _is_refused(load: Load, count: int) -> bool:
-    return len(load.refused) >= count
+async def _has_pending(load: Load, count: int) -> bool:
+    return len(load.pending) >= count
 
 
 async def _has(load: Load, count: int) -> bool:

@@ -130,7 +130,7 @@ async def test_a_producer_that_fails_to_close_is_replaced_all_the_same(
 
     monkeypatch.setattr(AIOKafkaProducer, "stop", stop_and_fail)
     if not is_abandoned:
-        monkeypatch.setattr(kafka_leg, "_abandon", fail)
+        monkeypatch.setattr(kafka, "abandon", fail)
     monkeypatch.setattr(kafka_leg, "_RESTART_S", 0.01)
     leg._replace(leg._connected.result(), ProducerClosed())
     await until(lambda: connected(leg), within_s=10)

@@ -20,7 +20,7 @@ from tests.secured_kafka import SecuredKafka, secured_kafka
 from tests.waiting import until
 from tests.worker_process import Worker, worker
 
-EVENTS, DEAD_LETTERS = "events", "events-dead-letters"
+EVENTS, DEAD_LETTERS, PENDING = "events", "events-dead-letters", "events-pending"
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,9 +68,14 @@ async def test_each_user_has_what_it_needs_and_no_more(broker: SecuredKafka) -> 
     with pytest.raises(AccessRefused, match="no right"):
         await acls.grant(settings("gateway"))
 
+    await kafka_access.require(settings("service-c"), topics=[PENDING], group="service-c-healer")
+    assert "gives gateway no right to the group" in await refusal(settings("gateway"), group="service-c-healer")
+
     await write(settings("gateway"))
+    await write(settings("gateway"), PENDING)
+    await write(settings("service-c"))  # what was pending for Kafka
     with pytest.raises(TopicAuthorizationFailedError):
-        await write(settings("service-c"))
+        await write(settings("service-c"), PENDING)
     assert await read(settings("admin")) == b"hello"
     with pytest.raises(TopicAuthorizationFailedError):
         await read(settings("gateway"))
@@ -83,11 +88,11 @@ async def test_each_user_has_what_it_needs_and_no_more(broker: SecuredKafka) -> 
         await kafka_access.require(replace(settings("gateway"), ca_file=""), topics=[EVENTS])
 
 
-async def write(settings: KafkaSettings) -> None:
+async def write(settings: KafkaSettings, topic: str = EVENTS) -> None:
     producer = kafka.producer(settings, timeout_s=5)
     await producer.start()
     try:
-        await producer.send_and_wait(EVENTS, b"hello", partition=0)
+        await producer.send_and_wait(topic, b"hello", partition=0)
     finally:
         await producer.stop()
 

@@ -57,6 +57,7 @@ def test_the_addresses_are_the_templates_and_the_settings(document: Any) -> None
     channels = {name: channel["address"] for name, channel in document["channels"].items()}
     kafka = KafkaSettings()
     assert (channels.pop("kafkaTopic"), channels.pop("kafkaDeadLetters")) == (kafka.topic, kafka.dead_letter_topic)
+    assert channels.pop("kafkaPending") == kafka.pending_topic
     assert f"TopicName: !Sub ${{Prefix}}{channels.pop('topic')}\n" in template
     for address in channels.values():
         assert f"QueueName: !Sub ${{Prefix}}{address}\n" in template
@@ -66,7 +67,8 @@ def test_the_metadata_is_what_the_gateway_sends(document: Any) -> None:
     body = b'{"specversion":"1.0","id":"1","source":"/s","type":"t"}'
     published = publication.of(parse(body), "2026-11-23T15:24:00.123456Z", "00-1-2-00", "shop")
     schemas, messages = document["components"]["schemas"], document["components"]["messages"]
-    assert list(schemas["Metadata"]["properties"]) == [name for name, _ in published.metadata]
+    names = [name for name, _ in publication.pending_in_kafka(published).metadata]
+    assert list(schemas["Metadata"]["properties"]) == [*names, "healed_at"]
     (name, value), (_, added) = CONTENT_TYPE, messages["KafkaEvent"]["headers"]["allOf"]
     assert added["properties"] == {name: {"const": value.decode()}}
     jsonschema_rs.Draft202012Validator(schemas["Event"]).validate(json.loads(body))

@@ -23,7 +23,7 @@ RUN = Run(
     is_drained=True,
     late=[],
     findings=Findings(),
-    counts=Counts(1500, recovered=4, halves=1, conflicts=2, poison=3, letters=5, letters_repeated=1),
+    counts=Counts(1500, pending=0, recovered=4, halves=1, conflicts=2, poison=3, letters=5, letters_repeated=1),
     told=Told([Attempt(100.0, [("a", "x")], 100.5, 202), Attempt(101.0, [("b", "x")], 102.0, 503)]),
     samples=[Sample(101.0, 5, 6, 7), Sample(102.0, 0, 0, 0)],
     said=[],
