@@ -1,9 +1,12 @@
-"""Events of one moment, through the public edges."""
+"""Events of one moment and ids with signs that addresses and shells use, through the public edges."""
 
+import html
 import itertools
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -18,6 +21,10 @@ JSON = "application/json"
 STORES = ["both", "postgres", "dynamodb"]
 ORDERS = ["asc", "desc"]
 IN_THE_ORDER_OF_UTF_8 = ["Z", "a", "e\u0301", "\u00e9", "\uffee", "\U00010000", "\U0001f600"]
+SIGNS = [
+    *("a b", "a+b", "a%2Bb", "a%20b", "100%", "x/y", "../x", "ü?&#=;", "null", "-1", '"q"', "a\\b"),
+    *(" lead", "trail ", "🦀", "é" * 256),
+]
 
 
 @pytest.fixture
@@ -124,3 +131,62 @@ async def test_a_list_from_a_moment_on_begins_with_the_newest(
     asked = {"source": source, "from": received[0], "limit": 2, "fields": "id"}
     page = (await query.get("/events", params=asked)).json()
     assert [each["id"] for each in page["events"]] == ["4", "3"]
+
+
+@pytest.mark.parametrize("ending", ["", "/s p+%2F?&#"], ids=["plain", "signs"])
+async def test_an_id_with_any_signs_shows_its_own_event_everywhere(
+    aws: dict[str, str],
+    gateway: httpx.AsyncClient,
+    query: httpx.AsyncClient,
+    system: Any,
+    source: str,
+    scale: float,
+    ending: str,
+) -> None:
+    source = f"{source}{ending}".replace(" ", "%20")  # a source is a URI-reference
+    await publish(gateway, source, SIGNS)
+    await arrived(query, source, len(SIGNS))
+    await publish_in_binary_mode(gateway, source)
+    by_command = SIGNS if scale == 1 else SIGNS[:: len(SIGNS) // 4]
+    async with http_client(base_url=aws["web"], timeout=30) as web:
+        links = await links_of(web, source)
+        for id_ in SIGNS:
+            found = (await query.get("/event", params={"source": source, "id": id_})).json()
+            assert (found["id"], found["event"]["data"], found["conflict"]) == (id_, {"id": id_}, False)
+            by_id = await whole_list(query, source=source, id=id_)
+            assert by_id == [id_]
+            await is_on_its_pages(web, links, source, id_)
+    for id_ in by_command:
+        got = await Tool(system.home)("get", "--json", "--", source, id_)
+        assert got.lines[0]["event"]["data"] == {"id": id_}, got.err
+        traced = await Tool(system.home)("trace", "--json", "--source", source, "--", id_)
+        assert (traced.lines[0]["id"], traced.code) == (id_, 0), traced.err
+    assert sorted(await whole_list(query, source=source)) == sorted(SIGNS)
+
+
+async def publish_in_binary_mode(gateway: httpx.AsyncClient, source: str) -> None:
+    """The same events: nothing changes."""
+    for id_ in SIGNS:
+        headers = {"specversion": "1.0", "id": quote(id_), "source": quote(source), "type": "identity"}
+        sent = {f"ce-{name}": value for name, value in headers.items()} | {"content-type": JSON}
+        answer = await gateway.post("/events", content=json.dumps({"id": id_}), headers=sent)
+        assert answer.status_code == 202, answer.text
+
+
+async def links_of(web: httpx.AsyncClient, source: str) -> list[str]:
+    """Where the rows of the list of `source` lead."""
+    text = (await web.get("/events", params={"source": source})).text
+    return [html.unescape(link) for link in re.findall(r'<td><a href="(/event\?[^"]*)"', text)]
+
+
+async def is_on_its_pages(web: httpx.AsyncClient, links: list[str], source: str, id_: str) -> None:
+    """The event's own page is one of `links`; its download and its journey are its own."""
+    asked = {"source": source, "id": id_}
+    [link] = [link for link in links if dict(httpx.URL(f"http://web{link}").params) == asked]
+    for page in (await web.get(link), await web.get("/event", params=asked)):
+        assert (page.status_code, id_ in html.unescape(page.text)) == (200, True), id_
+    assert (await web.get("/event/json", params=asked)).json()["id"] == id_
+    async with web.stream("GET", "/event/journey", params=asked) as journey:
+        assert journey.status_code == 200
+        first = await anext(journey.aiter_lines())
+    assert first.startswith("event:")
