@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg2
@@ -19,7 +19,8 @@ from bench.errors import DoesNotCount
 from bench.pinned import Place
 from bench.pipelines import Pipeline
 from bench.running import running
-from pipeline.settings import KafkaSettings, inherited, read
+from pipeline import variables
+from pipeline.settings import HealerSettings, KafkaSettings, inherited, read
 from stack import kafka, postgres, services
 from stack.home import BIN
 from stack.http_client import http_client
@@ -80,7 +81,7 @@ class DrainRig:
             items: int = counts["items"]
             return items
 
-        part = services.service_c(self._home, self._ports, _outputs(self._ports))
+        part = _without_healer(services.service_c(self._home, self._ports, _outputs(self._ports)))
         part = pipeline.of(part, "service_c", self._ports.service_c)
         return await self._drain(part, fill, stored, 2 * len(bodies), len(bodies))
 
@@ -157,7 +158,13 @@ def _stub(port: int) -> Part:
     )
 
 
+def _without_healer(service_c: Part) -> Part:
+    """The stub has one queue under every name: a healer would take the messages that are to be drained."""
+    healers = variables.names(HealerSettings)
+    return replace(service_c, environment={k: v for k, v in service_c.environment.items() if k not in healers})
+
+
 def _outputs(chosen: Ports) -> dict[str, str]:
     queue = f"{services.url(chosen.aws)}/000000000000/events"
-    names = ("QueueBUrl", "QueueCUrl", "DeadLetterBUrl", "DeadLetterCUrl")
+    names = ("QueueBUrl", "QueueCUrl", "DeadLetterBUrl", "DeadLetterCUrl", "PendingQueueUrl", "TopicArn")
     return dict.fromkeys(names, queue) | {"TableName": "events"}
