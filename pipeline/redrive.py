@@ -41,11 +41,11 @@ class Pace:
         self._interval_s = 1 / per_second
         self._next = time.monotonic()
 
-    async def step(self) -> None:
-        """Return when the next step is due."""
+    async def step(self, steps: int = 1) -> None:
+        """Return when the next step is due; so many are taken then at once."""
         moment = time.monotonic()
         await asyncio.sleep(max(0.0, self._next - moment))
-        self._next = max(self._next, moment) + self._interval_s
+        self._next = max(self._next, moment) + steps * self._interval_s
 
 
 async def chosen(reading: Reading, choice: Choice) -> AsyncGenerator[DeadLetter, None]:

@@ -83,8 +83,7 @@ class SnsPublisher:
         published = Stored()
         try:
             for part in _parts(deliveries):
-                for _ in part:
-                    await self._pace.step()
+                await self._pace.step(len(part))
                 await self._publish(part)
                 published.new += [each.delivery for each in part]
         except StoreUnavailable as error:
@@ -184,8 +183,8 @@ class TopicPublisher:
         producer = await self._started()
         partitions = len(await producer.partitions_for(self._settings.topic))
         sent = []
+        await self._pace.step(len(deliveries))  # one pause for all: each costs a turn of a loop that may be busy
         for delivery in deliveries:
-            await self._pace.step()
             key = delivery.event.partition_key.encode()
             named = _metadata(delivery.arrival) | dict([_healed_at()])
             headers = [(name, value.encode()) for name, value in named.items()]
