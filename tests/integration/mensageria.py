@@ -11,7 +11,6 @@ from typing import Any
 
 COMMAND = Path(__file__).resolve().parents[2] / "bin" / "mensageria"
 END_S = 100
-PIPE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -56,17 +55,9 @@ def mensageria(home: Path, *arguments: str, given: bytes = b"", cwd: Path = Path
 
 
 def interrupted_after(home: Path, lines: int, *arguments: str) -> Ended:
-    """Run it and press Ctrl-C once it has written so many lines.
-
-    Its pipe holds one page: with more than that and a buffer left to write, it has not ended by then.
-    """
+    """Run it and press Ctrl-C once it has written so many lines."""
     with subprocess.Popen(
-        [COMMAND, *arguments],
-        env=environment(home),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        pipesize=PIPE_BYTES,
+        [COMMAND, *arguments], env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
         seen = [process.stdout.readline() for _ in range(lines)]
