@@ -79,7 +79,7 @@ def _arrival(message: Any) -> Arrival:
         origin["last_offset"], damage = message.value.last_offset, message.value.detail
     timestamp_ms = round(message.timestamp * 1000)
     return Arrival(
-        body=message.value or b"",
+        body=bytes(message.value or b""),  # an Undecodable too: JSON encodes no subclass of bytes
         via="kafka",
         origin=origin,
         first_seen=seen_at(timestamp_ms),

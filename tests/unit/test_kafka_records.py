@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cramjam
@@ -14,7 +15,10 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.dead_letters import envelope, open_envelope
+from pipeline.errors import Rejected
 from pipeline.kafka_records import MAX_DECOMPRESSED_BYTES, ReadableRecords, Record, Undecodable
+from streams.topic_agent import _arrival
 
 CODECS = (0, 1, 2, 3, 4)
 HEADER_BYTES = 61
@@ -79,6 +83,16 @@ def test_a_damaged_batch_is_one_record_and_the_next_one_is_read() -> None:
     assert (damaged.offset, damaged.value.last_offset, bytes(damaged.value)) == (7, 8, bytes(made))
     assert "checksum" in damaged.value.detail
     assert (good.offset, good.value) == (9, b"c")
+
+
+def test_a_damaged_batch_can_be_a_dead_letter() -> None:
+    made = batch(7, [b"first"])
+    made[-3] ^= 0xFF
+    (damaged,) = read(bytes(made))
+    message = SimpleNamespace(**damaged._asdict(), topic="events", partition=0)
+    written = open_envelope(envelope(_arrival(message), Rejected("undecodable", ""), "service-c"))
+    assert written
+    assert written.body_base64 == bytes(made)
 
 
 def test_a_codec_that_nobody_knows_is_one_record() -> None:
