@@ -8,9 +8,11 @@ from typing import Any
 import msgspec
 from hypercorn.typing import ASGISendCallable
 
+from gateway import preferences
 from gateway.formats import ACCEPTED
 from gateway.leg import Outcome
 from gateway.publication import Publication
+from gateway.waits import Wait
 from pipeline import faults, problems
 from pipeline.errors import (
     MAX_DETAIL_CHARACTERS,
@@ -41,13 +43,17 @@ _REFUSED = (
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """An HTTP answer; `reason` is the label of events_rejected_total, None for an acceptance."""
+    """An HTTP answer; `reason` is the label of events_rejected_total, None for an acceptance.
+
+    `waited_s` is how long it was held back as its sender preferred.
+    """
 
     status: int
     content: dict[str, Any]
     media_type: str = problems.MEDIA_TYPE
     headers: dict[str, str] = {}
     reason: str | None = None
+    waited_s: float = 0.0
 
     @property
     def body(self) -> bytes:
@@ -63,6 +69,22 @@ def accepted(publication: Publication, outcome: Outcome) -> dict[str, Any]:
 def acceptance(content: dict[str, Any]) -> Answer:
     """202: the content is durable."""
     return Answer(202, content, media_type="application/json")
+
+
+def with_receipts(answer: Answer, wait: Wait) -> Answer:
+    """The acceptance with what is known of each event: 201 where every way has stored all of them."""
+    content = answer.content
+    if "events" in content:
+        content = {"events": [_with_receipt(event, wait) for event in content["events"]]}
+    else:
+        content = _with_receipt(content, wait)
+    status = 201 if wait.is_complete else answer.status
+    applied = preferences.APPLIED
+    return msgspec.structs.replace(answer, status=status, content=content, headers=applied, waited_s=wait.waited_s)
+
+
+def _with_receipt(event: dict[str, Any], wait: Wait) -> dict[str, Any]:
+    return event | wait.of((event["source"], event["id"]))
 
 
 def unavailable(publication: Publication, outcome: Outcome) -> Answer:

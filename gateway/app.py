@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 from gateway import pages, schemas
 from gateway.access import Access
 from gateway.answers import Answer
-from gateway.edge import Edge
+from gateway.edge import Edge, Publishing
 from gateway.fan_out import FanOut
 from gateway.front import Front
 from gateway.hosts import Hosts
@@ -18,6 +18,7 @@ from gateway.reference import reference
 from gateway.room import Room
 from gateway.sampling import Sampler
 from gateway.sns_leg import SnsLeg
+from gateway.waits import Waits
 from pipeline import problems
 from pipeline.http_metrics import measure
 from pipeline.metrics import GatewayMetrics
@@ -29,6 +30,9 @@ READINESS = "gateway.readiness"
 
 ACCESS = "gateway.access"
 """Key in `app.extensions`: what runs the app has it read the keys again."""
+
+WAITS = "gateway.waits"
+"""Key in `app.extensions`: what runs the app ends the waits of requests when the process is about to stop."""
 
 METRICS = "gateway.metrics"
 """Key in `app.extensions`: what runs the app counts in them what it refuses before the app sees it."""
@@ -53,20 +57,19 @@ def create_app(settings: GatewaySettings) -> Quart:
         KafkaLeg(settings.kafka, timeout_s, tracing, calls.kafka(settings.kafka.topic)),
     )
     fan_out = FanOut(legs, timeout_s, metrics, accepts_degraded=settings.degraded == "accept")
+    waits = Waits(settings.kafka, metrics)
     readiness = Readiness(fan_out, connecting_s=timeout_s)
     access = Access(settings)
     known = schemas.read(settings.schemas_dir, settings.unknown_types)
 
     app = Quart(__name__, static_folder=None)
-    app.extensions[READINESS] = readiness
-    app.extensions[ACCESS] = access
-    app.extensions[METRICS] = metrics
+    app.extensions |= {READINESS: readiness, ACCESS: access, WAITS: waits, METRICS: metrics}
     app.register_blueprint(pages.operations(readiness, metrics))
     app.register_blueprint(pages.schemas(known))
     app.register_blueprint(reference())
     app.register_error_handler(HTTPException, _http_problem)
     measure(app, metrics.request_seconds)
-    edge = Edge(fan_out, access, settings.source, known.faults, Sampler(tracing, settings), metrics)
+    edge = Edge(Publishing(fan_out, waits), access, settings.source, known.faults, Sampler(tracing, settings), metrics)
     room = Room(settings.max_events, settings.max_bytes)
     front = Front(app.asgi_app, edge, access, room, metrics)
     app.asgi_app = Hosts(front, metrics, are_all_welcome=bool(settings.keys_file))  # type: ignore[method-assign]
@@ -77,6 +80,7 @@ def create_app(settings: GatewaySettings) -> Quart:
             async with fan_out:
                 yield
         finally:
+            await waits.close()
             await tracing.close()
 
     return app

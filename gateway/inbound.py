@@ -12,6 +12,10 @@ _SINGLE = (b"content-type", b"idempotency-key")
 _IDENTITY = re.compile(rb"[ \t,]*+(?:identity[ \t,]*+)*+\Z", re.IGNORECASE)
 
 
+class ClientGone(Exception):
+    """The client went away before its request was whole, or before it had its answer."""
+
+
 class Inbound(msgspec.Struct, frozen=True):
     """The headers as ASGI gives them (names in lower case), the whole body, and the name of the key."""
 

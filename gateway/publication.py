@@ -5,6 +5,7 @@ import msgspec
 from pipeline import faults, sqs_text
 from pipeline.errors import TooLarge
 from pipeline.event import MAX_EVENT_BYTES, Event
+from pipeline.receipts import REPLY_TO
 
 _TYPE_BYTES = len("String")
 
@@ -80,3 +81,11 @@ def pending_in_kafka(publication: Publication) -> Publication:
     """The publication as SNS gets it while Kafka is out: its attribute `pending` leads a copy to the pending queue."""
     size = publication.size_bytes + _PENDING_BYTES
     return msgspec.structs.replace(publication, metadata=(*publication.metadata, PENDING), size_bytes=size)
+
+
+def replying_to(address: str, publication: Publication) -> Publication | None:
+    """The publication with the address that services B and C report to; None where that leaves it no room."""
+    size = publication.size_bytes + len(REPLY_TO) + _TYPE_BYTES + len(address)
+    metadata = (*publication.metadata, (REPLY_TO, address))
+    asking = msgspec.structs.replace(publication, metadata=metadata, size_bytes=size)
+    return asking if can_be_marked(asking) else None

@@ -51,7 +51,12 @@ class Place:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Hold nothing any more, before the request has its answer."""
         self._room.give_back(self._events, self._size_bytes)
+        self._events = self._size_bytes = 0
 
     def grow(self, events: int = 0, size_bytes: int = 0) -> None:
         """Hold more; raises Overloaded."""

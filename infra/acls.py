@@ -17,8 +17,8 @@ from pipeline.backlog import HEALER_GROUP
 from pipeline.errors import AccessRefused, MensageriaError
 from pipeline.settings import KafkaAdminSettings, KafkaSettings, read
 
-GATEWAY, SERVICE_C, OPERATOR = "gateway", "service-c", "operator"
-"""The users: who publishes, who consumes, and who looks after dead letters (web and the command)."""
+GATEWAY, SERVICE_B, SERVICE_C, OPERATOR = "gateway", "service-b", "service-c", "operator"
+"""The users: who publishes, the services, and who looks after dead letters (web and the command)."""
 
 _TIMEOUT_MS = 10_000
 _TOPIC, _GROUP = 2, 3
@@ -44,6 +44,8 @@ def rights(settings: KafkaSettings) -> list[Right]:
     return [
         Right(GATEWAY, _TOPIC, events, _WRITE),
         Right(GATEWAY, _TOPIC, pending, _WRITE),
+        Right(GATEWAY, _TOPIC, settings.receipts_topic, _READ),
+        *(Right(user, _TOPIC, settings.receipts_topic, _WRITE) for user in (SERVICE_B, SERVICE_C)),
         *(Right(SERVICE_C, _TOPIC, events, operation) for operation in (_READ, _WRITE)),
         Right(SERVICE_C, _TOPIC, pending, _READ),
         Right(SERVICE_C, _GROUP, HEALER_GROUP, _READ),

@@ -1,4 +1,4 @@
-"""`python -m infra.topics`: makes the Kafka topics (events, dead letters, pending events) as an administrator."""
+"""`python -m infra.topics`: makes the Kafka topics, of events and all that goes with them, as an administrator."""
 
 import asyncio
 import sys
@@ -18,6 +18,9 @@ _DEAD_LETTER_BYTES = 2 * 1024**2
 _PENDING_RETENTION_MS = 14 * 86_400_000
 """As long as SQS keeps a message, which is how long SNS may be out."""
 
+_SHORT_LIVED = {"retention.ms": "3600000", "segment.ms": "600000"}
+"""Nobody waits for a receipt for longer than half a minute."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -32,6 +35,7 @@ async def make(settings: KafkaSettings) -> None:
     wanted = [
         NewTopic(settings.topic, settings.partitions, copies),
         NewTopic(settings.dead_letter_topic, 1, copies, topic_configs=limit),
+        NewTopic(settings.receipts_topic, 1, copies, topic_configs=_SHORT_LIVED),
         NewTopic(settings.pending_topic, 1, copies, topic_configs={"retention.ms": str(_PENDING_RETENTION_MS)}),
     ]
     client = admin(settings)
@@ -57,7 +61,8 @@ def main() -> None:
         asyncio.run(make(settings.kafka))
     except (MensageriaError, KafkaError) as error:
         sys.exit(f"topics: {error}")
-    _log.info("made", topics=[settings.kafka.topic, settings.kafka.dead_letter_topic, settings.kafka.pending_topic])
+    kafka = settings.kafka
+    _log.info("made", topics=[kafka.topic, kafka.dead_letter_topic, kafka.pending_topic, kafka.receipts_topic])
 
 
 if __name__ == "__main__":

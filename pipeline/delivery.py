@@ -27,7 +27,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
     `origin` is `{"queue", "message_id"}` or `{"topic", "partition", "offset"}`, and `healed_at` where it was pending;
     `first_seen` is RFC 3339; `attempts` counts from 1. `key`, `headers` and `timestamp_ms` are a record's,
-    `attributes` a message's. `damage` says why a record could not be decoded; `body` is its whole batch then.
+    `attributes` a message's. `reply_to` is the address of a sender that waits (pipeline/receipts.py).
+    `damage` says why a record could not be decoded; `body` is its whole batch then.
     """
 
     body: bytes
@@ -38,6 +39,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     received_at: str | None = None
     publisher: str | None = None
     traceparent: str | None = None
+    reply_to: str | None = None
     key: bytes | None = None
     headers: Headers | None = None
     timestamp_ms: int | None = None

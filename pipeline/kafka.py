@@ -41,6 +41,11 @@ def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
     )
 
 
+def notifier(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
+    """A producer for what is of use at once or never: one replica is enough, and an error spoils nothing behind it."""
+    return AIOKafkaProducer(**connection(settings), acks=1, request_timeout_ms=int(timeout_s * 1000))
+
+
 async def stop(producer: AIOKafkaProducer) -> None:
     """Flush and close: without an end where the broker is away, so with a deadline and then by force."""
     try:

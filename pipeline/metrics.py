@@ -58,11 +58,11 @@ class GatewayMetrics:
         self.registry = new_registry()
         self.request_seconds = request_seconds(self.registry)
         self.calls = CallMetrics(self.registry)
-        self.accepted = Counter(self.registry, "events_accepted", "Events answered with 202.").labels()
+        self.accepted = Counter(self.registry, "events_accepted", "Events answered with 201 or 202.").labels()
         rejected = Counter(self.registry, "events_rejected", "Requests answered with an error.", ("reason",))
         self.rejected = {reason: rejected.labels(reason) for reason in REASONS}
         self._by_publisher = Counter(
-            self.registry, "events_accepted_by_publisher", "Events answered with 202, by key.", ("publisher",)
+            self.registry, "events_accepted_by_publisher", "Events answered with 201 or 202, by key.", ("publisher",)
         )
         self._by_publisher.labels(_NOBODY)
         published = Counter(self.registry, "events_published", "Publications by leg and outcome.", ("leg", "outcome"))
@@ -73,6 +73,8 @@ class GatewayMetrics:
         }
         pending = Counter(self.registry, "events_pending", "Events accepted while this leg was out.", ("leg",))
         self.pending = {leg: pending.labels(leg) for leg in ("sns", "kafka")}
+        waits = Counter(self.registry, "waits", "Requests that waited until their events were stored.", ("outcome",))
+        self.waits = {outcome: waits.labels(outcome) for outcome in ("stored", "not_stored", "refused")}
 
     def count_rejected(self, reason: str) -> None:
         """A request was answered with an error for `reason`, which is one of REASONS."""

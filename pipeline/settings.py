@@ -79,6 +79,11 @@ class KafkaSettings:
     pending_topic: str = setting(
         "KAFKA_PENDING_TOPIC", "Topic of the events that SNS is still to get: SNS was out.", default="events-pending"
     )
+    receipts_topic: str = setting(
+        "KAFKA_RECEIPTS_TOPIC",
+        "Topic on which B and C report what they have stored to gateways whose senders wait (`Prefer: wait`).",
+        default="events-receipts",
+    )
     partitions: int = setting(
         "KAFKA_PARTITIONS", "Partitions of the event topic when it is made.", default=4, least=1, most=10000
     )
@@ -244,6 +249,14 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReceiptSettings:
+    """Service B: where it reports what it has stored to senders that wait. Without brokers it reports nothing."""
+
+    bootstrap_servers: str = setting("KAFKA_BOOTSTRAP_SERVERS", "Brokers as `host:port`, with commas between.")
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServiceBSettings:
     """Service B: queue b to PostgreSQL."""
 
@@ -253,6 +266,7 @@ class ServiceBSettings:
     postgres_connections: int = setting(
         "POSTGRES_CONNECTIONS", "Most connections of one process.", default=4, least=1, most=1000
     )
+    receipts: ReceiptSettings | None = None
     worker: WorkerSettings = field(default_factory=WorkerSettings)
 
 

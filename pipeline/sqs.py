@@ -11,6 +11,7 @@ from pipeline.aws_json import CallFailed, JsonApi
 from pipeline.clock import seen_at
 from pipeline.delivery import Arrival, Attribute, healing
 from pipeline.errors import MessageRefused, QueueUnavailable, ReceiptExpired
+from pipeline.receipts import REPLY_TO
 
 T = TypeVar("T")
 
@@ -141,6 +142,7 @@ class Queue:
             received_at=beside.get("received_at"),
             publisher=beside.get("publisher"),
             traceparent=beside.get("traceparent"),
+            reply_to=beside.get(REPLY_TO),
             attributes={
                 name: Attribute(each.data_type, each.string_value, each.binary_value)
                 for name, each in attributes.items()

@@ -49,6 +49,7 @@ def service_b(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
         QUEUE_B_URL=outputs["QueueBUrl"],
         DEAD_LETTER_B_URL=outputs["DeadLetterBUrl"],
         POSTGRES_URL=postgres.service_b_url(home, ports),
+        KAFKA_BOOTSTRAP_SERVERS=kafka_address(ports),
         WORKER_DATA_DIR=str(home.folder("faust")),
     )
     return _part("service-b", _worker("service_b", ports.service_b), own | _aws(home, ports), ports.service_b)

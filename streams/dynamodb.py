@@ -62,11 +62,11 @@ class DynamoStore:
             # A call with a key twice is invalid, and one item does for both.
             copies.setdefault(_key(item), _Copy(item, [])).deliveries.append(delivery)
         await self._days.add(last_expiries(copy.item for copy in copies.values()))
-        calls = [self._put(chunk) for chunk in _chunks(list(copies.values()), CALL_ITEMS)]
+        calls = [self._put(chunk, stored_at) for chunk in _chunks(list(copies.values()), CALL_ITEMS)]
         if len(calls) == 1:
             return await calls[0]
         # All of them to their end: none may go on behind a batch that is tried again.
-        return _combined(await asyncio.gather(*calls, return_exceptions=True))
+        return _combined(await asyncio.gather(*calls, return_exceptions=True), stored_at)
 
     async def ping(self) -> None:
         """Raises StoreUnavailable where the table doesn't answer."""
@@ -91,15 +91,17 @@ class DynamoStore:
         if left_out := answer.unprocessed_items.get(self._table):
             raise UnprocessedItems(Stored(), f"dynamodb: {len(left_out)} days were not processed")
 
-    async def _put(self, copies: Sequence["_Copy"]) -> Stored:
+    async def _put(self, copies: Sequence["_Copy"], stored_at: str) -> Stored:
         requests = [{"PutRequest": {"Item": copy.item}} for copy in copies]
         async with self._room:
             answer = await self._call("BatchWriteItem", {"RequestItems": {self._table: requests}}, _Written)
         if not (left_out := answer.unprocessed_items.get(self._table)):
-            return Stored(new=[each for copy in copies for each in copy.deliveries])
+            return Stored(new=[each for copy in copies for each in copy.deliveries], stored_at=stored_at)
         keys = [_key(request["PutRequest"]["Item"]) for request in left_out]
         written = [each for copy in copies if _key(copy.item) not in keys for each in copy.deliveries]
-        raise UnprocessedItems(Stored(new=written), f"dynamodb: {len(keys)} items were not processed")
+        raise UnprocessedItems(
+            Stored(new=written, stored_at=stored_at), f"dynamodb: {len(keys)} items were not processed"
+        )
 
     async def _call(self, operation: str, request: dict[str, Any], answer: type[T]) -> T:
         try:
@@ -122,7 +124,7 @@ def _key(item: dict[str, Any]) -> tuple[str, str]:
     return item[table.IDENTITY]["S"], item[table.COPY]["S"]
 
 
-def _combined(outcomes: Sequence[Stored | BaseException]) -> Stored:
+def _combined(outcomes: Sequence[Stored | BaseException], stored_at: str) -> Stored:
     """What several calls stored; raises where one of them failed."""
     new: list[Delivery] = []
     failures: list[BaseException] = []
@@ -132,10 +134,10 @@ def _combined(outcomes: Sequence[Stored | BaseException]) -> Stored:
         if isinstance(outcome, Stored | PartlyStored):
             new += (outcome if isinstance(outcome, Stored) else outcome.stored).new
     if not failures:
-        return Stored(new=new)
+        return Stored(new=new, stored_at=stored_at)
     gravest = min(failures, key=lambda failure: isinstance(failure, StoreUnavailable))
     if new and isinstance(gravest, StoreUnavailable):
-        raise PartlyStored(Stored(new=new), str(gravest)) from gravest
+        raise PartlyStored(Stored(new=new, stored_at=stored_at), str(gravest)) from gravest
     raise gravest
 
 

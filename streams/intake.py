@@ -23,6 +23,7 @@ from pipeline.metrics import WayMetrics
 from pipeline.tracing import Processing, Tracing
 from streams.batch_state import BatchState, Call, Refused
 from streams.pace import Backoff, Window
+from streams.receipt_writer import ReceiptWriter
 from streams.store import PartlyStored, Store, Stored
 
 log = structlog.get_logger(__name__)
@@ -70,9 +71,14 @@ class Intake:
         self._timeout_s = timeout_s
         self._window = Window(store.call_events * store.calls)
         self._storing, self._writing_letters = Backoff(), Backoff()
+        self._receipts: ReceiptWriter | None = None
         self._batch: BatchState | None = None
         self._interrupted_at: float | None = None
         self._ends = asyncio.Event()
+
+    def report_to(self, receipts: ReceiptWriter) -> None:
+        """Have what is settled from now on reported by `receipts`."""
+        self._receipts = receipts
 
     @property
     def outage(self) -> str | None:
@@ -231,11 +237,15 @@ class Intake:
         self._metrics.stored[batch.via, "stored"].inc(len(stored.new))
         self._metrics.stored[batch.via, "duplicate"].inc(len(stored.repeated))
         self._observe_latency(batch.via, stored.new)
+        if self._receipts:
+            self._receipts.stored(stored)
 
     def _take_letters(self, batch: BatchState, letters: Sequence[Refused], processing: Processing) -> None:
         self._writing_letters.succeeded()
         batch.settled(refused.arrival for refused in letters)
         batch.refused += letters
+        if self._receipts:
+            self._receipts.refused(letters)
         for arrival, why, event in letters:
             processing.refused(arrival, why.reason)
             self._metrics.dead_letters[batch.via, why.reason].inc()

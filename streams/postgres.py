@@ -13,11 +13,12 @@ from pipeline.delivery import Delivery
 from pipeline.errors import Rejected, StoreUnavailable
 from pipeline.strict_json import is_rewritten
 from streams.postgres_connections import Connections
-from streams.store import PartlyStored, Stored
+from streams.store import Copy, PartlyStored, Stored, origin_of
 
 _SQL = Path(__file__).parent / "sql"
 _INSERT = (_SQL / "insert_events.sql").read_text()
 _SELECT_HASHES = (_SQL / "select_content_hashes.sql").read_text()
+_SELECT_COPIES = (_SQL / "select_copies.sql").read_text()
 _NEVER = ("22", "23", "54")
 """SQLSTATE classes of rows that no retry can store: data, constraint, program limit."""
 
@@ -63,6 +64,14 @@ class PostgresStore:
             same = content_hash == (held.get(identity) or first_of[identity].event.content_hash())
             (result.repeated if same else result.conflicting).append(delivery)
         return result
+
+    async def copies(self, deliveries: Sequence[Delivery]) -> Mapping[tuple[str, str], Copy]:
+        """What the table has of the identities, for receipts. Raises StoreUnavailable."""
+        rows = await self._run(_SELECT_COPIES, _identities(deliveries))
+        return {
+            (source, id_): Copy(received_at, stored_at, origin_of(origin, traceparent))
+            for source, id_, received_at, stored_at, origin, traceparent in rows
+        }
 
     async def ping(self) -> None:
         """Raises StoreUnavailable where no connection answers."""

@@ -22,6 +22,7 @@ from streams.ordered_stop import bound_stop, close_at_shutdown
 from streams.pages import add_pages
 from streams.postgres import PostgresStore
 from streams.queue_way import QueueWay
+from streams.receipt_writer import ReceiptWriter
 from streams.worker import create_worker
 from streams.writable_store import WritableStore
 
@@ -40,14 +41,16 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     queue = Queue(settings.queue_url, MeasuredSqs(calls.queue(settings.queue_url)))
     letters_url = settings.dead_letter_queue_url
     dead_letters = DeadLetterQueue(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))
+    receipts = ReceiptWriter(settings.receipts.kafka if settings.receipts else None, "postgres", registry, store.copies)
     intake = Intake(SERVICE, store, dead_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
+    intake.report_to(receipts)
     way = QueueWay(app, intake, queue, worker)
     watch = LivenessWatch([way, way.receiving], stuck_after_s=worker.stuck_after_s)
     AgeMetrics({queue.name: way.in_flight}, registry)
     app.service(watch)
     add_pages(app, [WritableStore(store, [intake]), way], watch.suspicion, registry)
     bound_stop(app, [intake])
-    close_at_shutdown(app, store, dead_letters, queue, tracing)
+    close_at_shutdown(app, receipts, store, dead_letters, queue, tracing)
     return app
 
 

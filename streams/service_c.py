@@ -23,6 +23,7 @@ from streams.measured_sqs import MeasuredSqs
 from streams.ordered_stop import bound_stop, close_at_shutdown
 from streams.pages import add_pages
 from streams.queue_way import QueueWay
+from streams.receipt_writer import ReceiptWriter
 from streams.topic_agent import add_topic_agent
 from streams.topic_way import TopicWay
 from streams.worker import create_topic_app, create_worker
@@ -44,6 +45,9 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     topic_letters = DeadLetterTopic(topic_app, kafka.dead_letter_topic, calls.kafka(kafka.dead_letter_topic))
     from_queue = Intake(SERVICE, store, queue_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     from_topic = Intake(SERVICE, store, topic_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
+    receipts = ReceiptWriter(kafka, "dynamodb", registry)
+    for intake in (from_queue, from_topic):
+        intake.report_to(receipts)
     add_topic_agent(topic_app, from_topic, kafka.topic, worker)
     topic_way = TopicWay(topic_app, from_topic, kafka, kafka.topic)
     queue_way = QueueWay(app, from_queue, queue, worker)
@@ -57,7 +61,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     app.service(watch)
     add_pages(app, [WritableStore(store, [from_queue, from_topic]), queue_way, topic_way], watch.suspicion, registry)
     bound_stop(app, [from_queue, from_topic, *healers.intakes])
-    close_at_shutdown(app, store, queue_letters, queue, *healers.resources, tracing)
+    close_at_shutdown(app, receipts, store, queue_letters, queue, *healers.resources, tracing)
     return app
 
 

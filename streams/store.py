@@ -2,10 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from pipeline.delivery import Delivery
 from pipeline.errors import StoreUnavailable
+
+
+class Copy(NamedTuple):
+    """What a receipt says of an event in a store."""
+
+    received_at: str
+    stored_at: str | None
+    origin: dict[str, Any]
+
+
+def origin_of(origin: dict[str, Any], traceparent: str | None) -> dict[str, Any]:
+    """Where a copy came from, and the place in a trace that it came with, as GET /event has it."""
+    return origin | ({"traceparent": traceparent} if traceparent else {})
 
 
 @dataclass(slots=True)
@@ -15,6 +28,8 @@ class Stored:
     new: list[Delivery] = field(default_factory=list)
     repeated: list[Delivery] = field(default_factory=list)
     conflicting: list[Delivery] = field(default_factory=list)
+    stored_at: str | None = None
+    """When, where the service says so and not the store itself."""
 
     def all(self) -> list[Delivery]:
         """Every delivery that needs no further call of the store."""

@@ -20,7 +20,7 @@ from stack.java import java
 from stack.ports import HOST
 from tests.waiting import until
 
-USERS = ("admin", "gateway", "service-c", "operator", "stranger")
+USERS = ("admin", "gateway", "service-b", "service-c", "operator", "stranger")
 _CLUSTER = "MkU3OEVBNTcwNTJENDM2Qg"
 _PROPERTIES = """\
 process.roles=broker,controller

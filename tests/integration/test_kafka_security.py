@@ -20,7 +20,7 @@ from tests.secured_kafka import SecuredKafka, secured_kafka
 from tests.waiting import until
 from tests.worker_process import Worker, worker
 
-EVENTS, DEAD_LETTERS, PENDING = "events", "events-dead-letters", "events-pending"
+EVENTS, DEAD_LETTERS, PENDING, RECEIPTS = "events", "events-dead-letters", "events-pending", "events-receipts"
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -88,6 +88,19 @@ async def test_each_user_has_what_it_needs_and_no_more(broker: SecuredKafka) -> 
         await kafka_access.require(replace(settings("gateway"), ca_file=""), topics=[EVENTS])
 
 
+async def test_services_report_receipts_and_the_gateway_reads_them(broker: SecuredKafka) -> None:
+    settings = broker.settings
+    for service in ("service-b", "service-c"):
+        await write(settings(service), RECEIPTS)
+    assert await read(settings("gateway"), RECEIPTS) == b"hello"
+    with pytest.raises(TopicAuthorizationFailedError):
+        await write(settings("service-b"), EVENTS)
+    with pytest.raises(TopicAuthorizationFailedError):
+        await read(settings("service-b"), RECEIPTS)
+    with pytest.raises(TopicAuthorizationFailedError):
+        await write(settings("gateway"), RECEIPTS)
+
+
 async def write(settings: KafkaSettings, topic: str = EVENTS) -> None:
     producer = kafka.producer(settings, timeout_s=5)
     await producer.start()
@@ -97,11 +110,11 @@ async def write(settings: KafkaSettings, topic: str = EVENTS) -> None:
         await producer.stop()
 
 
-async def read(settings: KafkaSettings) -> bytes | None:
+async def read(settings: KafkaSettings, topic: str = EVENTS) -> bytes | None:
     consumer = kafka.consumer(settings)
     await consumer.start()
     try:
-        consumer.assign([TopicPartition(EVENTS, 0)])
+        consumer.assign([TopicPartition(topic, 0)])
         async with asyncio.timeout(20):
             record = await consumer.getone()
         return bytes(record.value or b"")

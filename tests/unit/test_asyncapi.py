@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from gateway import publication
+from pipeline import receipts
 from pipeline.dead_letters import envelope
 from pipeline.delivery import Arrival
 from pipeline.errors import Rejected
@@ -58,6 +59,7 @@ def test_the_addresses_are_the_templates_and_the_settings(document: Any) -> None
     kafka = KafkaSettings()
     assert (channels.pop("kafkaTopic"), channels.pop("kafkaDeadLetters")) == (kafka.topic, kafka.dead_letter_topic)
     assert channels.pop("kafkaPending") == kafka.pending_topic
+    assert channels.pop("kafkaReceipts") == kafka.receipts_topic
     assert f"TopicName: !Sub ${{Prefix}}{channels.pop('topic')}\n" in template
     for address in channels.values():
         assert f"QueueName: !Sub ${{Prefix}}{address}\n" in template
@@ -66,12 +68,24 @@ def test_the_addresses_are_the_templates_and_the_settings(document: Any) -> None
 def test_the_metadata_is_what_the_gateway_sends(document: Any) -> None:
     body = b'{"specversion":"1.0","id":"1","source":"/s","type":"t"}'
     published = publication.of(parse(body), "2026-11-23T15:24:00.123456Z", "00-1-2-00", "shop")
+    asking = publication.replying_to("00-1", published)
     schemas, messages = document["components"]["schemas"], document["components"]["messages"]
-    names = [name for name, _ in publication.pending_in_kafka(published).metadata]
+    assert asking
+    names = [name for name, _ in publication.pending_in_kafka(asking).metadata]
     assert list(schemas["Metadata"]["properties"]) == [*names, "healed_at"]
     (name, value), (_, added) = CONTENT_TYPE, messages["KafkaEvent"]["headers"]["allOf"]
     assert added["properties"] == {name: {"const": value.decode()}}
     jsonschema_rs.Draft202012Validator(schemas["Event"]).validate(json.loads(body))
+
+
+@pytest.mark.parametrize(
+    "known", [{"stored_at": "2026-11-23T15:24:00.123456Z", "origin": {}}, {"dead_letter": "conflict"}]
+)
+def test_a_report_is_what_the_services_send(document: Any, known: dict[str, Any]) -> None:
+    sent = json.loads(receipts.encode(receipts.Report("00-1", "/s", "1", "postgres", "sqs", **known)))
+    schema = document["components"]["schemas"]["Report"]
+    jsonschema_rs.Draft202012Validator(schema).validate(sent)
+    assert list(schema["properties"]) == list(receipts.Report.__struct_fields__)
 
 
 def test_a_dead_letter_is_what_the_services_write(document: Any) -> None:

@@ -1,0 +1,84 @@
+"""The reader of the topic of receipts, on which services B and C report what they have stored."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from pipeline import kafka, receipts
+from pipeline.receipts import Report
+from pipeline.settings import KafkaSettings
+
+_CONNECT_TIMEOUT_S = 5.0
+_STOP_TIMEOUT_S = 1.0
+_LONGEST_PAUSE_S = 10.0
+_log = structlog.get_logger(__name__)
+
+
+class ReceiptReader:
+    """Hands each report to `take`, from the end of the topic on, once somebody has waited for the first one."""
+
+    def __init__(self, settings: KafkaSettings, take: Callable[[Report], None]) -> None:
+        self._settings = settings
+        self._partition = TopicPartition(settings.receipts_topic, 0)
+        self._take = take
+        self._has_tried = asyncio.Event()
+        self._next_offset: int | None = None
+        self._pause_s = 0.0
+        self._reading: asyncio.Task[None] | None = None
+
+    async def begin(self, longest_s: float) -> None:
+        """Returns when what is reported from now on is read, or when that was tried in vain, or after `longest_s`."""
+        if not self._reading:
+            self._reading = asyncio.create_task(self._keep_reading())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(longest_s):
+                await self._has_tried.wait()
+
+    async def close(self) -> None:
+        """Read no more."""
+        if self._reading:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+
+    async def _keep_reading(self) -> None:
+        """Read, and read on after whatever fails, from where it failed."""
+        while True:
+            try:
+                await self._read()
+            except Exception as error:  # noqa: BLE001 - waiting requests get their answers without receipts
+                _log.warning("receipts can't be read", topic=self._partition.topic, error=repr(error))
+            self._has_tried.set()
+            self._pause_s = min(max(0.1, 2 * self._pause_s), _LONGEST_PAUSE_S)
+            await asyncio.sleep(self._pause_s)
+
+    async def _read(self) -> None:
+        consumer = kafka.consumer(self._settings)
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                await self._position(consumer)
+            self._has_tried.set()
+            self._pause_s = 0.0
+            async for record in consumer:
+                self._next_offset = record.offset + 1
+                if report := receipts.decode(record.value):
+                    self._take(report)
+        finally:
+            await _stop(consumer)
+
+    async def _position(self, consumer: AIOKafkaConsumer) -> None:
+        await consumer.start()
+        consumer.assign([self._partition])
+        if self._next_offset is None:
+            self._next_offset = (await consumer.end_offsets([self._partition]))[self._partition]
+        consumer.seek(self._partition, self._next_offset)
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    try:
+        async with asyncio.timeout(_STOP_TIMEOUT_S):
+            await consumer.stop()
+    except Exception as error:  # noqa: BLE001 - another consumer takes its place in any case
+        _log.warning("the consumer of receipts did not close", error=repr(error))

@@ -1,0 +1,61 @@
+"""Reports of what is stored, where Kafka is away: they are dropped and counted, and hold up nothing."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from pipeline.delivery import Arrival, Delivery
+from pipeline.event import parse
+from pipeline.settings import KafkaSettings
+from streams import receipt_writer
+from streams.receipt_writer import ReceiptWriter
+from streams.store import Stored
+from tests.waiting import until
+
+BODY = b'{"specversion": "1.0", "id": "1", "source": "urn:test", "type": "t"}'
+
+
+def delivery(reply_to: str | None) -> Delivery:
+    arrival = Arrival(body=BODY, via="sqs", origin={}, first_seen="2026-11-23T15:00:00Z", reply_to=reply_to)
+    return Delivery(parse(BODY), arrival)
+
+
+def dropped(registry: CollectorRegistry) -> float:
+    lines = generate_latest(registry).decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if 'outcome="dropped"' in line)
+
+
+async def test_what_does_not_ask_starts_nothing(unused_tcp_port: int) -> None:
+    settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{unused_tcp_port}")
+    writer = ReceiptWriter(settings, "dynamodb", CollectorRegistry())
+    writer.stored(Stored(new=[delivery(None), delivery(""), delivery("x" * 65)]))
+    assert len(asyncio.all_tasks()) == 1
+    await writer.close()
+
+
+async def test_without_kafka_reports_are_dropped_and_nothing_waits(unused_tcp_port_factory: Callable[[], int]) -> None:
+    registry = CollectorRegistry()
+    settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{unused_tcp_port_factory()}")
+    writer = ReceiptWriter(settings, "dynamodb", registry)
+    count = receipt_writer._MOST_WAITING + 500
+    begun = time.monotonic()
+    for _ in range(count):
+        writer.stored(Stored(new=[delivery("a")]))
+    assert time.monotonic() - begun < 5
+
+    async def are_dropped() -> bool:
+        return dropped(registry) == count
+
+    await until(are_dropped, within_s=20)
+    begun = time.monotonic()
+    await writer.close()
+    assert time.monotonic() - begun < 3
+
+
+async def test_without_settings_nothing_is_reported() -> None:
+    writer = ReceiptWriter(None, "postgres", CollectorRegistry())
+    writer.stored(Stored(new=[delivery("a")]))
+    assert len(asyncio.all_tasks()) == 1
+    await writer.close()
