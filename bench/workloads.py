@@ -10,6 +10,7 @@ from bench import (
     mixed_drain,
     postgres_writer,
     query,
+    waits,
     watched,
     whole_system,
 )
@@ -28,6 +29,7 @@ _IN_ORDER = (
     query.WORKLOAD,
     postgres_writer.WORKLOAD,
     kills.WORKLOAD,
+    waits.WORKLOAD,
     watched.GATEWAY,
     watched.QUEUE_B,
     watched.QUEUE_C_AND_TOPIC,
