@@ -12,6 +12,7 @@ from pipeline.aws import Endpoint
 from pipeline.backlog import BacklogReader
 from pipeline.places import Places
 from pipeline.settings import KafkaSettings, QueueSettings
+from pipeline.sqs import PENDING_QUEUE, queue_beside
 
 
 class Waiting:
@@ -40,5 +41,5 @@ async def watched(system: System) -> AsyncGenerator[Waiting, None]:
 def places(endpoints: Mapping[str, str], sqs: Endpoint) -> Places:
     """The places of a system with these addresses, by the names of endpoints.json."""
     urls = {f"{name}_url": endpoints[name] for name in ("queue_b", "queue_c", "dead_letter_b", "dead_letter_c")}
-    urls["pending_queue_url"] = endpoints["pending_queue"]
+    urls["pending_queue_url"] = queue_beside(endpoints["queue_b"], PENDING_QUEUE)
     return Places(QueueSettings(**urls, kafka=KafkaSettings(bootstrap_servers=endpoints["kafka"])), sqs)

@@ -21,6 +21,7 @@ from pipeline.settings import (
     given,
     read,
 )
+from pipeline.sqs import PENDING_QUEUE, queue_beside
 
 _ROOT = Path(__file__).resolve().parent.parent
 _NAMES = {
@@ -31,14 +32,12 @@ _NAMES = {
     "service_c": "SERVICE_C_URL",
     "queue_b": "QUEUE_B_URL",
     "queue_c": "QUEUE_C_URL",
-    "pending_queue": "PENDING_QUEUE_URL",
     "dead_letter_b": "DEAD_LETTER_B_URL",
     "dead_letter_c": "DEAD_LETTER_C_URL",
     "kafka": "KAFKA_BOOTSTRAP_SERVERS",
     "kafka_topic": "KAFKA_TOPIC",
     "kafka_dead_letter_topic": "KAFKA_DEAD_LETTER_TOPIC",
     "postgres": "POSTGRES_URL",
-    "kafka_pending_topic": "KAFKA_PENDING_TOPIC",
     "table": "TABLE",
 }
 """The setting of each address in endpoints.json."""
@@ -83,6 +82,7 @@ def find() -> Addresses:
     home = Path(given(StackSettings).get("MENSAGERIA_HOME", _ROOT / ".local"))
     told = _told(home / "endpoints.json")
     settings = {f"MENSAGERIA_{name}": told[key] for key, name in _NAMES.items()}
+    settings["MENSAGERIA_PENDING_QUEUE_URL"] = queue_beside(told["queue_b"], PENDING_QUEUE)
     return Addresses(own | settings, _endpoint(told, "aws"), _endpoint(told, "dynamodb"))
 
 

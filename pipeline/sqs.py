@@ -23,6 +23,15 @@ _NEVER_TAKEN = {"InvalidMessageContents", "InvalidParameterValue"}
 """SQS' codes for a message that is wrong itself: its characters, its attributes, its length."""
 
 
+PENDING_QUEUE = "events-pending"
+"""The queue of the events that Kafka is still to get, as infra/template.yaml names it."""
+
+
+def queue_beside(queue_url: str, name: str) -> str:
+    """The URL of the queue `name` of the same account and region as that of `queue_url`."""
+    return f"{queue_url.rpartition('/')[0]}/{name}"
+
+
 class Depth(NamedTuple):
     """About how many messages a queue has: to be received, and in a receiver's hands."""
 

@@ -53,11 +53,9 @@ def endpoints(settings: StackSettings, home: Home, ports: Ports, outputs: dict[s
         "topic_arn": outputs["TopicArn"],
         "queue_b": outputs["QueueBUrl"],
         "queue_c": outputs["QueueCUrl"],
-        "pending_queue": outputs["PendingQueueUrl"],
         "dead_letter_b": outputs["DeadLetterBUrl"],
         "dead_letter_c": outputs["DeadLetterCUrl"],
         "kafka_topic": settings.kafka.topic,
         "kafka_dead_letter_topic": settings.kafka.dead_letter_topic,
-        "kafka_pending_topic": settings.kafka.pending_topic,
         "table": outputs["TableName"],
     } | ({"prometheus": services.url(ports.prometheus)} if ports.prometheus else {})

@@ -98,7 +98,8 @@ async def test_answers_on_every_address(system: System) -> None:
     database.close()
     consumer = AIOKafkaConsumer(bootstrap_servers=endpoints["kafka"])
     await consumer.start()
-    assert await consumer.topics() == {endpoints["kafka_topic"], endpoints["kafka_dead_letter_topic"]}
+    own = {"events-pending", "events-receipts"}
+    assert await consumer.topics() == {endpoints["kafka_topic"], endpoints["kafka_dead_letter_topic"], *own}
     await consumer.stop()
 
 

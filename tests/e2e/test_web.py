@@ -70,7 +70,7 @@ async def test_a_hostile_event_is_only_text(system: System, browser: Browser) ->
     event = {
         "specversion": "1.0",
         "id": f"{uuid.uuid4()}{hostile}",
-        "source": f"javascript:alert(3)//{hostile}",
+        "source": "javascript:alert(3)//';alert(5)//مرحبا😀",  # the most hostile that is a URI-reference
         "type": hostile,
         "subject": "\u202egpj.exe",
         "data": {hostile: [hostile, "</code></pre><script>alert(4)</script>", "x" * 200_000]},

@@ -178,7 +178,7 @@ async def test_what_holds_data_is_not_removed_without_being_told(sdk: aioboto3.S
     with pytest.raises(DeployFailed, match="data would be lost with DeadLetterC"):
         await deploy.deploy(without)
     async with sdk.client("sqs") as sqs, sdk.client("cloudformation") as cloudformation:
-        assert len((await sqs.list_queues())["QueueUrls"]) == 4
+        assert len((await sqs.list_queues())["QueueUrls"]) == 5
         sets = await cloudformation.list_change_sets(StackName="staging-mensageria-pipeline")
         assert [each for each in sets["Summaries"] if each["ExecutionStatus"] == "AVAILABLE"] == []
     await deploy.deploy(without, how=deploy.How(replace=True))
