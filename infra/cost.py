@@ -50,7 +50,7 @@ _HEAD_BYTES = 700
 _LCU_BYTES_AN_HOUR = 10**9
 _TRACED, _TRACES_PER_TASK = 0.01, 5
 """As infra/services.yaml has them."""
-_ALARMS, _SECRETS = 20, 9
+_ALARMS, _SECRETS = 22, 9
 
 
 def prices() -> dict[str, Any]:

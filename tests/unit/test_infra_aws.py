@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from quart import Quart
 
-from infra import environment, template
+from infra import acls, environment, template
 from infra.cloudformation import HOLDS_DATA
 from infra.environment import TEMPLATES
-from pipeline.settings import WebSettings
+from pipeline.backlog import HEALER_GROUP
+from pipeline.settings import KafkaSettings, WebSettings
 from tests import dockerfile
 from tests.policy_statements import FILES, resources
 from tests.running_system import ROOT
@@ -198,9 +199,11 @@ METRICS = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "ApproximateAgeOfOldestMessage"): [{"QueueName"}],
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
+    ("AWS/SQS", "ApproximateNumberOfMessagesNotVisible"): [{"QueueName"}],
     ("AWS/SQS", "NumberOfMessagesDeleted"): [{"QueueName"}],
     # https://docs.aws.amazon.com/msk/latest/developerguide/metrics-details.html, of the level DEFAULT
     ("AWS/Kafka", "EstimatedMaxTimeLag"): [{"Cluster Name", "Consumer Group", "Topic"}],
+    ("AWS/Kafka", "SumOffsetLag"): [{"Cluster Name", "Consumer Group", "Topic"}],
     ("AWS/Kafka", "KafkaDataLogsDiskUsed"): [{"Cluster Name", "Broker ID"}],
     # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
     ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count"): [{"LoadBalancer", "TargetGroup"}],
@@ -233,6 +236,25 @@ def test_alarms_and_scaling_read_metrics_that_exist() -> None:
         assert {each["Name"] for each in metric["Dimensions"]} in METRICS[key]
         assert "Unit" not in metric  # it would leave out what AWS publishes in another
     assert seen == set(METRICS)
+
+
+def watched(dimension: str) -> set[str]:
+    """The values of `dimension` in the alarms, those of loops filled in."""
+    values = [
+        str(each["Value"])
+        for each in within(of_type("CloudWatch::Alarm"))
+        if isinstance(each, dict) and each.get("Name") == dimension
+    ]
+    names = [value.removeprefix("{'Fn::Sub': '").removesuffix("'}").replace(PREFIX, "") for value in values]
+    return {name.replace("${Way}", way) for name in names for way in ("b", "c")}
+
+
+def test_whatever_waits_in_a_queue_or_a_topic_rings() -> None:
+    queues = {each["QueueName"]["Fn::Sub"].replace(PREFIX, "") for each in of_type("SQS::Queue").values()}
+    assert watched("QueueName") == queues
+    kafka = KafkaSettings(bootstrap_servers="127.0.0.1:9092")
+    assert watched("Topic") == {kafka.topic, kafka.pending_topic}
+    assert watched("Consumer Group") == {acls.SERVICE_C, HEALER_GROUP}
 
 
 def test_what_is_away_rings() -> None:

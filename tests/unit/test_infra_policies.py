@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,19 @@ def test_every_service_has_a_role_of_its_own_and_one_that_reads_its_own_secrets_
         assert used == own
 
 
+def test_the_setup_task_may_make_every_topic() -> None:
+    """What a role may not describe is not listed to it either: it would be made again, and be refused."""
+    kafka = settings.KafkaSettings(bootstrap_servers="127.0.0.1:9092")
+    topics = {getattr(kafka, each.name) for each in fields(kafka) if each.name.endswith("topic")}
+    [making] = [
+        filled(each["Resource"])
+        for each in statements(dict(resources(FILES[0].with_name("setup.yaml")))["SetupRole"])
+        if "kafka-cluster:CreateTopic" in each["Action"]
+    ]
+    assert {arn.rpartition("/")[2] for arn in making} == topics
+    assert len(topics) == 4
+
+
 def test_what_holds_data_is_encrypted() -> None:
     assert all(queue["SqsManagedSseEnabled"] is True for queue in of_type("AWS::SQS::Queue"))
     assert all(topic["KmsMasterKeyId"] for topic in of_type("AWS::SNS::Topic"))
@@ -150,7 +164,7 @@ def test_each_service_is_given_all_that_it_needs() -> None:
 
 def test_every_alarm_names_a_runbook_that_is_there() -> None:
     described = [alarm["AlarmDescription"] for alarm in of_type("AWS::CloudWatch::Alarm")]
-    assert len(described) == 13
+    assert len(described) == 15
     for each in described:
         text = each["Fn::Sub"] if isinstance(each, dict) else each
         page, _, section = text.rpartition(" ")[2].partition("#")
