@@ -272,6 +272,31 @@ async def test_a_stream_ends_with_its_session(edge: Edge, closed: Client, monkey
     assert sent == b"event: parts\ndata: <p>one</p>\n\nevent: end\ndata: \n\n"
 
 
+async def test_a_stream_without_news_has_comments(closed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More often than a load balancer's idle timeout, and without a part being lost to them."""
+    assert live._HEARTBEAT_S < 60 / 2
+    monkeypatch.setattr(live, "_HEARTBEAT_S", 0.01)
+    heard = asyncio.Event()
+
+    async def parts() -> AsyncGenerator[str, None]:
+        await heard.wait()
+        yield "<p>one</p>"
+
+    async with closed.app.test_request_context("/pipeline/parts"):
+        response = live.stream(parts())
+        sent = []
+        async with response.response as body, asyncio.timeout(5):
+            async for chunk in body:
+                sent.append(chunk)
+                if len(sent) == 3:
+                    heard.set()
+    assert set(sent[:3]) == {b":\n\n"}
+    assert [each for each in sent if each != b":\n\n"] == [
+        b"event: parts\ndata: <p>one</p>\n\n",
+        b"event: end\ndata: \n\n",
+    ]
+
+
 async def _all_of(body: Any) -> bytes:
     return b"".join([chunk async for chunk in body])
 
