@@ -160,6 +160,8 @@ def test_each_service_is_given_all_that_it_needs() -> None:
         assert set(required(kinds[main["Name"]])) <= given, main["Name"]
         if main["Name"] == "web":
             assert set(required(settings.LoginSettings)) <= given
+        if main["Name"] == "setup":  # `mensageria retention` runs in it: docs/aws.md
+            assert set(required(settings.StoreSettings)) <= given
 
 
 def test_every_alarm_names_a_runbook_that_is_there() -> None:
