@@ -57,6 +57,13 @@ def _events() -> Sequence[Panel]:
             "reqps",
             Query(rate("events_rejected_total", "reason"), "{{reason}}"),
         ),
+        lines(
+            "Waits",
+            "Requests a second with `Prefer: wait`, by the end: all stored, not in time, or refused.",
+            "reqps",
+            Query(rate("http_requests_waited_total", "outcome"), "{{outcome}}"),
+            Query(rate("receipts_total", "store, outcome"), "report of {{store}} {{outcome}}"),
+        ),
     )
 
 

@@ -95,6 +95,12 @@ def _pages() -> Sequence[Panel]:
             Query(rate(f"{requests}_count", "http_response_status_code", 'job="web"'), "{{http_response_status_code}}"),
         ),
         lines(
+            "Refused before a page",
+            "Requests a second that web's server refused before they were whole, by the bound that they broke.",
+            "reqps",
+            Query(rate("http_requests_refused_total", "reason"), "{{reason}}"),
+        ),
+        lines(
             "Time of an answer, p95",
             "By the route of the page.",
             "s",

@@ -73,7 +73,9 @@ class GatewayMetrics:
         }
         pending = Counter(self.registry, "events_pending", "Events accepted while this leg was out.", ("leg",))
         self.pending = {leg: pending.labels(leg) for leg in ("sns", "kafka")}
-        waits = Counter(self.registry, "waits", "Requests that waited until their events were stored.", ("outcome",))
+        waits = Counter(
+            self.registry, "http_requests_waited", "Requests with Prefer: wait, by their end.", ("outcome",)
+        )
         self.waits = {outcome: waits.labels(outcome) for outcome in ("stored", "not_stored", "refused")}
 
     def count_rejected(self, reason: str) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,16 @@ def mensageria(home: Path, *arguments: str, given: bytes = b"", cwd: Path = Path
     return Ended(run.returncode, run.stdout.decode(), run.stderr.decode())
 
 
-def interrupted_after(home: Path, lines: int, *arguments: str) -> Ended:
-    """Run it and press Ctrl-C once it has written so many lines."""
+def interrupted_after(
+    home: Path, lines: int, *arguments: str, until_then: Callable[[], object] = lambda: None
+) -> Ended:
+    """Run it and press Ctrl-C once it has written so many lines, and `until_then` has returned."""
     with subprocess.Popen(
         [COMMAND, *arguments], env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
         seen = [process.stdout.readline() for _ in range(lines)]
+        until_then()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=END_S)
     return Ended(process.returncode, "".join(seen) + out, err)

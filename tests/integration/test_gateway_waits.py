@@ -61,7 +61,7 @@ async def waits(client: httpx.AsyncClient, outcome: str) -> float:
     return next(
         float(line.split()[1])
         for line in metrics.splitlines()
-        if line.startswith(f'waits_total{{outcome="{outcome}"}}')
+        if line.startswith(f'http_requests_waited_total{{outcome="{outcome}"}}')
     )
 
 

@@ -87,8 +87,9 @@ def _assert_way_moved(moved: Callable[..., float], store: str, via: str) -> None
     assert moved("events_store_latency_seconds_count", store=store, via=via) == new
     assert moved("events_store_latency_seconds_bucket", store=store, via=via, le="1800.0") == new
     assert 0 < moved("events_store_latency_seconds_sum", store=store, via=via) < new * 60
-    batches = moved("store_batch_duration_seconds_count", store=store, via=via, outcome="stored")
-    assert moved("store_batch_events_count", store=store, via=via) == batches >= 1
+    # A batch goes to its store in one call or more.
+    calls = moved("store_batch_duration_seconds_count", store=store, via=via, outcome="stored")
+    assert calls >= moved("store_batch_events_count", store=store, via=via) >= 1
     assert moved("store_batch_events_sum", store=store, via=via) >= new
     assert moved("store_batch_duration_seconds_sum", store=store, via=via, outcome="stored") > 0
     assert moved("store_batch_duration_seconds_count", store=store, via=via, outcome="failed") == 0

@@ -180,7 +180,16 @@ async def test_sending_again_is_interrupted_and_repeated(
 async def test_an_interrupted_listing_gives_all_back(addresses: Addresses, system: Any, source: str) -> None:
     await fill(addresses, "b", [enveloped(source, str(number)) for number in range(60)])
     command = ("dead-letters", "list", "--in", "b", "--source", source, "--json")
-    ended = await asyncio.to_thread(interrupted_after, system.home, 1, *command)
+    loop = asyncio.get_running_loop()
+
+    async def some_are_hidden() -> bool:
+        async with addresses.places.queue("b", dead=True) as queue:
+            return (await queue.depth()).in_flight > 0
+
+    def is_reading() -> None:
+        asyncio.run_coroutine_threadsafe(until(some_are_hidden, within_s=30, every_s=0.01), loop).result()
+
+    ended = await asyncio.to_thread(interrupted_after, system.home, 0, *command, until_then=is_reading)
     assert ended.code == 130, ended.err
     assert len(await lying(addresses, "b", source)) == 60
     await Tool(system.home)("dead-letters", "discard", "--in", "b", "--source", source, "--yes")
