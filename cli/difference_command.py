@@ -13,9 +13,8 @@ from cli.ending import FOUND, OK, run
 from cli.output import AsJson, complain, progress, write_each
 from cli.sending import Unsendable, repair
 from cli.stores import open_stores
-from cli.times import Since, Until, moment
+from cli.times import Since, Until, settled_range
 from cli.walk import Walk
-from pipeline.comparison import settled_until
 from pipeline.dead_letters import Place
 from pipeline.outlets import Outlet
 from pipeline.places import PLACES
@@ -35,7 +34,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare both stores: events that one of them or a way lacks, or with two contents. Exit code 1 if there are."""
-    run(_compare(moment(since), settled_until(until and moment(until)), mend=mend, as_json=as_json))
+    run(_compare(*settled_range(since, until), mend=mend, as_json=as_json))
 
 
 @dataclass

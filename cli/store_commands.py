@@ -13,9 +13,8 @@ from cli.output import AsJson, complain, progress, say, write_each, write_json
 from cli.retention import delete_older
 from cli.sending import Filter, Unsendable, replay, replayable
 from cli.stores import open_stores
-from cli.times import Since, Until, ago, moment
+from cli.times import Since, Until, ago, settled_range
 from cli.walk import Walk
-from pipeline.comparison import settled_until
 from pipeline.dead_letters import Place
 from pipeline.places import PLACES
 
@@ -48,7 +47,7 @@ def replay_events(
         raise typer.BadParameter(f"there are {', '.join(PLACES)}", param_hint="--into")
     place: Place = next(place for place in PLACES if place == to)
     wanted = Filter(type=type_, source=source, subject=subject)
-    begin, end = moment(since), settled_until(until and moment(until))
+    begin, end = settled_range(since, until)
     run(
         _replay(place, begin, end, wanted, per_second, as_json=as_json)
         if yes

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline import clock
+from pipeline.comparison import settled_until
 
 Since = Annotated[str, typer.Option("--from", help="A time (RFC 3339), or an age: 30m, 2h, 7d.")]
 Until = Annotated[
@@ -30,6 +31,16 @@ def moment(text: str) -> str:
             f"{text!r}: {error}; give a time with its zone, in the years 1 to 9999 of UTC, such as"
             " 2026-11-23T15:24:00Z, or an age: 2h, 7d"
         ) from error
+
+
+def settled_range(since: str, until: str | None) -> tuple[str, str]:
+    """The range of what is compared or sent again, without what may still be on its way. Raises typer.BadParameter."""
+    begin, end = moment(since), settled_until(until and moment(until))
+    if begin > end:
+        raise typer.BadParameter(
+            "--from is after --to, or less than 30 s ago: give an earlier one", param_hint="--from"
+        )
+    return begin, end
 
 
 def ago(age: timedelta) -> str:

@@ -25,9 +25,11 @@ def is_loopback(name: str) -> bool:
 def host_name(host: str) -> str:
     """The name in the value of a Host header, without its port; empty where it has none."""
     try:
-        return urlsplit(f"//{host}").hostname or ""
+        parts = urlsplit(f"//{host}")
     except ValueError:
         return ""
+    is_name_and_port = parts.netloc == host and parts.username is None
+    return (is_name_and_port and parts.hostname) or ""
 
 
 def is_foreign(headers: Mapping[str, str]) -> bool:

@@ -96,7 +96,12 @@ class Home:
 
     def _close(self) -> None:
         """Let nobody else in: servers keep what they hold, passwords too, in files that others could read."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError(
+                f"{self.path} can't be the home: {error.strerror}; set MENSAGERIA_HOME to another folder"
+            ) from None
         if self.path.stat().st_mode & stat.S_ISVTX:
             raise StackError(f"{self.path} is shared by all users: set MENSAGERIA_HOME to a folder of its own")
         self.path.chmod(0o700)

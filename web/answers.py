@@ -50,6 +50,7 @@ class Arrivals(msgspec.Struct):
 
     events: list[Arrival]
     resume_from: str = ""
+    unavailable: list[str] = []
 
 
 class Page(msgspec.Struct):

@@ -75,7 +75,7 @@ class Services:
         """The query, and the stores as it finds them."""
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                page = await self._edges.events({"limit": "1", "fields": "id"})
+                page = await self._edges.received({"limit": "1"})
         except (EdgeUnavailable, Refused, TimeoutError) as error:
             return Look((Service("query", "down", str(error) or "no answer in time"),))
         stores = (Service(store, "down" if store in page.unavailable else "ok") for store in _STORES)

@@ -57,7 +57,10 @@ def test_this_machines_names(host: str) -> None:
     assert is_loopback(host_name(host))
 
 
-@pytest.mark.parametrize("host", ["", "[", "evil.example", "127.0.0.1.evil.example:8000", "192.168.1.2", "0.0.0.0"])
+@pytest.mark.parametrize(
+    "host",
+    ["", "[", "evil.example", "127.0.0.1.evil.example:8000", "192.168.1.2", "0.0.0.0", "a@localhost", "localhost/x"],
+)
 def test_other_names(host: str) -> None:
     assert not is_loopback(host_name(host))
 

@@ -72,3 +72,10 @@ def test_a_failure_shows_the_last_lines_of_the_log(tmp_path: Path) -> None:
 
 def test_a_failure_without_a_log_says_so(tmp_path: Path) -> None:
     assert "is empty" in str(PartFailed("kafka", "ended", tmp_path / "kafka.log"))
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_home_that_cannot_be_is_named(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StackError, match="can't be the home"), Home(tmp_path / place).held():
+        pass

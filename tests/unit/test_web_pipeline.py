@@ -51,6 +51,18 @@ async def test_all_is_well_and_what_is_not_told_is_said(watched: Client) -> None
     assert "<code>MENSAGERIA_DEAD_LETTER_C_URL</code>" in text
 
 
+async def test_all_is_well_once_there_are_events(watched: Client, well: Edge) -> None:
+    row = {
+        "source": "urn:a",
+        "id": "1",
+        "type": "t",
+        "received_at": "2026-11-23T15:24:00.000000Z",
+        "stores": ["postgres"],
+    }
+    well.answer("/stage/events", (200, {"events": [row], "next": None, "partial": False, "unavailable": []}))
+    assert "All is well" in await text_of(watched, "/pipeline")
+
+
 @pytest.mark.parametrize("path", ["/pipeline/dead-letters", "/pipeline/dead-letters/b:1", "/pipeline/redrives/1"])
 async def test_without_queues_there_are_no_letters_to_see(watched: Client, path: str) -> None:
     assert "There is no such page" in await text_of(watched, path, status=404)
