@@ -79,6 +79,7 @@ async def test_every_metric_moves_with_what_happens(aws: dict[str, str], source:
     assert total(now, "store_retries_total") == total(before, "store_retries_total")
 
 
+_SERVICES = {"postgres": "service-b", "dynamodb": "service-c"}
 _CALLS = "messaging_client_operation_duration_seconds_count"
 
 
@@ -87,9 +88,11 @@ def _assert_way_moved(moved: Callable[..., float], store: str, via: str) -> None
     assert moved("events_store_latency_seconds_count", store=store, via=via) == new
     assert moved("events_store_latency_seconds_bucket", store=store, via=via, le="1800.0") == new
     assert 0 < moved("events_store_latency_seconds_sum", store=store, via=via) < new * 60
-    # A batch goes to its store in one call or more.
+    # A batch goes to its store in one call or more; one of dead letters alone in none.
     calls = moved("store_batch_duration_seconds_count", store=store, via=via, outcome="stored")
-    assert calls >= moved("store_batch_events_count", store=store, via=via) >= 1
+    letters = moved("dead_letters_total", job=_SERVICES[store], via=via)
+    assert calls >= 1
+    assert calls + letters >= moved("store_batch_events_count", store=store, via=via) >= 1
     assert moved("store_batch_events_sum", store=store, via=via) >= new
     assert moved("store_batch_duration_seconds_sum", store=store, via=via, outcome="stored") > 0
     assert moved("store_batch_duration_seconds_count", store=store, via=via, outcome="failed") == 0
