@@ -98,7 +98,10 @@ async def test_what_was_acknowledged_outlives_a_kill(server: Server) -> None:
     names = {each["identity"]["S"].partition("\n")[2] for each in scanned}
     assert set(acknowledged) <= names
     assert len(names) <= len(acknowledged) + 4
-    assert {each["position"]["S"] for each in indexed} == names
+    # Of a write that the kill cut off, and nobody was told of, the index or the table may have its part alone.
+    in_index = {each["position"]["S"] for each in indexed}
+    assert set(acknowledged) <= in_index
+    assert len(in_index ^ names) <= 4
 
 
 @pytest.mark.parametrize(
