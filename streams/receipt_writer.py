@@ -34,7 +34,8 @@ _STOP_TIMEOUT_S = 1.0
 _PAUSE_S = 1.0
 """Between two attempts to reach Kafka."""
 
-LookUp = Callable[[Sequence[Delivery]], Awaitable[Mapping[tuple[str, str], Copy]]]
+Identity = tuple[str, str]
+LookUp = Callable[[Sequence[Delivery]], Awaitable[Mapping[Identity, Copy]]]
 """What the store has of each identity that it was given; raises StoreUnavailable."""
 
 log = structlog.get_logger(__name__)
@@ -45,7 +46,7 @@ class _Batch(NamedTuple):
 
     since: float
     deliveries: Sequence[Delivery] = ()
-    stored_at: str | None = None
+    copies: Mapping[Identity, Copy] = {}
     letters: Sequence[Report] = ()
 
 
@@ -72,7 +73,7 @@ class ReceiptWriter:
     def stored(self, stored: Stored) -> None:
         """Report those that ask for it."""
         if self._settings and (asking := [each for each in stored.new + stored.repeated if _asks(each.arrival)]):
-            self._put(_Batch(time.monotonic(), asking, stored.stored_at))
+            self._put(_Batch(time.monotonic(), asking, _written(stored)))
 
     def refused(self, letters: Sequence[Refused]) -> None:
         """Report the events that became dead letters and ask for it."""
@@ -127,11 +128,14 @@ class ReceiptWriter:
 
     async def _reports(self, batch: _Batch) -> list[Report]:
         held = await self._look_up(batch.deliveries) if self._look_up else {}
-        reports = []
-        for each in batch.deliveries:
-            copy = held.get(each.event.identity) or _copy(each, batch.stored_at)
-            reports.append(self._report(each.event, each.arrival, **copy._asdict()))
-        return reports
+        return [
+            self._report(
+                each.event,
+                each.arrival,
+                **(held.get(each.event.identity) or batch.copies[each.event.identity])._asdict(),
+            )
+            for each in batch.deliveries
+        ]
 
     def _report(self, event: Event, arrival: Arrival, **known: Any) -> Report:
         return Report(arrival.reply_to or "", event.source, event.id, self._store, arrival.via, **known)
@@ -164,7 +168,10 @@ def _asks(arrival: Arrival) -> bool:
     return arrival.reply_to is not None and 0 < len(arrival.reply_to) <= MAX_REPLY_TO
 
 
-def _copy(delivery: Delivery, stored_at: str | None) -> Copy:
-    """What was written by this service, where the store has nothing else to say."""
-    arrival = delivery.arrival
-    return Copy(delivery.received_at, stored_at, origin_of(arrival.origin, arrival.traceparent))
+def _written(stored: Stored) -> dict[Identity, Copy]:
+    """What one call wrote of each identity: of an event that was in it twice, the first is kept."""
+    copies: dict[Identity, Copy] = {}
+    for each in stored.new + stored.repeated:
+        origin = origin_of(each.arrival.origin, each.arrival.traceparent)
+        copies.setdefault(each.event.identity, Copy(each.received_at, stored.stored_at, origin))
+    return copies

@@ -17,8 +17,10 @@ from tests.waiting import until
 BODY = b'{"specversion": "1.0", "id": "1", "source": "urn:test", "type": "t"}'
 
 
-def delivery(reply_to: str | None) -> Delivery:
-    arrival = Arrival(body=BODY, via="sqs", origin={}, first_seen="2026-11-23T15:00:00Z", reply_to=reply_to)
+def delivery(reply_to: str | None, origin: str = "1") -> Delivery:
+    arrival = Arrival(
+        body=BODY, via="sqs", origin={"message_id": origin}, first_seen="2026-11-23T15:00:00Z", reply_to=reply_to
+    )
     return Delivery(parse(BODY), arrival)
 
 
@@ -59,3 +61,15 @@ async def test_without_settings_nothing_is_reported() -> None:
     writer.stored(Stored(new=[delivery("a")]))
     assert len(asyncio.all_tasks()) == 1
     await writer.close()
+
+
+async def test_an_event_twice_in_one_call_is_reported_as_it_was_written() -> None:
+    writer = ReceiptWriter(KafkaSettings(), "dynamodb", CollectorRegistry())
+    asking = [delivery("a", "2"), delivery("b", "3")]
+    stored = Stored(new=[delivery(None, "1"), *asking], stored_at="2026-11-23T15:00:01Z")
+    batch = receipt_writer._Batch(time.monotonic(), asking, receipt_writer._written(stored))
+    reports = await writer._reports(batch)
+    assert [(each.reply_to, each.origin) for each in reports] == [
+        ("a", {"message_id": "1"}),
+        ("b", {"message_id": "1"}),
+    ]
