@@ -17,7 +17,8 @@ GROUP = "service-c"
 
 async def test_c_is_ready_once_it_is_a_member_of_its_group(aws: dict[str, str], tmp_path: Path) -> None:
     async with administering(aws["kafka"]) as admin:
-        before = await until(lambda: stable_group(admin), within_s=60)
+        await until(lambda: is_stable(admin), within_s=60)
+        before = await group(admin)
         async with worker("service_c", tmp_path, aws) as another:
             await until(lambda: is_ready(another), within_s=60, every_s=0.02)
             joined = await group(admin)
@@ -40,10 +41,9 @@ async def administering(broker: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def stable_group(admin: AIOKafkaAdminClient) -> dict[str, Any] | None:
-    """The group, once every worker that another test stopped has left it."""
-    described = await group(admin)
-    return described if described["state"] == "Stable" else None
+async def is_stable(admin: AIOKafkaAdminClient) -> bool:
+    """Whether every worker that another test stopped has left the group."""
+    return bool((await group(admin))["state"] == "Stable")
 
 
 async def group(admin: AIOKafkaAdminClient) -> dict[str, Any]:
