@@ -41,8 +41,10 @@ up: ## the same system in containers, with Prometheus, Grafana and Jaeger
 	@docker compose version > /dev/null 2>&1 || { \
 		echo "docker compose is missing: install Docker with its Compose plugin, or use make run, which needs none" >&2; exit 1; }
 	@docker/make-secrets
-	@docker compose build --quiet tools
-	@docker compose up --detach --build --wait
+	@export MENSAGERIA_REVISION="$$(git rev-parse HEAD 2> /dev/null || echo unknown)"; \
+	docker compose build --quiet tools && \
+	docker compose up --detach --build
+	@docker/wait-until-healthy
 	@echo "all is ready; docs/containers.md has the addresses, and .env the key to publish with"
 
 down: ## stop the containers; their data stays

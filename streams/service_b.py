@@ -10,7 +10,7 @@ import faust
 
 from pipeline.call_metrics import CallMetrics
 from pipeline.metrics import WayMetrics, new_registry
-from pipeline.settings import ServiceBSettings, read
+from pipeline.settings import ServiceBSettings
 from pipeline.sqs import Queue
 from pipeline.tracing import Tracing
 from streams.age_metrics import AgeMetrics
@@ -23,7 +23,7 @@ from streams.pages import add_pages
 from streams.postgres import PostgresStore
 from streams.queue_way import QueueWay
 from streams.receipt_writer import ReceiptWriter
-from streams.worker import create_worker
+from streams.worker import create_worker, worker_settings
 from streams.writable_store import WritableStore
 
 SERVICE = "service-b"
@@ -58,5 +58,5 @@ def create_app(settings: ServiceBSettings) -> faust.App:
 def __getattr__(name: str) -> Any:
     """`app`, made when Faust asks for it: an import alone reads no settings."""
     if name == "app":
-        return create_app(read(ServiceBSettings))
+        return create_app(worker_settings(SERVICE, ServiceBSettings))
     raise AttributeError(name)

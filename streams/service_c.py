@@ -10,7 +10,7 @@ import faust
 
 from pipeline.call_metrics import CallMetrics
 from pipeline.metrics import WayMetrics, new_registry
-from pipeline.settings import ServiceCSettings, read
+from pipeline.settings import ServiceCSettings
 from pipeline.sqs import Queue
 from pipeline.tracing import Tracing
 from streams.age_metrics import AgeMetrics
@@ -26,7 +26,7 @@ from streams.queue_way import QueueWay
 from streams.receipt_writer import ReceiptWriter
 from streams.topic_agent import add_topic_agent
 from streams.topic_way import TopicWay
-from streams.worker import create_topic_app, create_worker
+from streams.worker import create_topic_app, create_worker, worker_settings
 from streams.writable_store import WritableStore
 
 SERVICE = "service-c"
@@ -69,5 +69,5 @@ def create_app(settings: ServiceCSettings) -> faust.App:
 def __getattr__(name: str) -> Any:
     """`app`, made when Faust asks for it: an import alone reads no settings."""
     if name == "app":
-        return create_app(read(ServiceCSettings))
+        return create_app(worker_settings(SERVICE, ServiceCSettings))
     raise AttributeError(name)

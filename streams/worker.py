@@ -1,8 +1,9 @@
 """The Faust apps that services B and C are made of: every setting of Faust, each with its reason."""
 
 import gc
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import faust
 import stamina.instrumentation
@@ -12,10 +13,12 @@ from faust.app import BootStrategy
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from pipeline import kafka, kafka_records
+from pipeline.errors import SettingsError
 from pipeline.logs import configure, logging_config
-from pipeline.settings import KafkaSettings, WorkerSettings
+from pipeline.settings import KafkaSettings, WorkerSettings, read
 from streams.read_positions import PositionTransport
 
+T = TypeVar("T")
 _YOUNG_OBJECTS = 50_000
 """Allocations between two garbage collections. A batch is some thousand objects that reference counts
 free; with Python's 700 the collector looks at them a dozen times, for a tenth of the CPU."""
@@ -31,6 +34,14 @@ class QueueApp(faust.App):  # type: ignore[misc]
     """A Faust app that is fed by SQS alone."""
 
     BootStrategy = WithoutKafka
+
+
+def worker_settings(service: str, kind: type[T]) -> T:
+    """The settings of `service`. Ends the process, with the reason in one line, where one is missing or wrong."""
+    try:
+        return read(kind)
+    except SettingsError as error:
+        sys.exit(f"{service}: {error}")
 
 
 def create_worker(service: str, settings: WorkerSettings) -> faust.App:

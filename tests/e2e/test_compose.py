@@ -13,7 +13,7 @@ from pipeline.settings import StackSettings
 from stack.http_client import http_client
 from stack.ports import choose
 from tests import compose
-from tests.containers import Containers
+from tests.compose_processes import Containers
 from tests.running_system import ROOT
 from tests.this_machine import ThisMachine
 from tests.waiting import until

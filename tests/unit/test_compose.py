@@ -1,6 +1,7 @@
 """compose.yml says what `make run` does: the same commands, settings and ports."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,17 @@ OF_MAKE_RUN = {
 }
 MADE_BY_MAKE_SECRETS = "./.gateway-keys"
 PUBLISHED = {"gateway", "web", "aws", "prometheus", "grafana", "jaeger"}
+PORT_VARIABLES = {name: f"MENSAGERIA_{name.upper()}_PORT" for name in sorted(PUBLISHED)}
+_OWN_VOLUMES = {"/tmp"}
+IMAGE_VOLUMES = {
+    **dict.fromkeys(("gateway", "web", "service-b", "service-c", "layout", "database-roles", "tools"), _OWN_VOLUMES),
+    "kafka": {"/etc/kafka/secrets", "/mnt/shared/config", "/var/lib/kafka/data"},
+    "postgres": {"/var/lib/postgresql"},
+    "prometheus": {"/prometheus"},
+    "grafana": {"/var/lib/grafana"},
+    "jaeger": {"/tmp"},
+}
+"""What each image declares as VOLUME."""
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +234,68 @@ def test_only_the_edges_are_published_and_on_loopback_alone(file: dict[str, Any]
         assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in ports[name]), name
 
 
+@pytest.mark.parametrize(("service", "variable"), PORT_VARIABLES.items())
+def test_a_published_port_can_be_another_one(service: str, variable: str) -> None:
+    [usual] = compose.load(VARIABLES)["services"][service]["ports"]
+    [other] = compose.load(VARIABLES | {variable: "12345"})["services"][service]["ports"]
+    assert other == re.sub(r":\d+:", ":12345:", usual)
+
+
+def test_another_port_of_web_is_the_origin_that_may_ask_the_query() -> None:
+    services = compose.load(VARIABLES | {"MENSAGERIA_WEB_PORT": "12345"})["services"]
+    assert services["layout"]["environment"]["MENSAGERIA_WEB_ORIGIN"] == "http://127.0.0.1:12345"
+    assert "http://127.0.0.1:12345" in services["aws"]["command"]
+
+
+@pytest.mark.parametrize(("service", "folders"), IMAGE_VOLUMES.items())
+def test_no_volume_of_an_image_is_left_behind(file: dict[str, Any], service: str, folders: set[str]) -> None:
+    """Each folder that an image declares as a volume would else be a new, nameless volume at every `make up`."""
+    mounted = {volume.split(":")[1] for volume in file["services"][service].get("volumes", [])}
+    assert folders <= mounted | set(file["services"][service].get("tmpfs", []))
+
+
+def test_the_list_of_image_volumes_has_every_image(file: dict[str, Any]) -> None:
+    assert IMAGE_VOLUMES.keys() == file["services"].keys() - {"aws", "dynamodb", "migrate"}  # which declare none
+    targets = {service["build"]["target"] for service in file["services"].values() if "build" in service}
+    for target in targets:
+        declared = [value for stage in dockerfile.lineage(target) for value in stage.values("VOLUME")]
+        assert declared == (['["/tmp"]'] if target not in {"emulator", "dynamodb", "migrations"} else [])
+
+
+def test_nothing_waits_for_the_health_of_what_the_layout_must_heal(file: dict[str, Any]) -> None:
+    """After a crash of the emulator the gateway is unhealthy until the layout has run; Compose would give up on it."""
+    services = file["services"]
+    for name, service in services.items():
+        for needed, condition in compose.dependencies(service).items():
+            assert "layout" not in compose.dependencies(services[needed]) or condition == "service_started", name
+
+
+def test_make_up_lays_out_before_it_waits_for_health() -> None:
+    recipe = subprocess.run(["make", "-n", "up"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    started = [line for line in recipe.splitlines() if "docker compose up" in line]
+    assert started == ["docker compose up --detach --build"]
+    assert recipe.index("docker/wait-until-healthy") > recipe.index(started[0])
+
+
+def test_kafka_may_start_slowly(file: dict[str, Any]) -> None:
+    assert file["services"]["kafka"]["healthcheck"]["start_period"] == "60s"
+    assert file["services"]["postgres"]["healthcheck"]["start_period"] == "60s"
+    assert file["services"]["aws"]["healthcheck"]["start_period"] == "60s"
+
+
+def test_the_number_of_service_c_can_be_kept(file: dict[str, Any]) -> None:
+    assert file["services"]["service-c"]["deploy"]["replicas"] == "1"
+    scaled = compose.load(VARIABLES | {"MENSAGERIA_SERVICE_C_REPLICAS": "3"})["services"]["service-c"]
+    assert scaled["deploy"]["replicas"] == "3"
+    assert scaled["deploy"]["resources"] == file["services"]["service-b"]["deploy"]["resources"]
+
+
+def test_images_are_built_with_the_revision() -> None:
+    services = compose.load(VARIABLES | {"MENSAGERIA_REVISION": "abc"})["services"]
+    built = {name: service["build"] for name, service in services.items() if "build" in service}
+    assert {name for name, build in built.items() if build.get("args", {}).get("REVISION") != "abc"} == set()
+
+
 def test_own_containers_can_do_little(file: dict[str, Any]) -> None:
     own = [service for service in file["services"].values() if "build" in service]
     assert len(own) == 10
@@ -236,13 +310,18 @@ def test_every_container_is_bounded_and_gains_no_privileges(file: dict[str, Any]
     for name, service in file["services"].items():
         assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}, name
         assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["cap_drop"] == ["ALL"], name
+    added = {name: set(service["cap_add"]) for name, service in file["services"].items() if "cap_add" in service}
+    # Its entry point makes the data folder as root and then becomes another user.
+    assert added == {"postgres": {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}}
 
 
 def test_what_is_waited_for_can_be_seen(file: dict[str, Any]) -> None:
     for service in file["services"].values():
         for needed, condition in compose.dependencies(service).items():
             is_job = compose.is_job(file["services"][needed])
-            assert condition == ("service_completed_successfully" if is_job else "service_healthy")
+            if needed != "gateway":  # see test_nothing_waits_for_the_health_of_what_the_layout_must_heal
+                assert condition == ("service_completed_successfully" if is_job else "service_healthy")
             assert (
                 is_job or compose.health_check(file["services"][needed]) or dockerfile.exec_form(needed, "HEALTHCHECK")
             )

@@ -62,12 +62,16 @@ def test_every_base_can_be_given_as_a_digest() -> None:
 
 def test_images_have_the_version_of_the_project() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    assert f"VERSION={version}" in dockerfile.stages()["services"].values("ARG")
+    assert f"\nARG VERSION={version}\n" in dockerfile.FILE.read_text().partition("\nFROM ")[0]
 
 
-def test_images_say_what_they_are() -> None:
-    labels = " ".join(dockerfile.stages()["services"].values("LABEL"))
+@pytest.mark.parametrize("target", [*TARGETS, "setup", "query"])
+def test_images_say_what_they_are(target: str) -> None:
+    line = dockerfile.lineage(target)
+    labels = " ".join(value for stage in line for value in stage.values("LABEL"))
     assert all(f"org.opencontainers.image.{name}=" in labels for name in ("title", "licenses", "version", "revision"))
+    [labelled] = [stage for stage in line if stage.values("LABEL")]
+    assert {"VERSION", "REVISION"} <= set(" ".join(labelled.values("ARG")).split())  # else they are empty there
 
 
 def test_nothing_but_what_is_copied_is_sent_to_the_builder() -> None:
