@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from gateway.keys import Keys
-from gateway.token_bucket import TokenBucket
+from pipeline.errors import RateLimited
 from pipeline.settings import GatewaySettings
+from pipeline.token_bucket import TokenBucket
 
 _OPEN = ""
 
@@ -23,14 +24,21 @@ class Access:
         """The name of the key in the header, None where none is asked for; raises NoKey and KeyRevoked."""
         return self._keys.publisher(authorization) if self._keys else None
 
+    def require_rate(self, publisher: str | None) -> None:
+        """Raise RateLimited where the publisher has published more than its rate."""
+        if self._per_s and (wait_s := self._bucket(publisher).wait_s()):
+            raise RateLimited(f"this key may publish {self._per_s:g} events a second: slow down", wait_s)
+
     def spend(self, publisher: str | None, events: int) -> None:
-        """Count `events` against the publisher's rate; raises RateLimited."""
-        if not self._per_s:
-            return
+        """Count `events` against the publisher's rate: a large batch goes into debt."""
+        if self._per_s:
+            self._bucket(publisher).spend(events)
+
+    def _bucket(self, publisher: str | None) -> TokenBucket:
         name = publisher or _OPEN
         if name not in self._buckets:
             self._buckets[name] = TokenBucket(self._per_s, self._burst)
-        self._buckets[name].take(events)
+        return self._buckets[name]
 
     def reload(self) -> None:
         """Read the keys again."""

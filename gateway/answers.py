@@ -1,7 +1,7 @@
 """What the gateway answers to `POST /events`: an acceptance, or a problem that says what to do next."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +13,7 @@ from gateway.formats import ACCEPTED
 from gateway.leg import Outcome
 from gateway.publication import Publication
 from gateway.waits import Wait
-from pipeline import faults, problems
+from pipeline import faults, problems, trace_context
 from pipeline.errors import (
     MAX_DETAIL_CHARACTERS,
     MAX_FAULTS,
@@ -45,7 +45,8 @@ _REFUSED = (
 class Answer(msgspec.Struct, frozen=True):
     """An HTTP answer; `reason` is the label of events_rejected_total, None for an acceptance.
 
-    `waited_s` is how long it was held back as its sender preferred.
+    `waited_s` is how long it was held back as its sender preferred. Of a refusal, `events` is how many
+    it is of, `error_type` the error behind it, and `logged` what its line in the log says besides.
     """
 
     status: int
@@ -54,21 +55,37 @@ class Answer(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
     reason: str | None = None
     waited_s: float = 0.0
+    events: int = 1
+    error_type: str | None = None
+    logged: dict[str, Any] = {}
 
     @property
     def body(self) -> bytes:
         """The content as JSON in UTF-8."""
         return msgspec.json.encode(self.content)
 
+    def to(self, publisher: str | None) -> "Answer":
+        """The same answer, whose line in the log names the key."""
+        return msgspec.structs.replace(self, logged={"publisher": publisher, **self.logged})
 
-def accepted(publication: Publication, outcome: Outcome) -> dict[str, Any]:
-    """The receipt of one event that both legs have, or one leg, which holds it for the other."""
-    return {**_told(publication, outcome), "status": "accepted"}
+
+def empty_batch() -> Answer:
+    """202: nothing is to be published."""
+    return _acceptance({"events": []})
 
 
-def acceptance(content: dict[str, Any]) -> Answer:
-    """202: the content is durable."""
-    return Answer(202, content, media_type="application/json")
+def published(publications: Sequence[Publication], outcomes: Sequence[Outcome], *, is_batch: bool) -> Answer:
+    """202 where every event is durable, 503 where a leg lacks one, 422 where a leg will never take one."""
+    receipts = [_receipt(*each) for each in zip(publications, outcomes, strict=True)]
+    if any(outcome.refusal for outcome in outcomes):
+        answer = _refused_by_leg(receipts, outcomes, is_batch=is_batch)
+    elif any(outcome.retry_after_s for outcome in outcomes):
+        answer = _unavailable(max(outcome.retry_after_s for outcome in outcomes), **_events(receipts, is_batch))
+    else:
+        accepted = [{**receipt, "status": "accepted"} for receipt in receipts]
+        return _acceptance({"events": accepted} if is_batch else accepted[0])
+    logged = {"ids": [each.id for each in publications], **trace_context.ids(publications[0].traceparent)}
+    return msgspec.structs.replace(answer, events=len(publications), logged=logged)
 
 
 def with_receipts(answer: Answer, wait: Wait) -> Answer:
@@ -85,34 +102,6 @@ def with_receipts(answer: Answer, wait: Wait) -> Answer:
 
 def _with_receipt(event: dict[str, Any], wait: Wait) -> dict[str, Any]:
     return event | wait.of((event["source"], event["id"]))
-
-
-def unavailable(publication: Publication, outcome: Outcome) -> Answer:
-    """503 for one event that a leg doesn't have."""
-    told = _told(publication, outcome)
-    del told["type"]  # the problem has its own
-    return _unavailable(outcome.retry_after_s, **told)
-
-
-def batch_unavailable(published: Iterable[tuple[Publication, Outcome]]) -> Answer:
-    """503 for a batch with an event that a leg doesn't have."""
-    published = list(published)
-    wait_s = max(outcome.retry_after_s for _, outcome in published)
-    return _unavailable(wait_s, events=[_told(publication, outcome) for publication, outcome in published])
-
-
-def refused(publication: Publication, outcome: Outcome) -> Answer:
-    """422 for one event that a leg will never take."""
-    told = _told(publication, outcome)
-    del told["type"]  # the problem has its own
-    return _problem(422, "invalid", _REFUSED, errors=[_refused_fault(outcome)], **told)
-
-
-def batch_refused(published: Iterable[tuple[Publication, Outcome]]) -> Answer:
-    """422 for a batch with an event that a leg will never take."""
-    published = list(published)
-    faults = [{"index": index, **_refused_fault(out)} for index, (_, out) in enumerate(published) if out.refusal]
-    return _problem(422, "invalid", _REFUSED, errors=faults, events=[_told(*each) for each in published])
 
 
 def refusal(error: MensageriaError) -> Answer:
@@ -136,10 +125,11 @@ def refusal(error: MensageriaError) -> Answer:
 
 def of_error(error: Exception) -> Answer:
     """The answer to whatever ends a request: a refusal, or 500 where the sender can do nothing about it."""
+    answer = fault()
     if isinstance(error, MensageriaError):
         with suppress(MensageriaError):
-            return refusal(error)
-    return fault()
+            answer = refusal(error)
+    return msgspec.structs.replace(answer, error_type=type(error).__name__)
 
 
 def wrong_method() -> Answer:
@@ -210,11 +200,11 @@ def _coded(defect: Defect) -> dict[str, Any]:
     return {"code": defect.code, "parameters": defect.parameters}
 
 
-def _refused_fault(outcome: Outcome) -> dict[str, Any]:
-    return _fault(Fault("", faults.REFUSED_BY_LEG(reason=str(outcome.refusal))))
+def _acceptance(content: dict[str, Any]) -> Answer:
+    return Answer(202, content, media_type="application/json")
 
 
-def _told(publication: Publication, outcome: Outcome) -> dict[str, Any]:
+def _receipt(publication: Publication, outcome: Outcome) -> dict[str, Any]:
     return {
         "id": publication.id,
         "source": publication.source,
@@ -222,6 +212,22 @@ def _told(publication: Publication, outcome: Outcome) -> dict[str, Any]:
         "received_at": publication.received_at,
         "legs": outcome.legs,
     }
+
+
+def _events(receipts: Sequence[dict[str, Any]], is_batch: bool) -> dict[str, Any]:
+    """The members of a problem that say what became of each event; the problem has a `type` of its own."""
+    if is_batch:
+        return {"events": receipts}
+    return {name: value for name, value in receipts[0].items() if name != "type"}
+
+
+def _refused_by_leg(receipts: Sequence[dict[str, Any]], outcomes: Sequence[Outcome], *, is_batch: bool) -> Answer:
+    errors = [
+        ({"index": index} if is_batch else {}) | _fault(Fault("", faults.REFUSED_BY_LEG(reason=str(outcome.refusal))))
+        for index, outcome in enumerate(outcomes)
+        if outcome.refusal
+    ]
+    return _problem(422, "invalid", _REFUSED, errors=errors, **_events(receipts, is_batch))
 
 
 def _unavailable(wait_s: float, **members: Any) -> Answer:

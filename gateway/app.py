@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 from gateway import pages, schemas
 from gateway.access import Access
 from gateway.answers import Answer
-from gateway.edge import Edge, Publishing
+from gateway.edge import Admission, Edge, Publishing
 from gateway.fan_out import FanOut
 from gateway.front import Front
 from gateway.hosts import Hosts
@@ -69,9 +69,10 @@ def create_app(settings: GatewaySettings) -> Quart:
     app.register_blueprint(reference())
     app.register_error_handler(HTTPException, _http_problem)
     measure(app, metrics.request_seconds)
-    edge = Edge(Publishing(fan_out, waits), access, settings.source, known.faults, Sampler(tracing, settings), metrics)
-    room = Room(settings.max_events, settings.max_bytes)
-    front = Front(app.asgi_app, edge, access, room, metrics)
+    admission = Admission(access, Room(settings.max_events, settings.max_bytes))
+    sampler = Sampler(tracing, settings)
+    edge = Edge(Publishing(fan_out, waits), admission, settings.source, known.faults, sampler, metrics)
+    front = Front(app.asgi_app, edge, metrics)
     app.asgi_app = Hosts(front, metrics, are_all_welcome=bool(settings.keys_file))  # type: ignore[method-assign]
 
     @app.while_serving

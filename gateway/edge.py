@@ -1,8 +1,8 @@
-"""The path of `POST /events`, free of any framework: an inbound request to an answer."""
+"""The path of `POST /events`, free of any framework: who, read, how much, parse, stamp, publish, answer."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -10,13 +10,13 @@ from gateway import answers, formats, preferences, publication
 from gateway.access import Access
 from gateway.answers import Answer
 from gateway.fan_out import FanOut
-from gateway.inbound import Inbound
+from gateway.inbound import ClientGone, Headers, Inbound, first
 from gateway.publication import Publication
-from gateway.room import Place
+from gateway.room import Place, Room
 from gateway.sampling import RequestTrace, Sampler
 from gateway.waits import Waits
-from pipeline import clock, trace_context
-from pipeline.errors import InvalidBatch, MensageriaError, TooLarge
+from pipeline import clock
+from pipeline.errors import InvalidBatch, KeyRevoked, MensageriaError, NoKey, TooLarge
 from pipeline.event import Event, Rules
 from pipeline.metrics import GatewayMetrics
 
@@ -24,7 +24,23 @@ _log = structlog.get_logger(__name__)
 
 
 Disconnected = Callable[[], Awaitable[None]]
-"""Returns when the client has gone."""
+"""Returns when the client has gone; to be called once the body is whole."""
+
+
+class Request(NamedTuple):
+    """A request as the server hands it over: its headers, and what is still to be awaited of it."""
+
+    headers: Headers
+    read_body: Callable[[Place], Awaitable[bytes]]
+    """The whole body, which takes its place while it comes. Raises TooLarge, Overloaded and ClientGone."""
+    disconnected: Disconnected
+
+
+class Submission(NamedTuple):
+    """The events of one request, stamped, in their order."""
+
+    publications: list[Publication]
+    is_batch: bool
 
 
 class Publishing(NamedTuple):
@@ -34,105 +50,108 @@ class Publishing(NamedTuple):
     waits: Waits
 
 
+class Admission(NamedTuple):
+    """What bounds a sender, and what bounds all of them."""
+
+    access: Access
+    room: Room
+
+
 class Edge:
     """Reads events, publishes them and says what became of them."""
 
     def __init__(
         self,
         publishing: Publishing,
-        access: Access,
+        admission: Admission,
         source: str,
         rules: Rules,
         sampler: Sampler,
         metrics: GatewayMetrics,
     ) -> None:
         self._fan_out, self._waits = publishing
-        self._access = access
+        self._access, self._room = admission
         self._source = source
         self._rules = rules
         self._sampler = sampler
         self._metrics = metrics
 
-    async def accept(self, inbound: Inbound, place: Place, disconnected: Disconnected) -> Answer:
+    async def accept(self, request: Request) -> Answer:
         """202 once each event of the request is in both legs, 503 where one isn't; a batch is checked whole first.
 
         Where the sender prefers to wait, 201 once each event is stored by every way; it holds no place meanwhile.
-        Raises what `formats.read` does, Overloaded and RateLimited, and ClientGone where it is gone meanwhile.
+        Whatever goes wrong is an answer too: raises ClientGone alone, where there is nobody to answer.
         """
-        is_known = inbound.publisher is not None
-        with self._sampler.request(inbound.header(b"traceparent"), is_known=is_known) as trace:
-            # No name for the parsed events: they are many times the size of their bytes, and waiting may take long.
-            publications = _stamped(inbound, formats.read(inbound, self._source, self._rules), trace)
-            wait_s = preferences.wait_s(inbound)
-            if wait_s is None or not publications:
-                answer = await self._answer(inbound, publications, place)
-            else:
-                answer = await self._answer_when_stored(inbound, publications, place, wait_s, disconnected)
-            trace.answered(answer.status)
+        try:
+            publisher = self._access.publisher(first(request.headers, b"authorization"))
+        except (NoKey, KeyRevoked) as error:
+            return answers.of_error(error)
+        with Place(self._room) as place:
+            answer = await _answer_of(self._read_and_publish(request, publisher, place))
+        return answer if answer.reason is None else answer.to(publisher)
+
+    async def _read_and_publish(self, request: Request, publisher: str | None, place: Place) -> Answer:
+        body = await request.read_body(place)
+        place.grow(events=1)
+        self._access.require_rate(publisher)  # before the parse, which costs more than all that came before it
+        inbound = Inbound(request.headers, body, publisher)
+        with self._sampler.request(inbound.header(b"traceparent"), is_known=publisher is not None) as trace:
+            answer = await _answer_of(self._publish(inbound, place, trace, request.disconnected))
+            trace.answered(answer.status, answer.error_type)
             return answer
 
-    async def _answer(self, inbound: Inbound, publications: Publication | list[Publication], place: Place) -> Answer:
-        if isinstance(publications, Publication):
-            self._access.spend(inbound.publisher, 1)
-            return self._counted(await self._publish(publications), inbound.publisher, [publications])
-        if not publications:
-            return answers.acceptance({"events": []})
-        place.grow(events=len(publications) - 1)
-        self._access.spend(inbound.publisher, len(publications))
-        return self._counted(await self._publish_batch(publications), inbound.publisher, publications)
-
-    async def _answer_when_stored(
-        self,
-        inbound: Inbound,
-        publications: Publication | list[Publication],
-        place: Place,
-        wait_s: float,
-        disconnected: Disconnected,
-    ) -> Answer:
-        every = [publications] if isinstance(publications, Publication) else publications
-        async with self._waits.begin(every, wait_s) as wait:
+    async def _publish(self, inbound: Inbound, place: Place, trace: RequestTrace, disconnected: Disconnected) -> Answer:
+        # No name for the parsed events: they are many times the size of their bytes, and waiting may take long.
+        submission = _stamped(inbound, formats.read(inbound, self._source, self._rules), trace)
+        if not submission.publications:
+            return answers.empty_batch()
+        events = len(submission.publications)
+        self._access.spend(inbound.publisher, events)
+        place.grow(events=events - 1)
+        wait_s = preferences.wait_s(inbound)
+        if wait_s is None:
+            return await self._publish_now(submission, inbound.publisher)
+        async with self._waits.begin(submission.publications, wait_s) as wait:
             if not wait:
-                return await self._answer(inbound, publications, place)
-            asking = wait.publications[0] if isinstance(publications, Publication) else wait.publications
-            answer = await self._answer(inbound, asking, place)
-            if answer.reason is not None:
-                return answer
-            place.leave()
-            await wait.until_ended(disconnected)
-            return answers.with_receipts(answer, wait)
+                return await self._publish_now(submission, inbound.publisher)
+            asking = submission._replace(publications=wait.publications)
+            answer = await self._publish_now(asking, inbound.publisher)
+            if answer.reason is None:
+                place.leave()
+                await wait.until_ended(disconnected)
+                answer = answers.with_receipts(answer, wait)
+            return answer
 
-    async def _publish(self, publication: Publication) -> Answer:
-        outcome = await self._fan_out.publish(publication)
-        if outcome.refusal:
-            return answers.refused(publication, outcome)
-        if outcome.retry_after_s:
-            return answers.unavailable(publication, outcome)
-        return answers.acceptance(answers.accepted(publication, outcome))
-
-    async def _publish_batch(self, publications: list[Publication]) -> Answer:
-        outcomes = await asyncio.gather(*(self._fan_out.publish(each) for each in publications))
-        published = list(zip(publications, outcomes, strict=True))
-        if any(outcome.refusal for outcome in outcomes):
-            return answers.batch_refused(published)
-        if any(outcome.retry_after_s for outcome in outcomes):
-            return answers.batch_unavailable(published)
-        return answers.acceptance({"events": [answers.accepted(*each) for each in published]})
-
-    def _counted(self, answer: Answer, publisher: str | None, publications: list[Publication]) -> Answer:
+    async def _publish_now(self, submission: Submission, publisher: str | None) -> Answer:
+        publications = submission.publications
+        if len(publications) == 1:
+            outcomes = [await self._fan_out.publish(publications[0])]
+        else:
+            outcomes = await asyncio.gather(*map(self._fan_out.publish, publications))
+        answer = answers.published(publications, outcomes, is_batch=submission.is_batch)
         if answer.reason is None:
             self._metrics.count_accepted(publisher, len(publications))
-            return answer
-        self._metrics.rejected[answer.reason].inc(len(publications))
-        ids = [publication.id for publication in publications]
-        traced = trace_context.ids(publications[0].traceparent)
-        _log.warning("not accepted", status=answer.status, reason=answer.reason, publisher=publisher, ids=ids, **traced)
         return answer
 
 
-def _stamped(inbound: Inbound, events: Event | list[Event], trace: RequestTrace) -> Publication | list[Publication]:
+async def _answer_of(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """What `work` answers, or the answer to the error that ends it."""
+    try:
+        return await work
+    except ClientGone:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets a problem and the log its trace
+        answer = answers.of_error(error)
+        if answer.status == 500:
+            _log.exception("a request failed unexpectedly")
+        return answer
+
+
+def _stamped(inbound: Inbound, events: Event | list[Event], trace: RequestTrace) -> Submission:
     received_at = clock.rfc3339(clock.now())
     if isinstance(events, Event):
-        return publication.of(events, received_at, trace.create(events), inbound.publisher)
+        stamped = publication.of(events, received_at, trace.create(events), inbound.publisher)
+        return Submission([stamped], is_batch=False)
     publications: list[Publication] = []
     errors: dict[int, MensageriaError] = {}
     for index, event in enumerate(events):
@@ -142,4 +161,4 @@ def _stamped(inbound: Inbound, events: Event | list[Event], trace: RequestTrace)
             errors[index] = error
     if errors:
         raise InvalidBatch(errors)
-    return publications
+    return Submission(publications, is_batch=True)

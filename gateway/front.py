@@ -8,11 +8,9 @@ import structlog
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from gateway import answers
-from gateway.access import Access
-from gateway.answers import Answer
-from gateway.edge import Edge
-from gateway.inbound import ClientGone, Inbound, first
-from gateway.room import Place, Room
+from gateway.edge import Edge, Request
+from gateway.inbound import ClientGone, Headers, first
+from gateway.room import Place
 from pipeline import faults
 from pipeline.errors import TooLarge
 from pipeline.event import MAX_EVENT_BYTES
@@ -28,11 +26,9 @@ _log = structlog.get_logger(__name__)
 class Front:
     """Answers PATH itself and leaves every other address to `app`."""
 
-    def __init__(self, app: ASGIFramework, edge: Edge, access: Access, room: Room, metrics: GatewayMetrics) -> None:
+    def __init__(self, app: ASGIFramework, edge: Edge, metrics: GatewayMetrics) -> None:
         self._app = app
         self._edge = edge
-        self._access = access
-        self._room = room
         self._metrics = metrics
         answered = [("POST", status) for status in (201, 202, 400, 401, 403, 413, 415, 422, 429, 500, 503)]
         self._seconds = {
@@ -48,39 +44,23 @@ class Front:
         started = time.perf_counter()
         is_post = scope["method"] == "POST"
         try:
-            answer = await self._answer(scope, receive) if is_post else self._refused(answers.wrong_method(), None)
+            answer = await self._edge.accept(_request(scope, receive)) if is_post else answers.wrong_method()
         except ClientGone:
             return
+        if answer.reason is not None:
+            self._metrics.count_rejected(answer.reason, answer.events)
+            _log.warning("refused", status=answer.status, reason=answer.reason, **answer.logged)
         await answers.send_answer(answer, send)
         method = "POST" if is_post else "_OTHER"
         self._seconds[method, answer.status].observe(time.perf_counter() - started - answer.waited_s)
 
-    async def _answer(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> Answer:
-        headers = cast(list[tuple[bytes, bytes]], scope["headers"])
-        publisher: str | None = None
-        try:
-            with Place(self._room) as place:
-                publisher = self._access.publisher(first(headers, b"authorization"))
-                body = await _body(headers, receive, place)
-                place.grow(events=1)
-                return await self._edge.accept(
-                    Inbound(headers, body, publisher), place, partial(_disconnected, receive)
-                )
-        except ClientGone:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the sender gets a problem and the log its trace
-            answer = answers.of_error(error)
-            if answer.status == 500:
-                _log.exception("a request failed unexpectedly", publisher=publisher)
-            return self._refused(answer, publisher)
 
-    def _refused(self, answer: Answer, publisher: str | None) -> Answer:
-        _log.warning("refused", status=answer.status, reason=answer.reason, publisher=publisher)
-        self._metrics.rejected[str(answer.reason)].inc()
-        return answer
+def _request(scope: HTTPScope, receive: ASGIReceiveCallable) -> Request:
+    headers = cast(Headers, scope["headers"])
+    return Request(headers, partial(_body, headers, receive), partial(_disconnected, receive))
 
 
-async def _body(headers: list[tuple[bytes, bytes]], receive: ASGIReceiveCallable, place: Place) -> bytes:
+async def _body(headers: Headers, receive: ASGIReceiveCallable, place: Place) -> bytes:
     """The whole body; the server's protocol ends what takes too long. Raises TooLarge, Overloaded and ClientGone."""
     length = first(headers, b"content-length")
     if length and int(length) > MAX_REQUEST_BYTES:

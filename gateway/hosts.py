@@ -31,7 +31,7 @@ class Hosts:
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """An ASGI application."""
         if scope["type"] == "http" and (refused := self._refused(scope)):
-            self._metrics.rejected[str(refused.reason)].inc()
+            self._metrics.count_rejected(str(refused.reason))
             await answers.send_answer(refused, send)
             return
         await self._app(scope, receive, send)

@@ -7,6 +7,9 @@ import msgspec
 from pipeline import binary_mode, faults
 from pipeline.errors import MalformedEvent, UnsupportedCoding, UnsupportedMediaType
 
+Headers = list[tuple[bytes, bytes]]
+"""As ASGI gives them: names in lower case."""
+
 _SINGLE = (b"content-type", b"idempotency-key")
 
 _IDENTITY = re.compile(rb"[ \t,]*+(?:identity[ \t,]*+)*+\Z", re.IGNORECASE)
@@ -17,9 +20,9 @@ class ClientGone(Exception):
 
 
 class Inbound(msgspec.Struct, frozen=True):
-    """The headers as ASGI gives them (names in lower case), the whole body, and the name of the key."""
+    """The headers, the whole body, and the name of the key."""
 
-    headers: list[tuple[bytes, bytes]]
+    headers: Headers
     body: bytes
     publisher: str | None = None
 
@@ -51,7 +54,7 @@ class Inbound(msgspec.Struct, frozen=True):
                 raise UnsupportedCoding(f"the content coding {decoded(value)!r} is not taken: send the body as it is")
 
 
-def first(headers: list[tuple[bytes, bytes]], name: bytes) -> str | None:
+def first(headers: Headers, name: bytes) -> str | None:
     """The first value of the header `name` (in lower case), or None where there is none."""
     for key, value in headers:
         if key == name:

@@ -3,12 +3,10 @@
 import random
 from typing import TYPE_CHECKING, Self
 
-from gateway import answers
-from gateway.token_bucket import TokenBucket
 from pipeline import trace_context
-from pipeline.errors import MensageriaError
 from pipeline.event import Event
 from pipeline.settings import GatewaySettings
+from pipeline.token_bucket import TokenBucket
 from pipeline.trace_context import TraceContext
 from pipeline.tracing import Tracing
 
@@ -28,7 +26,7 @@ class Sampler:
     def request(self, traceparent: str | None, *, is_known: bool) -> "RequestTrace":
         """The trace of a request; only of a known sender is the flag obeyed, as it costs us and not the sender."""
         caller = trace_context.parse(traceparent)
-        if not self._spans or not self._wants(caller if is_known else None) or not self._room.has_one():
+        if not self._spans or not self._wants(caller if is_known else None) or self._room.wait_s():
             return RequestTrace(caller or trace_context.new())
         return SampledRequest(self._spans, caller, self._room, self._destination)
 
@@ -54,8 +52,8 @@ class RequestTrace:
         """The traceparent that `event` carries."""
         return self._context.child()
 
-    def answered(self, status: int) -> None:
-        """The answer that the request gets."""
+    def answered(self, status: int, error_type: str | None) -> None:
+        """The status of the answer that the request gets, and the error that it comes from."""
 
 
 class SampledRequest(RequestTrace):
@@ -72,12 +70,7 @@ class SampledRequest(RequestTrace):
         self._destination = destination
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
-        if isinstance(error, MensageriaError):
-            self.answered(answers.of_error(error).status)
-            self._span.set("error.type", type(error).__name__)
-            self._span.end()
-        else:
-            self._span.end(kind)
+        self._span.end(kind)
 
     def create(self, event: Event) -> str:
         """The traceparent that `event` carries: of a span of its own. A large batch takes the room of others."""
@@ -94,8 +87,10 @@ class SampledRequest(RequestTrace):
         with self._spans.begin(f"create {self._destination}", "PRODUCER", attributes, parent=self._context) as span:
             return span.context.traceparent
 
-    def answered(self, status: int) -> None:
-        """The answer that the request gets. The span fails by a 5xx alone, as HTTP's conventions ask."""
+    def answered(self, status: int, error_type: str | None) -> None:
+        """The status and the error of the answer. The span fails by a 5xx alone, as HTTP's conventions ask."""
         self._span.set("http.response.status_code", status)
         if status >= 500:
-            self._span.fail(str(status))
+            self._span.fail(error_type or str(status))
+        elif error_type:
+            self._span.set("error.type", error_type)

@@ -10,7 +10,7 @@ import uuid_utils
 from gateway.inbound import Inbound
 from pipeline import faults as kinds
 from pipeline.errors import Fault, InvalidEvent, raise_any
-from pipeline.event import Event, Rules, no_rules, parse
+from pipeline.event import Event, Rules, checked, no_rules
 from pipeline.strict_json import parse_json, pointer
 
 _MEMBERS = ("type", "data", "source", "subject", "id", "time")
@@ -29,8 +29,12 @@ def read(inbound: Inbound, source: str, rules: Rules = no_rules) -> Event:
     if not isinstance(content, dict):
         raise InvalidEvent([Fault("", kinds.NOT_SIMPLE())])
     faults = _member_faults(content)
+    added = {"specversion": "1.0", "id": _id(inbound), "source": _source(inbound, source)}
+    sent = [name for name in _MEMBERS if content.get(name) is not None or (name == "data" and name in content)]
+    raw = _raw_members.decode(inbound.body)
+    body = msgspec.json.encode(added | {name: raw[name] for name in sent})
     try:
-        event = parse(_structured(inbound, content, source), rules)
+        event = checked(added | {name: content[name] for name in sent}, body, rules)
     except InvalidEvent as error:
         raise error.after(faults) from None
     raise_any(faults)
@@ -40,12 +44,6 @@ def read(inbound: Inbound, source: str, rules: Rules = no_rules) -> Event:
 def _member_faults(content: dict[str, Any]) -> list[Fault]:
     faults = [Fault(pointer(name), kinds.UNKNOWN_MEMBER()) for name in content if name not in _MEMBERS]
     return faults if "data" in content else [*faults, Fault("/data", kinds.REQUIRED())]
-
-
-def _structured(inbound: Inbound, content: dict[str, Any], source: str) -> bytes:
-    raw = _raw_members.decode(inbound.body)
-    sent = {name: raw[name] for name in _MEMBERS if content.get(name) is not None or name == "data" in content}
-    return msgspec.json.encode({"specversion": "1.0", "id": _id(inbound), "source": _source(inbound, source), **sent})
 
 
 def _id(inbound: Inbound) -> str:

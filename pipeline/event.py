@@ -77,7 +77,11 @@ def parse(body: bytes, rules: Rules = no_rules) -> Event:
     Raises MalformedEvent where the bytes are not JSON, and InvalidEvent with every
     fault, those of `rules` among them, where the JSON is not a valid event.
     """
-    content = _object(body)
+    return checked(_object(body), body, rules)
+
+
+def checked(content: dict[str, Any], body: bytes, rules: Rules = no_rules) -> Event:
+    """The event of `content`, which is what `parse_json` gives of `body`. Raises InvalidEvent with every fault."""
     if attributes.is_evidently_valid(content, body):
         raise_any(rules(content))
     else:

@@ -2,7 +2,10 @@
 
 import logging
 import time
+from collections import Counter, defaultdict
 from collections.abc import Callable
+
+from pipeline.token_bucket import TokenBucket
 
 BURST_LINES = 50
 LINES_PER_S = 2.0
@@ -16,40 +19,24 @@ class LogRate(logging.Filter):
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self._now = now
-        self._loggers: dict[tuple[str, bool], _Allowance] = {}
+        self._allowances: defaultdict[tuple[str, bool], TokenBucket] = defaultdict(
+            lambda: TokenBucket(LINES_PER_S, BURST_LINES, now)
+        )
+        self._left_out: Counter[tuple[str, bool]] = Counter()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the line is written."""
         if record.levelno < logging.INFO:
             return True
         key = record.name, record.levelno >= logging.WARNING
-        allowance = self._loggers.setdefault(key, _Allowance(self._now()))
-        if not allowance.take(self._now()):
+        allowance = self._allowances[key]
+        if allowance.wait_s():
+            self._left_out[key] += 1
             return False
-        if left_out := allowance.told():
+        allowance.spend()
+        if left_out := self._left_out.pop(key, 0):
             _add(record, left_out)
         return True
-
-
-class _Allowance:
-    def __init__(self, now: float) -> None:
-        self._lines = float(BURST_LINES)
-        self._filled_at = now
-        self._left_out = 0
-
-    def take(self, now: float) -> bool:
-        self._lines = min(BURST_LINES, self._lines + (now - self._filled_at) * LINES_PER_S)
-        self._filled_at = now
-        if self._lines < 1:
-            self._left_out += 1
-            return False
-        self._lines -= 1
-        return True
-
-    def told(self) -> int:
-        left_out, self._left_out = self._left_out, 0
-        return left_out
 
 
 def _add(record: logging.LogRecord, left_out: int) -> None:

@@ -78,9 +78,9 @@ class GatewayMetrics:
         )
         self.waits = {outcome: waits.labels(outcome) for outcome in ("stored", "not_stored", "refused")}
 
-    def count_rejected(self, reason: str) -> None:
-        """A request was answered with an error for `reason`, which is one of REASONS."""
-        self.rejected[reason].inc()
+    def count_rejected(self, reason: str, events: int = 1) -> None:
+        """A request of so many events was answered with an error for `reason`, which is one of REASONS."""
+        self.rejected[reason].inc(events)
 
     def count_accepted(self, publisher: str | None, events: int) -> None:
         """`events` were accepted from the key's name, or from nobody's."""

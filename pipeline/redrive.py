@@ -5,12 +5,12 @@ letter that was sent already: sent again, its store knows it as a repeat.
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from pipeline.dead_letters import DeadLetter, Reading
 from pipeline.errors import MessageRefused
+from pipeline.token_bucket import TokenBucket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +38,12 @@ class Pace:
     """At most so many steps a second, evenly."""
 
     def __init__(self, per_second: float) -> None:
-        self._interval_s = 1 / per_second
-        self._next = time.monotonic()
+        self._bucket = TokenBucket(per_second, burst=1)
 
     async def step(self, steps: int = 1) -> None:
         """Return when the next step is due; so many are taken then at once."""
-        moment = time.monotonic()
-        await asyncio.sleep(max(0.0, self._next - moment))
-        self._next = max(self._next, moment) + steps * self._interval_s
+        await asyncio.sleep(self._bucket.wait_s())
+        self._bucket.spend(steps)
 
 
 async def chosen(reading: Reading, choice: Choice) -> AsyncGenerator[DeadLetter, None]:

@@ -85,6 +85,24 @@ def test_the_data_of_a_simple_event_travels_as_the_same_bytes(value: Any, indent
     assert bytes(msgspec.json.decode(event.body, type=dict[str, msgspec.Raw])["data"]) == data
 
 
+@given(
+    st.fixed_dictionaries(
+        {"type": st.text(min_size=1), "data": json_values | st.floats(allow_nan=False)},
+        optional=dict.fromkeys(("id", "source", "subject", "time", "more"), json_values),
+    ),
+    st.none() | st.text(),
+)
+def test_a_simple_event_is_what_its_structured_form_says(content: dict[str, Any], key: str | None) -> None:
+    headers = {} if key is None else {"idempotency_key": key.encode("utf-8", "replace").decode()}
+    request = inbound(json.dumps(content).encode("utf-8", "surrogatepass"), **headers)
+    try:
+        event = read_one(request)
+    except (InvalidEvent, MalformedEvent):
+        return
+    structured = formats.read(inbound(event.body, STRUCTURED), SOURCE)
+    assert structured == event
+
+
 def test_every_fault_of_a_simple_event_is_in_one_answer() -> None:
     found = faults(inbound(b'{"type": "", "a/b": 1, "time": "soon"}'))
     assert {fault.pointer for fault in found} == {"/a~1b", "/data", "/type", "/time"}

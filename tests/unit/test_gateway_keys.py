@@ -8,7 +8,6 @@ import pytest
 
 from gateway.access import Access
 from gateway.keys import CHECK_EVERY_S, Keys
-from gateway.token_bucket import TokenBucket
 from pipeline.errors import KeyRevoked, NoKey, RateLimited, SettingsError
 from pipeline.keys import new
 from pipeline.settings import GatewaySettings
@@ -129,31 +128,13 @@ def test_a_name_that_could_not_travel_is_refused(name: str) -> None:
         new(name)
 
 
-def test_a_bucket_lets_a_burst_through_and_then_its_rate(clock: Clock) -> None:
-    bucket = TokenBucket(10, 5, clock)
-    for _ in range(5):
-        bucket.take(1)
-    with pytest.raises(RateLimited) as caught:
-        bucket.take(1)
-    assert caught.value.retry_after_s == pytest.approx(0.1)
-    clock.now += 0.11
-    bucket.take(1)
-
-
-def test_a_large_batch_goes_into_debt(clock: Clock) -> None:
-    bucket = TokenBucket(10, 5, clock)
-    bucket.take(105)
-    clock.now += 10
-    with pytest.raises(RateLimited):
-        bucket.take(1)
-    clock.now += 0.2
-    bucket.take(1)
-
-
 def test_each_key_has_a_bucket_of_its_own() -> None:
     access = Access(GatewaySettings(topic_arn="arn", key_events_per_s=0.001, key_burst_events=1))
-    access.spend("shop", 1)
-    access.spend("mail", 1)
+    for publisher in ("shop", "mail"):
+        access.require_rate(publisher)
+        access.spend(publisher, 1)
     with pytest.raises(RateLimited):
-        access.spend("shop", 1)
-    Access(GatewaySettings(topic_arn="arn")).spend("shop", 10**9)
+        access.require_rate("shop")
+    open_to_all = Access(GatewaySettings(topic_arn="arn"))
+    open_to_all.spend("shop", 10**9)
+    open_to_all.require_rate("shop")
