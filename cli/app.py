@@ -1,6 +1,5 @@
 """The command `mensageria` with all its parts."""
 
-import stamina.instrumentation
 import typer
 
 from cli import dead_letter_commands, difference_command, event_commands, status_command, store_commands, trace_command
@@ -26,4 +25,3 @@ trace_command.add_to(app)
 def _prepare() -> None:
     """What is done before each command: warnings go to stderr, as all logs do."""
     logs.configure("tools", read(LogSettings, {"MENSAGERIA_LOG_LEVEL": "warning"} | given(LogSettings)))
-    stamina.instrumentation.set_on_retry_hooks([])

@@ -201,6 +201,7 @@ class KafkaLeg:
         except BaseException as error:
             await kafka.stop(producer)
             self._obstacle = f"not connected: {error!r}"
+            _log.warning("kafka not connected", error=repr(error))
             raise
         self._obstacle = "not connected"
         return producer

@@ -1,4 +1,4 @@
-"""Publications gathered into calls of up to ten, with no wait where events are few."""
+"""SNS publications gathered into calls of up to ten, with no wait where events are few."""
 
 import asyncio
 from collections import deque
@@ -9,6 +9,7 @@ import stamina
 import structlog
 
 from gateway.publication import Publication
+from gateway.sns_request import Verdict
 from pipeline.errors import LegRefused, LegUnavailable
 
 MAX_ENTRIES = 10
@@ -23,13 +24,6 @@ LINGER_S = 0.005
 
 _BUSY_GAP_S = 2 * LINGER_S / MAX_ENTRIES
 """Mean time between two events under which a batch half fills within LINGER_S."""
-
-
-class Verdict(NamedTuple):
-    """What became of a batch, by position: what is stored, and why what will never be is refused."""
-
-    stored: set[int]
-    refused: dict[int, str]
 
 
 Call = Callable[[list[Publication]], Awaitable[Verdict]]

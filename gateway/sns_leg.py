@@ -7,8 +7,9 @@ from typing import Self
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway import sns_request
-from gateway.micro_batches import MAX_CALLS, MicroBatches, Verdict
+from gateway.micro_batches import MAX_CALLS, MicroBatches
 from gateway.publication import Publication, can_be_marked, pending_in_kafka
+from gateway.sns_request import Verdict
 from pipeline.call_metrics import Calls
 from pipeline.errors import LegRefused, LegUnavailable
 from pipeline.signed_http import NoAnswer, SignedHttp, signed_http

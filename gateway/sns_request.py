@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 from yarl import URL
 
-from gateway.micro_batches import Verdict
 from gateway.publication import Publication
 from pipeline.sqs_text import sqs_text
 
@@ -28,6 +28,13 @@ _OF_THE_CONTENT = frozenset(
 _CODE = re.compile(rb"<Code>(.*?)</Code>", re.DOTALL)
 
 
+class Verdict(NamedTuple):
+    """What became of a batch, by position: what is stored, and why what will never be is refused."""
+
+    stored: set[int]
+    refused: dict[int, str]
+
+
 def body(topic_arn: str, publications: Sequence[Publication]) -> bytes:
     """The form of a PublishBatch of at most 10 publications; an entry's id is its position."""
     values = [topic_arn]
@@ -36,7 +43,7 @@ def body(topic_arn: str, publications: Sequence[Publication]) -> bytes:
         fields += _entry_fields(index, tuple([name for name, _ in publication.metadata]))
         values.append(sqs_text(publication.body))
         values += [value for _, value in publication.metadata]
-    return "".join([part for pair in zip(fields, _quoted(values), strict=True) for part in pair]).encode()
+    return "".join([field + value for field, value in zip(fields, _quoted(values), strict=True)]).encode()
 
 
 def verdict(answer: bytes) -> Verdict:

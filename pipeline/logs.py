@@ -4,6 +4,7 @@ import logging.config
 import sys
 from typing import Any
 
+import stamina.instrumentation
 import structlog
 
 from pipeline.log_rate import LogRate
@@ -33,6 +34,7 @@ def configure(service: str, settings: LogSettings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.level.upper())),
         cache_logger_on_first_use=True,
     )
+    stamina.instrumentation.set_on_retry_hooks([])  # each failed try is logged where it is known what failed
 
 
 def _formatter(service: str, settings: LogSettings) -> structlog.stdlib.ProcessorFormatter:

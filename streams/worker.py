@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import faust
-import stamina.instrumentation
 import uvloop
 from faust import streams as faust_streams
 from faust.app import BootStrategy
@@ -54,7 +53,6 @@ def create_worker(service: str, settings: WorkerSettings) -> faust.App:
     uvloop.install()
     gc.set_threshold(_YOUNG_OBJECTS)
     configure(service, settings.log)
-    stamina.instrumentation.set_on_retry_hooks([])  # each failed try is logged where it is known what failed
     return QueueApp(
         service,
         broker="kafka://unused",

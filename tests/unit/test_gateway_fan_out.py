@@ -11,8 +11,9 @@ from prometheus_client import generate_latest
 
 from gateway import breaker, micro_batches, publication
 from gateway.fan_out import FanOut
-from gateway.micro_batches import MicroBatches, Verdict
+from gateway.micro_batches import MicroBatches
 from gateway.publication import Publication
+from gateway.sns_request import Verdict
 from pipeline.errors import LegRefused, LegUnavailable, TooLarge
 from pipeline.event import MAX_EVENT_BYTES, parse
 from pipeline.metrics import GatewayMetrics
