@@ -11,7 +11,7 @@ import structlog
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipeline import problems
+from pipeline import origins, problems
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request line and headers: an event's attributes in ce-* headers fit well."""
@@ -109,6 +109,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     other request. httptools would hand over the connection instead, and what is in the body with it.
     Trailer fields are dropped: merged into the headers they would pass whatever checks a head
     on its way here (RFC 9110, section 6.5.1).
+    The host of a target in absolute form takes the place of the Host header's value.
 
     A connection has one timer, which checks the deadline of the current request: setting
     one for each request would cost as much as parsing it.
@@ -168,6 +169,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             self._refuse(_TOO_MUCH)
             raise RequestRefused
+        if target := origins.absolute_target(self.url):
+            host, self.url = target
+            self.headers[:] = [(name, host if name == b"host" else value) for name, value in self.headers]
         self._is_in_head = False
         self._is_in_body = True
         self._due = self.loop.time() + BODY_TIMEOUT_S

@@ -5,10 +5,13 @@ adds `Origin` and `Sec-Fetch-Site` (Fetch, sections 3.2 and 5.1 of Fetch Metadat
 address, also where that name was made to lead here (DNS rebinding). Programs send neither of the first two.
 """
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*+://([^/?#]*+)")
+"""The scheme and the authority of a URI (RFC 3986, section 3)."""
 _OWN_SITES = ("same-origin", "none")
 
 
@@ -30,6 +33,17 @@ def host_name(host: str) -> str:
         return ""
     is_name_and_port = parts.netloc == host and parts.username is None
     return (is_name_and_port and parts.hostname) or ""
+
+
+def absolute_target(target: bytes) -> tuple[bytes, bytes] | None:
+    """The authority of a request target in absolute form, and the same target in origin form; None of another form.
+
+    What the Host header says does not count then (RFC 9112, section 3.2.2).
+    """
+    if not (found := _ABSOLUTE.match(target)):
+        return None
+    rest = target[found.end() :]
+    return found[1], rest if rest.startswith(b"/") else b"/" + rest
 
 
 def is_foreign(headers: Mapping[str, str]) -> bool:

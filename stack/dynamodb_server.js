@@ -30,8 +30,10 @@ const { values: options } = parseArgs({
 const names = new Set(["localhost", "127.0.0.1", "[::1]", ...options.name]);
 
 /** Why a request is refused, or null. */
-function refusal({ headers }) {
-  const host = (headers.host || "").toLowerCase().replace(/:\d+$/, "");
+function refusal({ headers, url }) {
+  // The host of an absolute target takes the place of the header's (RFC 9112, section 3.2.2).
+  const absolute = url.match(/^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i);
+  const host = (absolute ? absolute[1] : headers.host || "").toLowerCase().replace(/:\d+$/, "");
   if (!names.has(host)) return [421, "the Host header names another machine: use 127.0.0.1"];
   const site = headers["sec-fetch-site"];
   if (headers.origin !== undefined || (site !== undefined && site !== "none"))

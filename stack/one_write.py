@@ -9,13 +9,25 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pipeline.origins import absolute_target
+
 
 class OneWrite(HttpToolsProtocol):
-    """Gives uvicorn a transport that joins what it writes within one step of the event loop."""
+    """Gives uvicorn a transport that joins what it writes within one step of the event loop.
+
+    The guard behind it looks at the Host header: an absolute target takes its place there (RFC 9112, section 3.2.2).
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
         super().connection_made(_Joining(transport, self.loop))  # type: ignore[arg-type]
+
+    def on_headers_complete(self) -> None:
+        """The head of a request: the host of an absolute target counts, not that of the Host header."""
+        if target := absolute_target(self.url):
+            host, self.url = target
+            self.headers[:] = [(name, host if name == b"host" else value) for name, value in self.headers]
+        super().on_headers_complete()
 
 
 class _Joining:

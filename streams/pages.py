@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from pipeline import metrics
 from pipeline.errors import QueueUnavailable, StoreUnavailable
-from pipeline.origins import host_name, is_foreign, is_loopback, is_navigation
+from pipeline.origins import absolute_target, host_name, is_foreign, is_loopback, is_navigation
 
 _ANSWER_S = 1.5
 """Who asks whether a worker is ready waits for 2 s: a store that hangs is to be named before that."""
@@ -62,6 +62,8 @@ def guard(web_host: str) -> Middleware:
     @middleware
     async def refuse(request: Request, handler: Handler) -> StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
+        if target := absolute_target(request.raw_path.encode(errors="surrogateescape")):
+            headers["host"] = target[0].decode(errors="replace")
         if has_own_names and not is_loopback(host_name(headers.get("host", ""))):
             return Response(status=421, text="this worker answers to localhost and 127.0.0.1 alone\n")
         if is_foreign(headers) and not is_navigation(request.method, headers):

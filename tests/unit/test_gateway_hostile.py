@@ -242,6 +242,25 @@ async def test_another_name_than_this_machines_is_refused(
     assert b"application/problem+json" in answer
 
 
+@pytest.mark.parametrize("path", [b"/events", b"/healthz"])
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        (b"http://evil.example%b", b"localhost", 421),
+        (b"HTTP://localhost@evil.example%b", b"localhost", 421),
+        (b"http://localhost.evil.example:8000%b?a=b", b"localhost", 421),
+        (b"http://localhost:8000%b", b"evil.example", 405),
+    ],
+)
+async def test_the_host_of_an_absolute_target_counts(
+    address: Address, path: bytes, target: bytes, host: bytes, status: int
+) -> None:
+    """RFC 9112, section 3.2.2."""
+    head = b"DELETE " + target % path + b" HTTP/1.1\r\nconnection: close\r\nhost: " + host + b"\r\n\r\n"
+    answer = await talk(address, head)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+
+
 @pytest.mark.parametrize("host", [b"localhost:8000", b"LOCALHOST", b"127.9.8.7:1", b"[::1]:8000"])
 async def test_this_machines_names_are_its_own(address: Address, host: bytes) -> None:
     asked = b"GET /healthz HTTP/1.1\r\nconnection: close\r\nhost: " + host + b"\r\n\r\n"

@@ -22,7 +22,7 @@ CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
 
 
 async def echo(scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer with the path, the names of the headers and the size of the body, after the whole body came."""
+    """Answer with the path, the host, the names of the headers and the size of the body, after the whole body came."""
     body = b""
     while True:
         message = await receive()
@@ -32,7 +32,9 @@ async def echo(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if not message["more_body"]:
             break
     names = [name.decode() for name, _ in scope["headers"]]
-    answer = json.dumps({"path": scope["path"], "names": names, "body_bytes": len(body)}).encode()
+    host = dict(scope["headers"])[b"host"].decode()
+    told = {"path": scope["path"], "host": host, "names": names, "body_bytes": len(body)}
+    answer = json.dumps(told).encode()
     head = [(b"content-length", str(len(answer)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": head})
     await send({"type": "http.response.body", "body": answer})
@@ -113,6 +115,22 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     monkeypatch.setattr(http_protocol, "BODY_TIMEOUT_S", 0.6)
     async with Server(32 * 1024**2).serving() as serving:
         yield serving
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "host"),
+    [
+        ("http://other.example:81/a%20b?c", "/a b", "other.example:81"),
+        ("http://other.example", "/", "other.example"),
+        ("http://other.example?c=d", "/", "other.example"),
+        ("HTTPS://Other.example/x//y", "/x//y", "Other.example"),
+        ("//other.example/x", "//other.example/x", "localhost"),
+    ],
+)
+async def test_an_absolute_target_names_the_host(server: Server, target: str, path: str, host: str) -> None:
+    for more in (b"", b"connection: upgrade\r\nupgrade: h2c\r\n"):
+        ((status, content),) = answers(await server.talk(get(target, more), get("/last", b"connection: close\r\n")))[:1]
+        assert (status, content["path"], content["host"]) == (200, path, host)
 
 
 TWO = chunked("/first", b"x" * 40, b"y", trailers=b"ce-id: 1\r\n") + post("/second", b"z" * 30) + LAST

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.origins import host_name, is_foreign, is_loopback, is_navigation
+from pipeline.origins import absolute_target, host_name, is_foreign, is_loopback, is_navigation
 
 OWN = {"host": "127.0.0.1:8000"}
 
@@ -75,3 +75,22 @@ def test_only_going_to_a_page_is_a_navigation() -> None:
     assert not is_navigation("GET", LINK | {"sec-fetch-mode": "no-cors"})
     assert not is_navigation("GET", LINK | {"origin": "https://evil.example"})
     assert not is_navigation("GET", {"sec-fetch-site": "cross-site"})
+
+
+@pytest.mark.parametrize(
+    ("target", "authority", "path"),
+    [
+        (b"http://a.example:1/b?c", b"a.example:1", b"/b?c"),
+        (b"http://a@b:1", b"a@b:1", b"/"),
+        (b"a+b://c?d", b"c", b"/?d"),
+        (b"http:///events", b"", b"/events"),
+    ],
+)
+def test_an_absolute_target_has_an_authority_and_a_path(target: bytes, authority: bytes, path: bytes) -> None:
+    assert absolute_target(target) == (authority, path)
+
+
+@given(st.binary())
+def test_what_begins_with_a_slash_is_no_absolute_target(rest: bytes) -> None:
+    assert absolute_target(b"/" + rest) is None
+    assert absolute_target(b"*") is None

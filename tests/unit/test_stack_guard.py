@@ -1,11 +1,15 @@
 """What stands before the emulator, with an application in its place that answers 200."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from stack.guard import Guard
+from stack.one_write import OneWrite
 
 WEB = "http://127.0.0.1:8080"
 QUERY = "/_aws/execute-api/mensageria/$default/events"
@@ -151,3 +155,17 @@ async def test_the_query_and_whether_it_is_ready_need_no_key(path: str) -> None:
 
 async def test_another_method_than_the_querys_is_named_to_who_has_no_key() -> None:
     assert await status("POST", QUERY, key="k3y") == 405
+
+
+@pytest.mark.parametrize(("target", "expected"), [("http://evil.example/", 421), ("http://localhost/", 200)])
+async def test_the_host_of_an_absolute_target_counts(target: str, expected: int) -> None:
+    """RFC 9112, section 3.2.2; on the emulator's own protocol."""
+    config = uvicorn.Config(Guard(behind), http=OneWrite, log_config=None, lifespan="off", ws="none")
+    state, loop = ServerState(), asyncio.get_running_loop()
+    server = await loop.create_server(lambda: OneWrite(config, state, {}, loop), "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(f"POST {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
+        answer = await reader.read()
+        writer.close()
+    assert int(answer.split()[1]) == expected

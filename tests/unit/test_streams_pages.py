@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import faust
 import pytest
@@ -76,4 +77,15 @@ async def test_pages_are_for_programs_and_for_who_is_on_them(
     app.web.init_server()
     async with TestClient(TestServer(app.web.web_app)) as client:
         answer = await client.get("/healthz", headers=headers)
+        assert await _status(client, "http://evil.example/healthz") == (200 if takes_any_host else 421)
+        assert await _status(client, "http://localhost/healthz") == 200
         assert answer.status == (200 if takes_any_host and "host" in headers else status)
+
+
+async def _status(client: TestClient[Any, Any], target: str) -> int:
+    """The status of the answer to a request with this target."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(f"GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode())
+    answer = await reader.read()
+    writer.close()
+    return int(answer.split()[1])
