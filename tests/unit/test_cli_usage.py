@@ -34,6 +34,27 @@ def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: tuple[str, ...], sai
     assert said in ended.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "settings", "said"),
+    [
+        (("retention", "--days", "30"), {}, "AWS_REGION"),
+        (("erase", "ana", "--reference", "1"), {}, "AWS_REGION"),
+        (("replay", "--into", "b"), {"AWS_PROFILE": "nobody's"}, "nobody's"),
+        (("retention", "--days", "30"), {"AWS_REGION": "x", "AWS_ENDPOINT_URL": "no URL"}, "no URL"),
+    ],
+)
+def test_an_aws_setting_that_is_missing_or_wrong_is_named(
+    tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str], said: str
+) -> None:
+    system = {f"MENSAGERIA_{name}": "x" for name in ("POSTGRES_URL", "QUEUE_B_URL", "QUEUE_C_URL")}
+    files = {f"AWS_{name}_FILE": str(tmp_path / "none") for name in ("CONFIG", "SHARED_CREDENTIALS")}
+    run = subprocess.run(
+        [COMMAND, *arguments], env=environment(tmp_path, **system, **files, **settings), capture_output=True, text=True
+    )
+    assert (run.returncode, "Traceback" in run.stderr) == (2, False), run.stderr
+    assert said in run.stderr
+
+
 def test_an_interrupt_while_it_is_imported_ends_quietly(tmp_path: Path) -> None:
     told = environment(tmp_path, PYTHONVERBOSE="1")
     with subprocess.Popen([COMMAND, "status"], env=told, stderr=subprocess.PIPE, text=True) as process:
