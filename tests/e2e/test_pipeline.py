@@ -166,6 +166,14 @@ async def complete_receipt(query: httpx.AsyncClient, source: str, id_: str) -> d
     return receipt
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/event?source=%2Fs&id=none", "/events?limit=0"])
+async def test_head_has_the_headers_of_get(query: httpx.AsyncClient, path: str) -> None:
+    told, asked = await query.get(path), await query.head(path)
+    assert (asked.status_code, asked.content) == (told.status_code, b"")
+    for name in ("content-length", "content-type", "cache-control"):
+        assert asked.headers[name] == told.headers[name]
+
+
 async def test_what_was_never_published_is_not_found(query: httpx.AsyncClient, source: str) -> None:
     answer = await query.get("/event", params={"source": source, "id": "none"})
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
