@@ -10,10 +10,11 @@ import jsonschema_rs
 
 from pipeline import faults as kinds
 from pipeline.errors import Fault, SettingsError
-from pipeline.faults import Defect, Kind, cut
-from pipeline.strict_json import pointer
+from pipeline.faults import MAX_FAULT_CHARACTERS, Defect, Kind, cut
+from pipeline.strict_json import members, pointer
 
 _MAX_MESSAGE = 200
+_MAX_PATH_CHARACTERS = 8_000_000
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -76,10 +77,30 @@ def _faults(validator: jsonschema_rs.Draft202012Validator, content: dict[str, An
         return [Fault("/data_base64", kinds.SCHEMA_WANTS_JSON())]
     if "data" not in content:
         return [Fault("/data", kinds.SCHEMA_WANTS_DATA())]
-    return (
-        Fault("/data" + pointer(*map(str, error.instance_path)), _defect(error))
-        for error in validator.iter_errors(content["data"])
-    )
+    return map(_fault, _errors(validator, content["data"]))
+
+
+def _errors(validator: jsonschema_rs.Draft202012Validator, data: Any) -> Iterable[jsonschema_rs.ValidationError]:
+    """Every error; the first alone where their paths, each of which is copied, would take too much together."""
+    try:
+        validator.validate(data)
+    except jsonschema_rs.ValidationError as error:
+        return validator.iter_errors(data) if _path_characters(data) <= _MAX_PATH_CHARACTERS else [error]
+    return []
+
+
+def _path_characters(data: Any) -> int:
+    """The characters of the paths of all values in `data`, about."""
+    total, level = 0, [(0, data)]
+    while level:
+        total += sum(length for length, _ in level)
+        level = [(length + len(str(step)) + 1, child) for length, each in level for step, child in members(each)]
+    return total
+
+
+def _fault(error: jsonschema_rs.ValidationError) -> Fault:
+    steps = [cut(str(step), MAX_FAULT_CHARACTERS) for step in error.instance_path]
+    return Fault("/data" + pointer(*steps), _defect(error))
 
 
 def _defect(error: jsonschema_rs.ValidationError) -> Defect:

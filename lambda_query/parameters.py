@@ -222,6 +222,8 @@ def _time(text: str) -> str:
     try:
         # Nothing was received before 1970, and from there on a year's text has four digits.
         return clock.rfc3339(max(clock.parse_rfc3339(text), _EPOCH))
+    except clock.OutOfRange:
+        raise _Wrong(kinds.TIME_OUT_OF_RANGE()) from None
     except ValueError:
         raise _Wrong(kinds.NOT_A_TIME_IN_URL(example="2026-11-23T15:24:00Z")) from None
 

@@ -10,15 +10,16 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from ipaddress import IPv6Address
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from pipeline import faults as kinds
-from pipeline.clock import parse_rfc3339
+from pipeline.clock import OutOfRange, parse_rfc3339
 from pipeline.errors import Fault
 from pipeline.faults import Defect
-from pipeline.strict_json import ESCAPE, pointer
+from pipeline.strict_json import ESCAPE, pointer, pointer_of, walk
 
 MAX_IDENTITY_BYTES = 512
 MAX_TEXT_BYTES = 1024
@@ -97,7 +98,7 @@ def _is_evidently_right(name: str, value: Any) -> bool:
     if name in _PLAIN_TEXT:
         return True
     if form := _FORMS.get(name):
-        return form[0](value)
+        return form(value) is None
     if name == "specversion":
         return value == "1.0"
     return name != "data_base64" and bool(_NAME.match(name))
@@ -126,8 +127,8 @@ def _string_faults(name: str, text: str, *, is_accepted: bool) -> Iterator[Defec
         yield kinds.TOO_LONG(most=most)
     if name == "specversion" and text != "1.0":
         yield kinds.WRONG_VERSION()
-    if text and not is_accepted and name in _FORMS and not _FORMS[name][0](text):
-        yield _FORMS[name][1]
+    if text and not is_accepted and name in _FORMS and (defect := _FORMS[name](text)):
+        yield defect
 
 
 def _number_faults(content: dict[str, Any], body: bytes) -> Iterator[Fault]:
@@ -146,32 +147,24 @@ def _payload_faults(content: dict[str, Any], *, is_accepted: bool) -> Iterator[F
             yield Fault("/data_base64", kinds.DATA_TWICE())
         if not _is_base64(encoded):
             yield Fault("/data_base64", kinds.NOT_BASE64())
-    if where := _find_nul(content):
-        yield Fault(where, kinds.NUL_IN_DATA())
+    if "\\u0000" in msgspec.json.encode(content.get("data")).decode():
+        paths = (path for path, value in walk(content["data"]) if _has_nul(value))
+        yield from (Fault("/data" + pointer_of(path), kinds.NUL_IN_DATA()) for path in islice(paths, 1))
 
 
-def _find_nul(content: dict[str, Any]) -> str | None:
-    if "\\u0000" not in msgspec.json.encode(content.get("data")).decode():
-        return None
-    open_items: list[tuple[str, Any]] = [("/data", content["data"])]
-    while open_items:
-        where, value = open_items.pop()
-        if isinstance(value, str) and "\0" in value:
-            return where
-        if isinstance(value, dict):
-            open_items += [(where, "\0") for name in value if "\0" in name]
-            open_items += [(where + pointer(name), child) for name, child in value.items()]
-        elif isinstance(value, list):
-            open_items += [(f"{where}/{index}", child) for index, child in enumerate(value)]
-    return None
+def _has_nul(value: Any) -> bool:
+    """Whether it is a text with U+0000, or an object with a name that has it."""
+    return (isinstance(value, str) and "\0" in value) or (isinstance(value, dict) and "\0" in "".join(value))
 
 
-def _is_time(text: str) -> bool:
+def _time_fault(text: str) -> Defect | None:
     try:
         parse_rfc3339(text)
+    except OutOfRange:
+        return kinds.TIME_OUT_OF_RANGE()
     except ValueError:
-        return False
-    return True
+        return kinds.NOT_A_TIME(example="2026-11-23T15:24:00Z")
+    return None
 
 
 def _is_base64(encoded: Any) -> bool:
@@ -185,14 +178,16 @@ def _is_base64(encoded: Any) -> bool:
 
 
 @lru_cache(_KNOWN_VALUES)
-def _is_uri_reference(text: str) -> bool:
-    return (found := _URI_REFERENCE.match(text)) is not None and _is_address(found["literal"])
+def _uri_reference_fault(text: str) -> Defect | None:
+    found = _URI_REFERENCE.match(text)
+    return None if found and _is_address(found["literal"]) else kinds.NOT_A_URI_REFERENCE()
 
 
-def _is_absolute_uri(text: str) -> bool:
+def _absolute_uri_fault(text: str) -> Defect | None:
     """RFC 3986, section 4.3: with a scheme, without a fragment."""
     found = _URI_REFERENCE.match(text)
-    return found is not None and bool(found["scheme"]) and not found["fragment"] and _is_address(found["literal"])
+    is_absolute = found and found["scheme"] and not found["fragment"] and _is_address(found["literal"])
+    return None if is_absolute else kinds.NOT_A_URI()
 
 
 def _is_address(literal: str | None) -> bool:
@@ -207,13 +202,14 @@ def _is_address(literal: str | None) -> bool:
 
 
 @lru_cache(_KNOWN_VALUES)
-def _is_media_type(text: str) -> bool:
-    return bool(_MEDIA_TYPE.match(text))
+def _media_type_fault(text: str) -> Defect | None:
+    return None if _MEDIA_TYPE.match(text) else kinds.NOT_A_MEDIA_TYPE(example="application/json")
 
 
-_FORMS: dict[str, tuple[Callable[[str], bool], Defect]] = {
-    "source": (_is_uri_reference, kinds.NOT_A_URI_REFERENCE()),
-    "dataschema": (_is_absolute_uri, kinds.NOT_A_URI()),
-    "datacontenttype": (_is_media_type, kinds.NOT_A_MEDIA_TYPE(example="application/json")),
-    "time": (_is_time, kinds.NOT_A_TIME(example="2026-11-23T15:24:00Z")),
+_FORMS: dict[str, Callable[[str], Defect | None]] = {
+    "source": _uri_reference_fault,
+    "dataschema": _absolute_uri_fault,
+    "datacontenttype": _media_type_fault,
+    "time": _time_fault,
 }
+"""What is wrong with the form of an attribute that is a text."""

@@ -69,6 +69,8 @@ def _payload(content_type: str, data: bytes) -> dict[str, msgspec.Raw | str]:
             parse_json(data)
         except MalformedEvent as error:
             raise error.declared_by(f"Content-Type: {content_type}") from None
+        except InvalidEvent as error:
+            raise error.within("/data") from None
         return {"data": msgspec.Raw(data)}
     if media_type(content_type).startswith("text/") and (text := _text(content_type, data)) is not None:
         return {"data": text}

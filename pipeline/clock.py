@@ -17,6 +17,10 @@ _AHEAD = timedelta(days=1)
 """How far another machine's clock may be ahead."""
 
 
+class OutOfRange(ValueError):
+    """A time after RFC 3339 that is not in the years 1 to 9999 of UTC."""
+
+
 def now() -> datetime:
     """The time now, in UTC."""
     return datetime.now(UTC)
@@ -30,8 +34,12 @@ def rfc3339(moment: datetime) -> str:
 def parse_rfc3339(text: str) -> datetime:
     """The moment that `text` names after RFC 3339, in UTC with microseconds; a leap second is the second after it.
 
-    Raises ValueError, also where UTC's years don't reach the moment, and where no leap second can be.
+    Raises OutOfRange where UTC's years don't reach the moment, and any other ValueError where it is no
+    time after RFC 3339, also where no leap second can be.
     """
+    if text.startswith("0000-"):
+        parse_rfc3339("2000-" + text[5:])  # a leap year, as the year 0 is
+        raise OutOfRange("its year in UTC is not from 1 to 9999")
     if not (parts := _RFC3339.match(text)):
         raise ValueError("not a time after RFC 3339")
     day, minutes, seconds, fraction, zone = parts.groups()
@@ -43,7 +51,7 @@ def parse_rfc3339(text: str) -> datetime:
             if (moment.day, moment.hour, moment.minute) != (1, 0, 0):
                 raise ValueError("leap seconds are at the end of a month in UTC")
     except OverflowError as error:
-        raise ValueError("its year in UTC is not from 1 to 9999") from error
+        raise OutOfRange("its year in UTC is not from 1 to 9999") from error
     return moment.replace(microsecond=int(fraction[:6].ljust(6, "0"))) if fraction else moment
 
 

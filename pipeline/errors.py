@@ -104,6 +104,10 @@ class InvalidEvent(MensageriaError):
         named = {fault.pointer for fault in first}
         return InvalidEvent(chain(first, (fault for fault in self.faults if fault.pointer not in named)), self.more)
 
+    def within(self, place: str) -> "InvalidEvent":
+        """The same error of what is at the pointer `place` of an event."""
+        return InvalidEvent([Fault(place + fault.pointer, fault.defect) for fault in self.faults], self.more)
+
     def listed(self, most: int = MAX_FAULTS) -> list[Fault]:
         """The first `most` faults, and one that says how many more there are."""
         more = self.more + max(0, len(self.faults) - most)

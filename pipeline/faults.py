@@ -123,6 +123,9 @@ NOT_A_URI_DECODED = Kind(
 )
 NOT_A_MEDIA_TYPE = Kind("not-a-media-type", "must be a media type (RFC 2046), such as %(example)s")
 NOT_A_TIME = Kind("not-a-time", "must be a time after RFC 3339 with its zone, such as %(example)s")
+TIME_OUT_OF_RANGE = Kind(
+    "time-out-of-range", "is a time outside the years 1 to 9999 of UTC, which no store can keep: send one in them"
+)
 REPEATED_ATTRIBUTE = Kind("repeated-attribute", "stands twice in the headers")
 DATA_IN_HEADER = Kind("data-in-header", "is the body in binary mode, not a header")
 DATA_IN_KAFKA_HEADER = Kind("data-in-kafka-header", "is the value in binary mode, not a header")

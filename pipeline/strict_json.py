@@ -4,20 +4,23 @@ import codecs
 import json
 import math
 import re
+from collections.abc import Iterable, Iterator
 from decimal import Context, Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from pipeline import faults
 from pipeline.errors import Fault, InvalidEvent, MalformedEvent, NotJson
-from pipeline.faults import Defect, cut
+from pipeline.faults import MAX_FAULT_CHARACTERS, Defect, cut
 
 MAX_NESTING = 64
 _MAX_QUOTED = 200
 """Of a name that stands in a fault's text."""
 MAX_DIGITS = 1000
 """Far above a double's 17, far below what PostgreSQL's numeric holds."""
+_READ_DIGITS = 4300
+"""msgspec reads no longer whole number."""
 _SIGNIFICANT = re.compile(r"-?[0.]*[1-9]")
 _HUGE_EXPONENT = re.compile(r"[eE][+-]?0*[0-9]{4}")
 ESCAPE = b"\\u"
@@ -71,6 +74,39 @@ def pointer(*steps: str) -> str:
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
 
 
+Path: TypeAlias = "tuple[Path, str | int] | None"
+"""The path of a value in JSON: that of what holds it, and the last step; None is the whole."""
+
+
+def walk(value: Any) -> Iterator[tuple[Path, Any]]:
+    """`value` and every value in it with its path, in their order.
+
+    A path shares its beginning with others. As texts, those of all values below a long name would
+    together be its length times their number.
+    """
+    waiting: list[tuple[Path, Any]] = [(None, value)]
+    while waiting:
+        path, each = waiting.pop()
+        yield path, each
+        waiting += [((path, step), child) for step, child in reversed(members(each))]
+
+
+def members(value: Any) -> list[tuple[str | int, Any]]:
+    """What an object or array holds, by name or index; of any other value nothing."""
+    if isinstance(value, dict):
+        return list(value.items())
+    return list(enumerate(value)) if isinstance(value, list) else []
+
+
+def pointer_of(path: Path) -> str:
+    """The JSON pointer of `path`; no step has more than MAX_FAULT_CHARACTERS."""
+    steps = []
+    while path:
+        path, step = path
+        steps.append(cut(str(step), MAX_FAULT_CHARACTERS))
+    return pointer(*reversed(steps))
+
+
 class _NumberRefused(ValueError):
     """A number that a store would change; msgspec takes a ValueError of its hook for the value's fault."""
 
@@ -116,14 +152,10 @@ def undecodable(body: bytes, error: Exception) -> MalformedEvent | InvalidEvent:
     """What is wrong with `body`, which msgspec could not decode for `error`."""
     if isinstance(error, RecursionError):
         return _too_deep()
-    if isinstance(error, msgspec.ValidationError):  # of our hook, or an integer with more digits than msgspec reads
-        cause = error.__cause__
-        too_long = faults.NUMBER_TOO_LONG(most=MAX_DIGITS)
-        return InvalidEvent([Fault("", cause.defect if isinstance(cause, _NumberRefused) else too_long)])
     if body.startswith(codecs.BOM_UTF8):
         return NotJson(faults.BYTE_ORDER_MARK())
     try:
-        json.loads(body, parse_int=len)  # no number is read: it may have more digits than Python takes
+        value = json.loads(body, parse_int=_integer_defect, parse_float=_number_defect)
     except json.JSONDecodeError as found:
         place = {"line": found.lineno, "column": found.colno, "position": found.pos}
         return NotJson(faults.NOT_JSON(reason=found.msg, **place))
@@ -131,7 +163,25 @@ def undecodable(body: bytes, error: Exception) -> MalformedEvent | InvalidEvent:
         return NotJson(faults.NOT_UTF8_JSON(position=found.start))
     except RecursionError:
         return _too_deep()
+    if isinstance(error, msgspec.ValidationError):
+        return InvalidEvent(_defects(value))
     return NotJson(faults.NOT_JSON_CONSTANT())
+
+
+def _defects(value: Any) -> Iterable[Fault]:
+    return (Fault(pointer_of(path), each) for path, each in walk(value) if isinstance(each, Defect))
+
+
+def _number_defect(text: str) -> Defect | None:
+    try:
+        _number(text)
+    except _NumberRefused as error:
+        return error.defect
+    return None
+
+
+def _integer_defect(text: str) -> Defect | None:
+    return faults.NUMBER_TOO_LONG(most=MAX_DIGITS) if len(text.lstrip("-")) > _READ_DIGITS else None
 
 
 def _too_deep() -> InvalidEvent:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import attributes
+from pipeline import attributes, binary_mode
 from pipeline import faults as kinds
 from pipeline.errors import Fault, InvalidEvent, MalformedEvent
 from pipeline.event import parse, parse_accepted
@@ -238,6 +238,52 @@ def test_an_event_is_an_object(body: bytes) -> None:
 )
 def test_a_number_that_a_store_would_change_is_refused(number: str) -> None:
     assert len(faults_of(b'{"data":' + number.encode() + b"}")) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"1e400", {"/data": "number-out-of-range"}),
+        (
+            b'{"a":[1,{"b/c":1e400}],"z":' + b"1" * 4301 + b"}",
+            {"/data/a/1/b~1c": "number-out-of-range", "/data/z": "number-too-long"},
+        ),
+        (b"-" + b"1" * 4301, {"/data": "number-too-long"}),
+        (b"[" + b"1e400," * 30 + b"0]", {f"/data/{at}": "number-out-of-range" for at in range(20)}),
+        (b'{"' + b"n" * 300 + b'":1e400}', {"/data/" + "n" * 249 + "…": "number-out-of-range"}),
+    ],
+)
+def test_a_number_that_is_refused_has_its_place(data: bytes, expected: dict[str, str]) -> None:
+    body = encode(data="N").replace(b'"N"', data)
+    for content_type in (None, "application/json"):
+        with pytest.raises(InvalidEvent) as caught:
+            binary_mode.read(EVENT, content_type, data) if content_type else parse(body)
+        assert {fault.pointer: fault.code for fault in caught.value.faults} == expected
+
+
+def test_what_is_no_json_behind_a_number_that_is_refused_is_malformed() -> None:
+    with pytest.raises(MalformedEvent):
+        parse(b'{"data":[1e400,x]}')
+
+
+@pytest.mark.parametrize(
+    ("time", "code"),
+    [
+        ("0000-01-01T00:00:00Z", "time-out-of-range"),
+        ("0000-02-29T00:00:00.5+01:00", "time-out-of-range"),
+        ("0001-01-01T00:00:00+05:00", "time-out-of-range"),
+        ("9999-12-31T23:59:59-00:01", "time-out-of-range"),
+        ("9999-12-31T23:59:60Z", "time-out-of-range"),
+        ("0000-02-30T00:00:00Z", "not-a-time"),
+        ("0000-13-01T00:00:00Z", "not-a-time"),
+        ("0000-", "not-a-time"),
+        ("10000-01-01T00:00:00Z", "not-a-time"),
+    ],
+)
+def test_a_time_that_no_store_can_keep_is_told_from_what_is_no_time(time: str, code: str) -> None:
+    with pytest.raises(InvalidEvent) as caught:
+        parse(encode(time=time))
+    assert [(fault.pointer, fault.code) for fault in caught.value.faults] == [("/time", code)]
 
 
 @pytest.mark.parametrize("number", ["0e5", "-0.0", "1e308", "5e-324", "9" * 900])

@@ -67,6 +67,15 @@ def data(unit: str, begin: str = "[", end: str = "]") -> Shape:
     return times_over(unit, begin=f'{HEAD},"data":{begin}', end=f"{end}}}")
 
 
+def below_a_long_name(unit: str, end: str = "]}") -> Shape:
+    """Values whose pointers are each half as long as the event."""
+
+    def made(size: int) -> str:
+        return data(unit, begin='{"' + "x" * (size // 2) + '":[', end=end)(size // 2)
+
+    return made
+
+
 JSON: dict[str, Shape] = {
     "a name twice at the end": times_over('"n#":1', begin=HEAD + ',"data":{', end=',"x":1,"x":2}}'),
     "one name many times": times_over('"n":1', begin=HEAD + ',"data":{', end="}}"),
@@ -105,6 +114,11 @@ JSON: dict[str, Shape] = {
     "lone surrogates": data('"\\ud800"'),
     "lines": times_over(" ", "\n", begin=HEAD + ',"data":1', end="}"),
     "white space": times_over(" \t", "", end=HEAD + "}"),
+    "U+0000 below a long name": below_a_long_name('"\\u0000"'),
+    "U+0000 behind values below a long name": below_a_long_name("[]", end=',"\\u0000"]}'),
+    "U+0000 in names below a long name": below_a_long_name('{"\\u0000":1}'),
+    "numbers out of range below a long name": below_a_long_name("1e999"),
+    "numbers below a long name": below_a_long_name("1"),
     "commas": times_over("", begin="["),
 }
 BATCHES: dict[str, Shape] = {
@@ -133,7 +147,7 @@ TEXTS: dict[str, Shape] = {
 }
 
 SCHEMAS = Schemas(
-    {"t": {"type": "object", "additionalProperties": {"type": "string"}, "items": {"type": "string"}}},
+    {"t": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}},
 )
 
 

@@ -90,6 +90,11 @@ def test_a_wrong_parameter_is_named(raw: str, name: str) -> None:
     assert list(faults_of(raw)) == [name]
 
 
+@pytest.mark.parametrize("time", ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59-14:00"])
+def test_a_time_outside_of_utcs_years_is_told_from_what_is_no_time(time: str) -> None:
+    assert "years 1 to 9999" in faults_of(f"from={time}")["from"]
+
+
 def test_all_faults_are_told_at_once() -> None:
     assert set(faults_of("limit=0&order=up&from=x")) == {"limit", "order", "from"}
 
