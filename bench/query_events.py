@@ -9,6 +9,7 @@ from bench import events
 from pipeline.clock import now, rfc3339
 from pipeline.delivery import Arrival, Delivery
 from pipeline.event import parse
+from pipeline.metadata import Metadata
 from pipeline.settings import ServiceBSettings, ServiceCSettings, read
 from pipeline.table import Way
 from streams.dynamodb import DynamoStore
@@ -39,7 +40,7 @@ async def fill(count: int) -> None:
 
 
 def _delivery(body: bytes, via: Way, received_at: str) -> Delivery:
-    return Delivery(parse(body), Arrival(body, via, {}, first_seen=received_at, received_at=received_at))
+    return Delivery(parse(body), Arrival(body, via, {}, first_seen=received_at, metadata=Metadata(received_at)))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import heapq
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.metadata import Metadata
 from pipeline.table import Way, position_key
 
 Identity = tuple[str, str]
@@ -39,8 +40,7 @@ class Found:
     type: str
     subject: str | None
     body: bytes
-    publisher: str | None
-    traceparent: str | None
+    metadata: Metadata
 
     @property
     def rank(self) -> tuple[bool, str, str]:

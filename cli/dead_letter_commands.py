@@ -226,14 +226,12 @@ def _members(letter: DeadLetter) -> dict[str, Any]:
         "origin": kept.origin,
         "first_seen": kept.first_seen,
         "attempts": kept.attempts,
-        "received_at": kept.received_at,
-        "publisher": kept.publisher,
-        "traceparent": kept.traceparent,
+        **kept.metadata.every(),
     }
 
 
 def _whole(letter: DeadLetter) -> dict[str, Any]:
     bodies = {"body": letter.body.decode(errors="replace"), "body_base64": base64.b64encode(letter.body).decode()}
     kept = msgspec.to_builtins(letter.envelope)
-    around = {shown: kept[name] for name, shown in _AROUND.items() if kept[name] not in (None, [], False)}
+    around = {shown: kept[name] for name, shown in _AROUND.items() if kept[name] not in (None, [], (), False)}
     return _members(letter) | around | bodies

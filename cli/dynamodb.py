@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.copies import Copy, Found, Identity, side_by_side
 from pipeline.errors import StoreUnavailable
+from pipeline.metadata import Metadata
 from pipeline.table import (
     BUCKET,
     BY_TIME,
@@ -135,6 +136,5 @@ def _found(item: dict[str, Any]) -> Found:
         text["type"],
         text.get("subject"),
         text["event"].encode(),
-        text.get("publisher"),
-        text.get("traceparent"),
+        Metadata.of(text.get),
     )

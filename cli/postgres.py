@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - a class
 
 from cli.copies import Copy, Found, Identity
 from pipeline.errors import StoreUnavailable
+from pipeline.metadata import Metadata
 
 PAGE_ROWS = 1000
 DELETED_ROWS = 500
@@ -61,9 +62,7 @@ class Rows:
     async def find(self, identities: Iterable[Identity]) -> list[Found]:
         """The rows of `identities`; the bodies are PostgreSQL's own writing of the same JSON."""
         found = await self._run("find", identities=_json(identities))
-        return [
-            Found(_copy(row), row[4], row[5], row[8].encode(), publisher=row[6], traceparent=row[7]) for row in found
-        ]
+        return [Found(_copy(row), row[4], row[5], row[8].encode(), Metadata(row[0], row[6], row[7])) for row in found]
 
     async def sources_of(self, id_: str) -> list[str]:
         """The sources that have an event with this id."""

@@ -3,13 +3,15 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from cli.copies import Found, Identity
 from cli.differences import Difference
 from cli.walk import Walk
 from pipeline.dead_letters import Place
 from pipeline.errors import InvalidEvent, MalformedEvent, MensageriaError, MessageRefused
 from pipeline.event import parse_accepted
-from pipeline.outlets import Outgoing, Outlet, beside
+from pipeline.outlets import Outgoing, Outlet
 from pipeline.redrive import Pace
 
 
@@ -43,7 +45,7 @@ def outgoing(copies: Sequence[Found]) -> Outgoing:
     first = copies[0]
     same = [each for each in copies if each.copy.content_hash == first.copy.content_hash]
     best = next((each for each in same if each.copy.via is not None), first)
-    carried = beside(first.copy.received_at, best.publisher, best.traceparent)
+    carried = msgspec.structs.replace(best.metadata, received_at=first.copy.received_at).known()
     try:
         event = parse_accepted(best.body)
     except (MalformedEvent, InvalidEvent) as error:

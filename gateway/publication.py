@@ -5,11 +5,10 @@ import msgspec
 from pipeline import faults, sqs_text
 from pipeline.errors import TooLarge
 from pipeline.event import MAX_EVENT_BYTES, Event
+from pipeline.metadata import Metadata
 from pipeline.receipts import REPLY_TO
 
 _TYPE_BYTES = len("String")
-
-Metadata = tuple[tuple[str, str], ...]
 
 PENDING = ("pending", "kafka")
 """The attribute that the pending queue's filter policy asks for (infra/template.yaml)."""
@@ -29,7 +28,7 @@ class Publication(msgspec.Struct, frozen=True, gc=False):
     type: str
     key: bytes
     body: bytes
-    metadata: Metadata
+    metadata: tuple[tuple[str, str], ...]
     traceparent: str
     received_at: str
     size_bytes: int
@@ -42,15 +41,8 @@ def of(event: Event, received_at: str, traceparent: str, publisher: str | None =
 
     Raises TooLarge where the event and its metadata are over SNS' 262,144 bytes.
     """
-    metadata: Metadata = (
-        ("type", event.type),
-        ("source", event.source),
-        ("id", event.id),
-        ("received_at", received_at),
-        ("traceparent", traceparent),
-    )
-    if publisher is not None:
-        metadata += (("publisher", publisher),)
+    carried = Metadata(received_at, publisher, traceparent).known()
+    metadata = (("type", event.type), ("source", event.source), ("id", event.id), *carried.items())
     content = sqs_text.size_bytes(event.body)
     size = content + sum([len(name) + _TYPE_BYTES + len(value.encode()) for name, value in metadata])
     if size > MAX_EVENT_BYTES:

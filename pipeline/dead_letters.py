@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -10,7 +10,8 @@ import msgspec
 from pipeline.delivery import Arrival, Attribute, event_of
 from pipeline.errors import InvalidEvent, MalformedEvent, MessageRefused, Rejected
 from pipeline.event import Event, parse_accepted
-from pipeline.outlets import Outgoing, OutgoingRecord, beside
+from pipeline.metadata import Metadata
+from pipeline.outlets import Outgoing, OutgoingRecord
 from pipeline.table import Way
 
 Place = Literal["b", "c", "kafka"]
@@ -48,7 +49,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
         return name, _octets(self.value, self.value_base64)
 
 
-class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+class Envelope(Metadata, frozen=True, kw_only=True):
     """Why an arrival can never be stored, where it came from, and its bytes (base64 in JSON).
 
     `key`, `headers` and `timestamp_ms` are a record's, `attributes` a message's; an envelope of an earlier
@@ -62,17 +63,19 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     origin: dict[str, Any]
     first_seen: str
     attempts: int
-    received_at: str | None = None
-    publisher: str | None = None
-    traceparent: str | None = None
     key: str | None = None
     key_base64: bytes | None = None
     headers: list[Header] | None = None
     timestamp_ms: int | None = None
     body_is_null: bool = False
     attributes: dict[str, Attribute] | None = None
-    omitted: list[str] = []
+    omitted: tuple[str, ...] = ()
     body_base64: bytes
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the gateway said of the event."""
+        return Metadata.of(partial(getattr, self))
 
     @property
     def key_bytes(self) -> bytes | None:
@@ -89,6 +92,7 @@ def enclosed(arrival: Arrival, rejected: Rejected, service: str) -> Envelope:
     """The envelope of `arrival`."""
     key, key_octets = _text_or_octets(arrival.key)
     return Envelope(
+        *msgspec.structs.astuple(arrival.metadata),
         reason=rejected.reason,
         detail=rejected.detail,
         service=service,
@@ -96,9 +100,6 @@ def enclosed(arrival: Arrival, rejected: Rejected, service: str) -> Envelope:
         origin=arrival.origin,
         first_seen=arrival.first_seen,
         attempts=arrival.attempts,
-        received_at=arrival.received_at,
-        publisher=arrival.publisher,
-        traceparent=arrival.traceparent,
         key=key,
         key_base64=key_octets,
         headers=None if arrival.headers is None else [Header.of(*each) for each in arrival.headers],
@@ -114,7 +115,7 @@ def without(envelope: Envelope, *members: str) -> Envelope:
     empty: dict[str, Any] = {"body": {"body_base64": b""}, "headers": {"headers": []}}
     empty["key"] = {"key": None, "key_base64": None}
     changes = {name: value for member in members for name, value in empty[member].items()}
-    return msgspec.structs.replace(envelope, omitted=list(members), **changes)
+    return msgspec.structs.replace(envelope, omitted=members, **changes)
 
 
 def _text_or_octets(octets: bytes | None) -> tuple[str | None, bytes | None]:
@@ -181,7 +182,7 @@ class DeadLetter:
             return Outgoing(self.body, kept.attributes)
         return Outgoing(
             self.body,
-            beside(kept.received_at or kept.first_seen, kept.publisher, kept.traceparent),
+            msgspec.structs.replace(kept.metadata, received_at=kept.received_at or kept.first_seen).known(),
             self.event.partition_key if self.event else None,
             kept.origin.get("partition", 0),
         )

@@ -8,6 +8,7 @@ import msgspec
 from pipeline import kafka_binary
 from pipeline.clock import is_plausible
 from pipeline.event import Event, parse, parse_accepted
+from pipeline.metadata import Metadata
 from pipeline.table import Way
 
 Headers = Sequence[tuple[str, bytes | None]]
@@ -36,9 +37,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     origin: dict[str, Any]
     first_seen: str
     attempts: int = 1
-    received_at: str | None = None
-    publisher: str | None = None
-    traceparent: str | None = None
+    metadata: Metadata = Metadata()
     reply_to: str | None = None
     key: bytes | None = None
     headers: Headers | None = None
@@ -50,7 +49,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     def event(self) -> Event:
         """The event in it, in whichever mode it came. Raises MalformedEvent and InvalidEvent."""
         # With a gateway's stamp it was accepted, if by an earlier version, and has to be stored.
-        return event_of(self.body, self.headers or (), parse_accepted if self.received_at else parse)
+        return event_of(self.body, self.headers or (), parse_accepted if self.metadata.received_at else parse)
 
 
 def healing(healed_at: str | None) -> dict[str, Any]:
@@ -72,5 +71,5 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
     @property
     def received_at(self) -> str:
         """When the gateway took it, or, where no stamp of a gateway says so, when it was first seen."""
-        stamp = self.arrival.received_at
+        stamp = self.arrival.metadata.received_at
         return stamp if stamp and is_plausible(stamp) else self.arrival.first_seen

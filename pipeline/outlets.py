@@ -65,12 +65,6 @@ class Outgoing:
     record: OutgoingRecord | None = None
 
 
-def beside(received_at: str, publisher: str | None, traceparent: str | None) -> dict[str, str]:
-    """What travels beside an event, without what it lacks."""
-    named = {"received_at": received_at, "publisher": publisher, "traceparent": traceparent}
-    return {name: value for name, value in named.items() if value is not None}
-
-
 class Outlet(Protocol):
     """Where events are sent once more."""
 

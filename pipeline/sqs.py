@@ -11,6 +11,7 @@ from pipeline.aws_json import CallFailed, JsonApi
 from pipeline.clock import seen_at
 from pipeline.delivery import Arrival, Attribute, healing
 from pipeline.errors import MessageRefused, QueueUnavailable, ReceiptExpired
+from pipeline.metadata import Metadata
 from pipeline.receipts import REPLY_TO
 
 T = TypeVar("T")
@@ -148,9 +149,7 @@ class Queue:
             origin={"queue": self.name, "message_id": message.message_id} | healing(beside.get("healed_at")),
             first_seen=seen_at(message.sent_ms),
             attempts=int(message.attributes["ApproximateReceiveCount"]),
-            received_at=beside.get("received_at"),
-            publisher=beside.get("publisher"),
-            traceparent=beside.get("traceparent"),
+            metadata=Metadata.of(beside.get),
             reply_to=beside.get(REPLY_TO),
             attributes={
                 name: Attribute(each.data_type, each.string_value, each.binary_value)

@@ -41,7 +41,7 @@ class Tracing:
 
     def processing(self, arrivals: Sequence[Arrival]) -> "Processing":
         """The spans of a batch that is settled while the block lasts."""
-        sampled = [(each, context) for each in arrivals if (context := self._sampled(each.traceparent))]
+        sampled = [(each, context) for each in arrivals if (context := self._sampled(each.metadata.traceparent))]
         return SampledProcessing(self.spans, self._service, arrivals, sampled) if self.spans and sampled else _UNSAMPLED
 
     async def close(self) -> None:

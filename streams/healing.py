@@ -44,23 +44,23 @@ class _Message(NamedTuple):
     """A delivery as SNS gets it."""
 
     delivery: Delivery
-    metadata: dict[str, str]
+    carried: dict[str, str]
     size_bytes: int
 
     @classmethod
     def of(cls, delivery: Delivery) -> Self:
         """Without `healed_at` where an event of the largest size has no room for it."""
-        metadata = dict(list(_metadata(delivery.arrival).items())[: _SNS_ATTRIBUTES - 1])
-        size = size_bytes(delivery.event.body) + sum(_sized(*each) for each in metadata.items())
+        carried = dict(list(_carried(delivery.arrival).items())[: _SNS_ATTRIBUTES - 1])
+        size = size_bytes(delivery.event.body) + sum(_sized(*each) for each in carried.items())
         name, value = _healed_at()
         if size + _sized(name, value) <= MAX_EVENT_BYTES:
-            metadata[name] = value
+            carried[name] = value
             size += _sized(name, value)
-        return cls(delivery, metadata, size)
+        return cls(delivery, carried, size)
 
     def entry(self, index: int) -> dict[str, Any]:
         """For PublishBatch."""
-        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in self.metadata.items()}
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in self.carried.items()}
         return {"Id": str(index), "Message": sqs_text(self.delivery.event.body), "MessageAttributes": attributes}
 
 
@@ -186,7 +186,7 @@ class TopicPublisher:
         await self._pace.step(len(deliveries))  # one pause for all: each costs a turn of a loop that may be busy
         for delivery in deliveries:
             key = delivery.event.partition_key.encode()
-            named = _metadata(delivery.arrival) | dict([_healed_at()])
+            named = _carried(delivery.arrival) | dict([_healed_at()])
             headers = [(name, value.encode()) for name, value in named.items()]
             sent.append(
                 await producer.send(
@@ -228,7 +228,7 @@ def _sized(name: str, value: str) -> int:
     return len(name) + len("String") + len(value.encode())
 
 
-def _metadata(arrival: Arrival) -> dict[str, str]:
+def _carried(arrival: Arrival) -> dict[str, str]:
     """What the gateway sent beside the event, less what was for the broker that held it."""
     if arrival.headers is not None:
         named = {name: value.decode(errors="replace") for name, value in arrival.headers if value}

@@ -257,7 +257,7 @@ class Intake:
                 reason=why.reason,
                 origin=arrival.origin,
                 **named,
-                **trace_context.ids(arrival.traceparent),
+                **trace_context.ids(arrival.metadata.traceparent),
             )
 
     def _failed(self, batch: BatchState, call: Call, error: BaseException) -> str:
@@ -274,7 +274,7 @@ class Intake:
         for delivery in new:
             seconds = max(0.0, moment - datetime.fromisoformat(delivery.received_at).timestamp())
             latency.observe(seconds)
-            traceparent = delivery.arrival.traceparent
+            traceparent = delivery.arrival.metadata.traceparent
             if traceparent and trace_context.is_sampled(traceparent):
                 latency.show(seconds, traceparent)
 
@@ -309,7 +309,7 @@ def _named(deliveries: Sequence[Delivery]) -> dict[str, list[str]]:
     """The ids and traces of a batch that is so small that a person may look for one event in the log."""
     if len(deliveries) > _NAMED:
         return {}
-    contexts = [trace_context.parse(each.arrival.traceparent) for each in deliveries]
+    contexts = [trace_context.parse(each.arrival.metadata.traceparent) for each in deliveries]
     return {
         "ids": [each.event.id for each in deliveries],
         "trace_ids": [context.trace_id for context in contexts if context],

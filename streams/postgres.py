@@ -130,9 +130,8 @@ def _row(delivery: Delivery) -> dict[str, Any]:
         "type": event.type,
         "subject": event.subject,
         "time": moment and rfc3339(moment),  # PostgreSQL takes fewer offsets and digits than RFC 3339 has
+        **arrival.metadata.every(),
         "received_at": delivery.received_at,
-        "publisher": arrival.publisher,
-        "traceparent": arrival.traceparent,
         "origin": arrival.origin,
         "content_hash": event.content_hash().hex(),
         "event": msgspec.Raw(event.body),

@@ -172,6 +172,6 @@ def _written(stored: Stored) -> dict[Identity, Copy]:
     """What one call wrote of each identity: of an event that was in it twice, the first is kept."""
     copies: dict[Identity, Copy] = {}
     for each in stored.new + stored.repeated:
-        origin = origin_of(each.arrival.origin, each.arrival.traceparent)
+        origin = origin_of(each.arrival.origin, each.arrival.metadata.traceparent)
         copies.setdefault(each.event.identity, Copy(each.received_at, stored.stored_at, origin))
     return copies

@@ -16,6 +16,7 @@ import faust
 from pipeline.clock import seen_at
 from pipeline.delivery import Arrival, healing
 from pipeline.kafka_records import Undecodable
+from pipeline.metadata import Metadata
 from pipeline.receipts import REPLY_TO
 from pipeline.settings import WorkerSettings
 from streams.intake import Intake, Interrupted
@@ -84,9 +85,7 @@ def _arrival(message: Any) -> Arrival:
         via="kafka",
         origin=origin,
         first_seen=seen_at(timestamp_ms),
-        received_at=_text(first.get("received_at")),
-        publisher=_text(first.get("publisher")),
-        traceparent=_text(first.get("traceparent")),
+        metadata=Metadata.of(lambda name: _text(first.get(name))),
         reply_to=_text(first.get(REPLY_TO)),
         key=message.key,
         headers=headers,

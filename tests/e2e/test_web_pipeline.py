@@ -13,6 +13,7 @@ from cli.addresses import Addresses, find
 from pipeline.dead_letters import envelope
 from pipeline.delivery import Arrival
 from pipeline.errors import Rejected
+from pipeline.metadata import Metadata
 from pipeline.redrive import Choice, chosen, discard
 from tests.e2e.browsing import opened
 from tests.e2e.test_web_pages import assert_fit
@@ -46,7 +47,7 @@ async def lay_dead(addresses: Addresses, source: str, *ids: str, detail: str = "
         for id_ in ids:
             event = {"specversion": "1.0", "id": id_, "source": source, "type": "com.example.dead", "data": HOSTILE}
             origin = {"queue": "events-b", "message_id": id_}
-            arrival = Arrival(json.dumps(event).encode(), "sqs", origin, RECEIVED_AT, received_at=RECEIVED_AT)
+            arrival = Arrival(json.dumps(event).encode(), "sqs", origin, RECEIVED_AT, metadata=Metadata(RECEIVED_AT))
             await queue.send(envelope(arrival, Rejected("rejected", detail), "service-b").decode(), {})
 
 

@@ -14,6 +14,7 @@ from lambda_query.app import App
 from pipeline.clock import rfc3339
 from pipeline.delivery import Arrival, Delivery
 from pipeline.event import parse
+from pipeline.metadata import Metadata
 from pipeline.settings import AwsSettings, QuerySettings
 from pipeline.table import Way
 from streams.dynamodb import DynamoStore
@@ -43,7 +44,9 @@ def seed(source: str, id_: str, moment: datetime, via: Way = "sqs", **attributes
     origin = {"queue": "q", "message_id": "m"} if via == "sqs" else {"topic": "t", "partition": 0, "offset": 7}
     received_at = rfc3339(moment)
     body = json.dumps(event, ensure_ascii=False).encode()
-    return Seed(Delivery(parse(body), Arrival(body, via, origin, received_at, received_at=received_at)), received_at)
+    return Seed(
+        Delivery(parse(body), Arrival(body, via, origin, received_at, metadata=Metadata(received_at))), received_at
+    )
 
 
 def seed_of(like: Seed, body: bytes) -> Seed:

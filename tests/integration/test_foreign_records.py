@@ -314,7 +314,7 @@ async def test_a_record_whose_letter_is_too_large_holds_nothing_up(
     async with letters_of(system, "kafka", monkeypatch) as reading:
         origin = {"topic": aws["kafka_topic"], "partition": 1, "offset": offset}
         (letter,) = [letter async for letter in reading.letters() if letter.envelope.origin == origin]
-    assert (letter.envelope.reason, letter.envelope.omitted, letter.envelope.key) == ("too_large", ["body"], "k")
+    assert (letter.envelope.reason, letter.envelope.omitted, letter.envelope.key) == ("too_large", ("body",), "k")
     watched.require_no_restart()
 
 

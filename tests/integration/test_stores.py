@@ -18,6 +18,7 @@ from pipeline.aws import client
 from pipeline.delivery import Arrival, Delivery
 from pipeline.errors import Rejected, StoreUnavailable
 from pipeline.event import parse
+from pipeline.metadata import Metadata
 from pipeline.metrics import WayMetrics
 from pipeline.settings import TraceSettings
 from pipeline.table import Way
@@ -35,7 +36,7 @@ RECEIVED_AT = "2026-11-23T15:24:00.123456Z"
 def arrival(source: str, id_: str, data: Any = None, *, via: Way = "sqs", **attributes: Any) -> Arrival:
     event = {"specversion": "1.0", "id": id_, "source": source, "type": "test", "data": data} | attributes
     origin = {"queue": "events-b", "message_id": id_}
-    return Arrival(json.dumps(event).encode(), via, origin, first_seen=RECEIVED_AT, received_at=RECEIVED_AT)
+    return Arrival(json.dumps(event).encode(), via, origin, first_seen=RECEIVED_AT, metadata=Metadata(RECEIVED_AT))
 
 
 def delivery(source: str, id_: str, data: Any = None, **changes: Any) -> Delivery:

@@ -113,7 +113,7 @@ async def test_a_conflict_that_was_resolved_is_stored_when_sent_again(
     connection.close()
     assert (await tool("send-again", "--in", "b", "--source", source, "--reason", "conflict", "--yes")).code == 0
     (row,) = await until(lambda: rows(addresses, source), within_s=20)
-    assert (json.loads(row.body)["data"], row.copy.received_at, row.publisher) == (2, RECEIVED_AT, "test")
+    assert (json.loads(row.body)["data"], row.copy.received_at, row.metadata.publisher) == (2, RECEIVED_AT, "test")
     assert await lying(addresses, "b", source) == []
 
 

@@ -18,6 +18,7 @@ from pipeline.dead_letters import envelope
 from pipeline.delivery import Arrival, Delivery
 from pipeline.errors import Rejected
 from pipeline.event import parse
+from pipeline.metadata import Metadata
 from pipeline.outlets import Outgoing
 from pipeline.table import Way
 from streams.dynamodb import DynamoStore
@@ -55,7 +56,7 @@ def delivery(identity: tuple[str, str], received_at: str, data: Any, via: Way, s
     source, id_ = identity
     content = {"specversion": "1.0", "id": id_, "source": source, "type": "t.seeded", "data": data}
     text = json.dumps(content | ({"subject": subject} if subject else {})).encode()
-    return Delivery(parse(text), Arrival(text, via, {}, received_at, received_at=received_at))
+    return Delivery(parse(text), Arrival(text, via, {}, received_at, metadata=Metadata(received_at)))
 
 
 async def seed(stores: tuple[PostgresStore, DynamoStore], events: dict[tuple[str, str], Copies]) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from cli.copies import Copy, Found, side_by_side
 from cli.sending import Unsendable, outgoing
 from pipeline.event import parse
+from pipeline.metadata import Metadata
 
 identities = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=20)
 copies = st.builds(
@@ -44,7 +45,7 @@ def found(body: bytes, via: str | None, content_hash: str | None = None, receive
     event = parse(body)
     way = None if via is None else "sqs" if via == "sqs" else "kafka"
     copy = Copy(received_at, event.source, event.id, content_hash or event.content_hash().hex(), way)  # type: ignore[arg-type]
-    return Found(copy, event.type, event.subject, body, None, None)
+    return Found(copy, event.type, event.subject, body, Metadata())
 
 
 EVENT = b'{"specversion":"1.0","id":"a","source":"s","type":"t","partitionkey":"k","data":1.0}'

@@ -9,6 +9,7 @@ from infra import cost, template
 from pipeline import table
 from pipeline.delivery import Arrival, Delivery
 from pipeline.event import parse
+from pipeline.metadata import Metadata
 from pipeline.table import Way
 from streams.dynamodb import _item
 from tests.running_system import ROOT
@@ -55,9 +56,7 @@ def delivery(body: bytes, via: Way) -> Delivery:
         origin=origin,
         first_seen=moment,
         attempts=1,
-        received_at=moment,
-        publisher="shop",
-        traceparent=events.traceparent(1),
+        metadata=Metadata(moment, "shop", events.traceparent(1)),
     )
     return Delivery(parse(body), arrival)
 

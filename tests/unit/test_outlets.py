@@ -14,6 +14,7 @@ from pipeline.dead_letters import DeadLetter, Place, enclosed
 from pipeline.delivery import Arrival
 from pipeline.errors import MessageRefused, QueueUnavailable, Rejected
 from pipeline.event import parse
+from pipeline.metadata import Metadata
 from pipeline.outlets import Outgoing, QueueOutlet
 from pipeline.redrive import Choice, send_again
 from pipeline.sqs import Queue
@@ -71,7 +72,7 @@ async def test_a_refusal_for_good_is_told_from_one_for_now(code: str, kind: type
 def found(id_: str, data: str = "") -> list[Found]:
     body = event(id_, data)
     copy = Copy("2026-11-23T15:24:00.000000Z", "s", id_, parse(body).content_hash().hex(), "sqs")
-    return [Found(copy, "t", None, body, None, None)]
+    return [Found(copy, "t", None, body, Metadata())]
 
 
 class Walked:

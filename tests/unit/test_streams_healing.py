@@ -9,9 +9,10 @@ from hypothesis import strategies as some
 from pipeline.counter import Counter
 from pipeline.delivery import Arrival, Attribute, Delivery, healing
 from pipeline.event import MAX_EVENT_BYTES, parse
+from pipeline.metadata import Metadata
 from pipeline.metrics import new_registry
 from pipeline.settings import KafkaSettings
-from streams.healing import SnsPublisher, TopicPublisher, _Message, _metadata, _parts
+from streams.healing import SnsPublisher, TopicPublisher, _carried, _Message, _parts
 
 SENT = {
     "type": "t",
@@ -27,14 +28,14 @@ def from_kafka(size: int = 1, **more: str) -> Delivery:
     """What the pending topic holds, with `size` bytes of data."""
     body = json.dumps({"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": "x" * size}).encode()
     headers = [("content-type", b"application/cloudevents+json"), *((n, v.encode()) for n, v in (SENT | more).items())]
-    arrival = Arrival(body, "kafka", {}, SENT["received_at"], received_at=SENT["received_at"], headers=headers)
+    arrival = Arrival(body, "kafka", {}, SENT["received_at"], metadata=Metadata(SENT["received_at"]), headers=headers)
     return Delivery(parse(body), arrival)
 
 
 def test_sns_gets_what_the_gateway_sends_and_when_it_was_healed() -> None:
     message = _Message.of(from_kafka(reply_to="r"))
-    healed_at = message.metadata.pop("healed_at")
-    assert message.metadata == SENT | {"reply_to": "r"}
+    healed_at = message.carried.pop("healed_at")
+    assert message.carried == SENT | {"reply_to": "r"}
     assert datetime.fromisoformat(healed_at).tzinfo
     assert healing(healed_at) == {"healed_at": healed_at}
     entry = message.entry(3)
@@ -44,15 +45,15 @@ def test_sns_gets_what_the_gateway_sends_and_when_it_was_healed() -> None:
 def test_kafka_gets_the_attributes_without_the_mark() -> None:
     attributes = {name: Attribute("String", value) for name, value in (SENT | {"pending": "kafka"}).items()}
     arrival = Arrival(b"{}", "sqs", {}, SENT["received_at"], attributes=attributes)
-    assert _metadata(arrival) == SENT
+    assert _carried(arrival) == SENT
 
 
 def test_an_event_of_the_largest_size_is_healed_without_the_time() -> None:
     spare = MAX_EVENT_BYTES - _Message.of(from_kafka()).size_bytes
     fits, full = _Message.of(from_kafka(1 + spare)), _Message.of(from_kafka(2 + spare))
     assert fits.size_bytes == MAX_EVENT_BYTES
-    assert "healed_at" in fits.metadata
-    assert full.metadata == SENT
+    assert "healed_at" in fits.carried
+    assert full.carried == SENT
 
 
 @given(some.lists(some.integers(0, 200_000), min_size=1, max_size=30))

@@ -1,0 +1,32 @@
+"""What the gateway says of an event, beside it: carried, stored and shown under the same names everywhere.
+
+SNS' and SQS' message attributes, Kafka's headers, PostgreSQL's columns, the table's attributes and the members
+of a dead letter have these names. A further one needs a column (a migration, insert_events.sql, find.sql),
+and no other code.
+"""
+
+from collections.abc import Callable
+from typing import Self
+
+import msgspec
+
+
+class Metadata(msgspec.Struct, frozen=True):
+    """`received_at` is RFC 3339, `publisher` the name of a key, `traceparent` W3C's; None where it is unknown."""
+
+    received_at: str | None = None
+    publisher: str | None = None
+    traceparent: str | None = None
+
+    @classmethod
+    def of(cls, carried: Callable[[str], str | None]) -> Self:
+        """The metadata of which `carried` gives each value by its name."""
+        return cls(*[carried(name) for name in cls.__struct_fields__])
+
+    def known(self) -> dict[str, str]:
+        """The values that are there, by their names."""
+        return {name: value for name, value in self.every().items() if value is not None}
+
+    def every(self) -> dict[str, str | None]:
+        """All values by their names."""
+        return msgspec.structs.asdict(self)
