@@ -88,7 +88,7 @@ check: $(DEV) ## format, lint, types, imports, security, templates, containers, 
 	@.venv/bin/python -m pytest -q --no-header --no-summary -p no:cacheprovider tests/unit/test_asyncapi.py tests/unit/test_decisions.py
 	@.venv/bin/python -m dashboards .build/dashboards && diff -r docker/grafana/dashboards .build/dashboards || \
 		{ echo "docker/grafana/dashboards is old: run make docs"; exit 1; }
-	@.venv/bin/python -m pipeline.settings | diff docs/settings.md - || { echo "docs/settings.md is old: run make docs"; exit 1; }
+	@.venv/bin/python -m pipeline.core.settings | diff docs/settings.md - || { echo "docs/settings.md is old: run make docs"; exit 1; }
 
 sbom: $(DEV) ## what the services hold, in .build/sbom.cdx.json (CycloneDX)
 	@mkdir -p .build
@@ -119,10 +119,10 @@ reset: $(APP) ## forget all local data (asks first)
 install: $(APP) $(DEV) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## all that is locked, and what makes the servers start fast
 
 docs: $(DEV) ## write docs/settings.md and docs/faults.md, Grafana's dashboards, and the tables of docs/scale.md and docs/aws.md
-	@.venv/bin/python -m pipeline.settings > docs/settings.md
-	@.venv/bin/python -m pipeline.faults > docs/faults.md
+	@.venv/bin/python -m pipeline.core.settings > docs/settings.md
+	@.venv/bin/python -m pipeline.core.faults > docs/faults.md
 	@.venv/bin/python -m dashboards docker/grafana/dashboards
-	@.venv/bin/python -m bench.scale
+	@.venv/bin/python -m bench.studies.scale
 	@.venv/bin/python -m infra.cost > /dev/null
 
 $(UV_STAMP): requirements/bootstrap.lock

@@ -10,11 +10,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench import check, plot, profiler, report, rounds, scale, workloads
+from bench import catalogue, check, plot, report, rounds
 from bench.errors import BenchError
+from bench.measuring import profiler
 from bench.report import Records
+from bench.studies import scale
 from bench.workload import Durations, Record, Workload
-from pipeline.errors import MensageriaError
+from pipeline.core.errors import MensageriaError
 from stack.home import ROOT
 
 _FULL = Durations(warm_up_s=1.5, measure_s=3)
@@ -43,7 +45,7 @@ def main() -> int:
 
 def _measure_all(arguments: argparse.Namespace) -> int:
     folder = arguments.out or (_TRIED if arguments.quick else _KEPT)
-    chosen = workloads.chosen(arguments.workloads)
+    chosen = catalogue.chosen(arguments.workloads)
     if arguments.profile:
         return _profile(chosen, folder)
     records = asyncio.run(_measure(chosen, arguments.runs, _QUICK if arguments.quick else _FULL, folder))
@@ -93,7 +95,7 @@ async def _measure(chosen: list[Workload], runs: int, durations: Durations, fold
 
 
 def _write_page(folder: Path) -> None:
-    all_kept = report.all_kept(folder, workloads.ALL)
+    all_kept = report.all_kept(folder, catalogue.ALL)
     plot.write(folder / report.PLOT, all_kept)
     _say(f"written: {report.write(folder, all_kept)}")
     if folder == _KEPT:
@@ -108,7 +110,7 @@ def _tell(workload: Workload, record: Record) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures the pipeline against naive ones.")
-    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(workloads.ALL)}; default: all")
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(catalogue.ALL)}; default: all")
     parser.add_argument("--runs", type=int, default=5, help="of each case, in turn (default: 5)")
     parser.add_argument("--quick", action="store_true", help="short runs, to see that it works; kept in .local/")
     parser.add_argument("--check", action="store_true", help="a short subset, held against what is kept")

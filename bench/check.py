@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bench import drains, gateway_capacity, targets
+from bench import targets
 from bench.pipelines import NAIVE, OURS
 from bench.workload import Durations, Record, Workload
+from bench.workloads import drains, gateway_capacity
 
 RUNS = 3
 DURATIONS = Durations(warm_up_s=2, measure_s=3)

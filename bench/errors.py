@@ -1,6 +1,6 @@
 """Why a benchmark cannot go on, or why one of its runs does not count."""
 
-from pipeline.errors import MensageriaError
+from pipeline.core.errors import MensageriaError
 
 
 class BenchError(MensageriaError):

@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Iterator
 
-from pipeline.event import STRUCTURED
+from pipeline.events.event import STRUCTURED
 
 EVENT_BYTES = 506
 SAMPLED_EVERY = 100

@@ -41,23 +41,23 @@ OURS = Pipeline(
 PLAIN = Pipeline(
     name="plain clients",
     environment=".venv-bench-plain",
-    gateway="python -m bench.plain.gateway",
-    service_b="python -m bench.plain.service_b {port}",
-    service_c="python -m bench.plain.service_c {port}",
+    gateway="python -m bench.references.plain.gateway",
+    service_b="python -m bench.references.plain.service_b {port}",
+    service_c="python -m bench.references.plain.service_c {port}",
 )
 FASTSTREAM = Pipeline(
     name="FastStream",
     environment=".venv-bench-faststream",
-    gateway="python -m bench.faststream.gateway",
-    service_b="python -m bench.faststream.service_b {port}",
-    service_c="python -m bench.faststream.service_c {port}",
+    gateway="python -m bench.references.faststream.gateway",
+    service_b="python -m bench.references.faststream.service_b {port}",
+    service_c="python -m bench.references.faststream.service_c {port}",
 )
 NAIVE = Pipeline(
     name="naive",
     environment=".venv-bench-naive",
-    gateway="python -m bench.naive.gateway",
-    service_b="faust -A bench.naive.service_b worker -l info --web-port {port}",
-    service_c="faust -A bench.naive.service_c worker -l info --web-port {port}",
+    gateway="python -m bench.references.naive.gateway",
+    service_b="faust -A bench.references.naive.service_b worker -l info --web-port {port}",
+    service_c="faust -A bench.references.naive.service_c worker -l info --web-port {port}",
 )
 ALL = {each.name: each for each in (OURS, PLAIN, FASTSTREAM, NAIVE)}
 AGAINST_NAIVE = {name: NAIVE.name for name in ALL if name != NAIVE.name}

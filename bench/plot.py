@@ -6,7 +6,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench import spread
+from bench.measuring import spread
 from bench.report import Records
 from bench.workload import Record, Workload
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import msgspec
 
-from bench import spread, targets
-from bench.spread import Spread
+from bench import targets
+from bench.measuring import spread
+from bench.measuring.spread import Spread
 from bench.workload import Figure, Record, Target, Workload
 
 PLOT = "benchmarks.svg"

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from bench import machine
 from bench.errors import DoesNotCount
+from bench.measuring import machine
 from bench.workload import Durations, MeasureCase, Record, Run, Workload
-from pipeline import clock
+from pipeline.core import clock
 from stack.errors import PartFailed
 
 

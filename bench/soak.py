@@ -14,14 +14,15 @@ from pathlib import Path
 
 import msgspec
 
-from bench import machine, processes, slope, steady_sender, system_rig, waiting
 from bench.errors import DoesNotCount
-from bench.machine import Machine
-from bench.processes import Held
-from bench.slope import Slope
+from bench.measuring import machine, processes, slope
+from bench.measuring.machine import Machine
+from bench.measuring.processes import Held
+from bench.measuring.slope import Slope
+from bench.rigs import steady_sender, system_rig, waiting
 from bench.workload import Durations
-from pipeline import clock
-from pipeline.errors import MensageriaError
+from pipeline.core import clock
+from pipeline.core.errors import MensageriaError
 from stack.home import ROOT
 
 OURS = ("gateway", "service-b", "service-c", "web")

@@ -1,7 +1,7 @@
 """What a record says of a target."""
 
-from bench import spread
-from bench.spread import Spread
+from bench.measuring import spread
+from bench.measuring.spread import Spread
 from bench.workload import Figure, Record, Target
 
 

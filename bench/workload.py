@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from bench.machine import Machine
+from bench.measuring.machine import Machine
 
 
 @dataclass(frozen=True)

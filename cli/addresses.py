@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline import aws
-from pipeline.errors import MensageriaError
-from pipeline.places import Places
-from pipeline.settings import (
+from operations.places import Places
+from pipeline.clients import aws
+from pipeline.clients.sqs import PENDING_QUEUE, queue_beside
+from pipeline.core.errors import MensageriaError
+from pipeline.core.settings import (
     EdgeSettings,
     HealthSettings,
     QueueSettings,
@@ -21,7 +22,6 @@ from pipeline.settings import (
     given,
     read,
 )
-from pipeline.sqs import PENDING_QUEUE, queue_beside
 
 _ROOT = Path(__file__).resolve().parent.parent
 _NAMES = {

@@ -3,8 +3,8 @@
 import typer
 
 from cli import dead_letter_commands, difference_command, event_commands, status_command, store_commands, trace_command
-from pipeline import logs
-from pipeline.settings import LogSettings, given, read
+from pipeline.core.settings import LogSettings, given, read
+from pipeline.telemetry import logs
 
 app = typer.Typer(
     help="Publish and find events, and keep the pipeline in order.",

@@ -4,8 +4,8 @@ import heapq
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.metadata import Metadata
-from pipeline.table import Way, position_key
+from pipeline.core.table import Way, position_key
+from pipeline.events.metadata import Metadata
 
 Identity = tuple[str, str]
 """(source, id)."""

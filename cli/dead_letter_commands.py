@@ -12,10 +12,10 @@ import typer
 from cli.addresses import Addresses, find
 from cli.ending import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json
-from pipeline.dead_letters import DeadLetter, Place, Reading
-from pipeline.errors import MessageRefused
-from pipeline.places import PLACES
-from pipeline.redrive import Choice, chosen, discard, send_again
+from operations.dead_letters import DeadLetter, Place, Reading
+from operations.places import PLACES
+from operations.redrive import Choice, chosen, discard, send_again
+from pipeline.core.errors import MessageRefused
 
 app = typer.Typer(help="What could never be stored: look at it, send it again, discard it.", no_args_is_help=True)
 

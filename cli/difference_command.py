@@ -15,9 +15,9 @@ from cli.sending import Unsendable, repair
 from cli.stores import open_stores
 from cli.times import Since, Until, settled_range
 from cli.walk import Walk
-from pipeline.dead_letters import Place
-from pipeline.outlets import Outlet
-from pipeline.places import PLACES
+from operations.dead_letters import Place
+from operations.places import PLACES
+from operations.resending import Outlet
 
 _COLUMNS = ("received_at", "source", "id", "missing", "conflict")
 

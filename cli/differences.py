@@ -6,9 +6,9 @@ from typing import Any
 
 from cli.copies import Found, Identity
 from cli.walk import Walk
-from pipeline.comparison import conflicting, is_doubtful, lacking
-from pipeline.dead_letters import Place
-from pipeline.table import Way
+from operations.dead_letters import Place
+from pipeline.core.comparison import conflicting, is_doubtful, lacking
+from pipeline.core.table import Way
 
 _PLACES: dict[Way | None, Place] = {None: "b", "sqs": "c", "kafka": "kafka"}
 

@@ -9,9 +9,8 @@ import stamina
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.copies import Copy, Found, Identity, side_by_side
-from pipeline.errors import StoreUnavailable
-from pipeline.metadata import Metadata
-from pipeline.table import (
+from pipeline.core.errors import StoreUnavailable
+from pipeline.core.table import (
     BUCKET,
     BY_TIME,
     COPY,
@@ -23,6 +22,7 @@ from pipeline.table import (
     parse_copy_key,
     parse_identity_key,
 )
+from pipeline.events.metadata import Metadata
 
 _CALL_ITEMS = 25
 """DynamoDB's limit of one BatchWriteItem."""

@@ -9,9 +9,9 @@ import stamina
 import uuid_utils
 
 from operations.http_api import Access, EdgeUnavailable, HttpApi, Refused
-from pipeline.errors import InvalidParameters
-from pipeline.event import STRUCTURED
-from pipeline.settings import EdgeSettings
+from pipeline.core.errors import InvalidParameters
+from pipeline.core.settings import EdgeSettings
+from pipeline.events.event import STRUCTURED
 
 _RETRIES_S = 20
 

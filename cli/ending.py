@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import typer
 
 from cli.output import complain
-from pipeline.errors import InvalidParameters, MensageriaError, SettingsError
+from pipeline.core.errors import InvalidParameters, MensageriaError, SettingsError
 
 OK = 0
 FOUND = 1

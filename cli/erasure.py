@@ -17,7 +17,8 @@ from urllib.parse import unquote_to_bytes
 from cli.addresses import Addresses
 from cli.dynamodb import Items
 from cli.postgres import Rows
-from pipeline.dead_letters import DeadLetter, Envelope, Place
+from operations.dead_letters import DeadLetter, Place
+from pipeline.events.envelope import Envelope
 
 _QUEUES: tuple[Place, ...] = ("b", "c")
 _MAX_WRAPPED = 8

@@ -7,7 +7,7 @@ from typing import Any
 
 from cli.edges import Edges
 from operations.http_api import EdgeUnavailable
-from pipeline import clock
+from pipeline.core import clock
 
 _EVERY_S = 1
 _OVERLAP = timedelta(seconds=30)

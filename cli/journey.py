@@ -9,8 +9,8 @@ import msgspec
 
 from cli.copies import Identity
 from cli.status import Finding
-from pipeline import trace_context
-from pipeline.dead_letters import DeadLetter, Place
+from operations.dead_letters import DeadLetter, Place
+from pipeline.core import trace_context
 
 State = Literal["stored", "dead_letter", "waiting", "unknown"]
 """`unknown`: the store was asked and did not answer."""

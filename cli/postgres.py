@@ -11,8 +11,8 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, named so by psycopg2
 
 from cli.copies import Copy, Found, Identity
-from pipeline.errors import StoreUnavailable
-from pipeline.metadata import Metadata
+from pipeline.core.errors import StoreUnavailable
+from pipeline.events.metadata import Metadata
 
 PAGE_ROWS = 1000
 DELETED_ROWS = 500

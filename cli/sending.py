@@ -8,11 +8,11 @@ import msgspec
 from cli.copies import Found, Identity
 from cli.differences import Difference
 from cli.walk import Walk
-from pipeline.dead_letters import Place
-from pipeline.errors import InvalidEvent, MalformedEvent, MensageriaError, MessageRefused
-from pipeline.event import parse_accepted
-from pipeline.outlets import Outgoing, Outlet
-from pipeline.redrive import Pace
+from operations.dead_letters import Place
+from operations.resending import Outgoing, Outlet
+from pipeline.core.errors import InvalidEvent, MalformedEvent, MensageriaError, MessageRefused
+from pipeline.core.pace import Pace
+from pipeline.events.event import parse_accepted
 
 
 class Unsendable(MensageriaError):

@@ -10,11 +10,11 @@ import httpx
 from cli.addresses import Addresses
 from cli.edges import Edges, access
 from operations.http_api import HttpApi, base_url, http_client
-from pipeline.backlog import GROUP, HEALER_GROUP
-from pipeline.errors import MensageriaError
-from pipeline.places import Places
-from pipeline.settings import EdgeSettings, HealthSettings, QueueSettings
-from pipeline.topic_lag import TopicLag
+from operations.places import Places
+from operations.topic_lag import TopicLag
+from pipeline.core.errors import MensageriaError
+from pipeline.core.settings import EdgeSettings, HealthSettings, QueueSettings
+from pipeline.core.ways import GROUP, HEALER_GROUP
 
 
 @dataclass(frozen=True)

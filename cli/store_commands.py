@@ -15,8 +15,8 @@ from cli.sending import Filter, Unsendable, replay, replayable
 from cli.stores import open_stores
 from cli.times import Since, Until, ago, settled_range
 from cli.walk import Walk
-from pipeline.dead_letters import Place
-from pipeline.places import PLACES
+from operations.dead_letters import Place
+from operations.places import PLACES
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it, only what would be done is shown.")]
 

@@ -8,9 +8,9 @@ from botocore.exceptions import BotoCoreError
 from cli.addresses import Addresses
 from cli.dynamodb import Items
 from cli.postgres import Rows
-from pipeline.aws import client
-from pipeline.errors import SettingsError
-from pipeline.settings import StoreSettings
+from pipeline.clients.aws import client
+from pipeline.core.errors import SettingsError
+from pipeline.core.settings import StoreSettings
 
 
 @asynccontextmanager

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline import clock
-from pipeline.comparison import settled_until
+from pipeline.core import clock
+from pipeline.core.comparison import settled_until
 
 Since = Annotated[str, typer.Option("--from", help="A time (RFC 3339), or an age: 30m, 2h, 7d.")]
 Until = Annotated[

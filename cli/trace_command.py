@@ -14,11 +14,11 @@ from cli.journey import Journey
 from cli.output import AsJson, can_write, complain, write_json
 from cli.postgres import Rows
 from cli.status import findings
+from operations.dead_letters import DeadLetter
 from operations.http_api import NotFound
-from pipeline.dead_letters import DeadLetter
-from pipeline.errors import MensageriaError
-from pipeline.places import PLACES
-from pipeline.settings import EdgeSettings, StoreSettings
+from operations.places import PLACES
+from pipeline.core.errors import MensageriaError
+from pipeline.core.settings import EdgeSettings, StoreSettings
 
 _NEWEST = "200"
 Source = Annotated[str | None, typer.Option("--source", help="Its source; needed where several have this id.")]

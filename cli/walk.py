@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from cli.copies import Copy, Found, Identity, side_by_side
 from cli.dynamodb import Items
 from cli.postgres import Rows
-from pipeline.comparison import first_place
+from pipeline.core.comparison import first_place
 
 _LOOKED_UP = 100
 _ROUND = 1000

@@ -14,12 +14,14 @@ from aiokafka.errors import KafkaConnectionError
 from quart import Quart
 
 from gateway.app import ACCESS, METRICS, READINESS, WAITS, create_app
-from gateway.readiness import Readiness
+from gateway.legs.readiness import Readiness
 from gateway.waits import Waits
-from pipeline import http_protocol, kafka_access, logs
-from pipeline.errors import AccessRefused, SettingsError
-from pipeline.origins import is_loopback
-from pipeline.settings import GatewaySettings, KafkaSettings, read
+from pipeline.clients import kafka_access
+from pipeline.core.errors import AccessRefused, SettingsError
+from pipeline.core.settings import GatewaySettings, KafkaSettings, read
+from pipeline.serving import http_protocol
+from pipeline.serving.origins import is_loopback
+from pipeline.telemetry import logs
 
 _BACKLOG = 2048
 _HEADS_BYTES = 8 * 1024**2

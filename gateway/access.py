@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from gateway.keys import Keys
-from pipeline.errors import RateLimited
-from pipeline.settings import GatewaySettings
-from pipeline.token_bucket import TokenBucket
+from pipeline.core.errors import RateLimited
+from pipeline.core.settings import GatewaySettings
+from pipeline.core.token_bucket import TokenBucket
 
 _OPEN = ""
 

@@ -9,12 +9,12 @@ import msgspec
 from hypercorn.typing import ASGISendCallable
 
 from gateway import preferences
-from gateway.formats import ACCEPTED
-from gateway.leg import Outcome
+from gateway.formats.media_types import ACCEPTED
+from gateway.legs.leg import Outcome
 from gateway.publication import Publication
 from gateway.waits import Wait
-from pipeline import faults, problems, trace_context
-from pipeline.errors import (
+from pipeline.core import faults, problems, trace_context
+from pipeline.core.errors import (
     MAX_DETAIL_CHARACTERS,
     MAX_FAULTS,
     DefectError,
@@ -31,7 +31,7 @@ from pipeline.errors import (
     UnsupportedCoding,
     UnsupportedMediaType,
 )
-from pipeline.faults import Defect, cut
+from pipeline.core.faults import Defect, cut
 
 _CLOSE = {"connection": "close"}
 """Whoever may not publish need not send a body to its end."""

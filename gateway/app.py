@@ -5,25 +5,26 @@ from collections.abc import AsyncGenerator
 from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
-from gateway import pages, schemas
+from gateway import pages
 from gateway.access import Access
 from gateway.answers import Answer
 from gateway.edge import Admission, Edge, Publishing
-from gateway.fan_out import FanOut
+from gateway.formats import schemas
 from gateway.front import Front
 from gateway.hosts import Hosts
-from gateway.kafka_leg import KafkaLeg
-from gateway.readiness import Readiness
+from gateway.legs.fan_out import FanOut
+from gateway.legs.kafka_leg import KafkaLeg
+from gateway.legs.readiness import Readiness
+from gateway.legs.sns_leg import SnsLeg
 from gateway.reference import reference
 from gateway.room import Room
 from gateway.sampling import Sampler
-from gateway.sns_leg import SnsLeg
 from gateway.waits import Waits
-from pipeline import problems
-from pipeline.http_metrics import measure
-from pipeline.metrics import GatewayMetrics
-from pipeline.settings import GatewaySettings
-from pipeline.tracing import Tracing
+from pipeline.core import problems
+from pipeline.core.settings import GatewaySettings
+from pipeline.telemetry.http_metrics import measure
+from pipeline.telemetry.metrics import GatewayMetrics
+from pipeline.telemetry.tracing import Tracing
 
 READINESS = "gateway.readiness"
 """Key in `app.extensions`: what runs the app tells it when the process is about to stop."""

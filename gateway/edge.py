@@ -6,19 +6,20 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from gateway import answers, formats, preferences, publication
+from gateway import answers, preferences, publication
 from gateway.access import Access
 from gateway.answers import Answer
-from gateway.fan_out import FanOut
+from gateway.formats import media_types
 from gateway.inbound import ClientGone, Headers, Inbound, first
+from gateway.legs.fan_out import FanOut
 from gateway.publication import Publication
 from gateway.room import Place, Room
 from gateway.sampling import RequestTrace, Sampler
 from gateway.waits import Waits
-from pipeline import clock
-from pipeline.errors import InvalidBatch, KeyRevoked, MensageriaError, NoKey, TooLarge
-from pipeline.event import Event, Rules
-from pipeline.metrics import GatewayMetrics
+from pipeline.core import clock
+from pipeline.core.errors import InvalidBatch, KeyRevoked, MensageriaError, NoKey, TooLarge
+from pipeline.events.event import Event, Rules
+from pipeline.telemetry.metrics import GatewayMetrics
 
 _log = structlog.get_logger(__name__)
 
@@ -102,7 +103,7 @@ class Edge:
 
     async def _publish(self, inbound: Inbound, place: Place, trace: RequestTrace, disconnected: Disconnected) -> Answer:
         # No name for the parsed events: they are many times the size of their bytes, and waiting may take long.
-        submission = _stamped(inbound, formats.read(inbound, self._source, self._rules), trace)
+        submission = _stamped(inbound, media_types.read(inbound, self._source, self._rules), trace)
         if not submission.publications:
             return answers.empty_batch()
         events = len(submission.publications)

@@ -11,10 +11,10 @@ from gateway import answers
 from gateway.edge import Edge, Request
 from gateway.inbound import ClientGone, Headers, first
 from gateway.room import Place
-from pipeline import faults
-from pipeline.errors import TooLarge
-from pipeline.event import MAX_EVENT_BYTES
-from pipeline.metrics import GatewayMetrics
+from pipeline.core import faults
+from pipeline.core.errors import TooLarge
+from pipeline.events.event import MAX_EVENT_BYTES
+from pipeline.telemetry.metrics import GatewayMetrics
 
 PATH = "/events"
 MAX_REQUEST_BYTES = 1024 * 1024

@@ -11,8 +11,8 @@ from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallabl
 
 from gateway import answers
 from gateway.answers import Answer
-from pipeline import origins
-from pipeline.metrics import GatewayMetrics
+from pipeline.serving import origins
+from pipeline.telemetry.metrics import GatewayMetrics
 
 _TELLING = (b"origin", b"sec-fetch-site")
 

@@ -4,8 +4,9 @@ import re
 
 import msgspec
 
-from pipeline import binary_mode, faults
-from pipeline.errors import MalformedEvent, UnsupportedCoding, UnsupportedMediaType
+from pipeline.core import faults
+from pipeline.core.errors import MalformedEvent, UnsupportedCoding, UnsupportedMediaType
+from pipeline.events import binary_mode
 
 Headers = list[tuple[bytes, bytes]]
 """As ASGI gives them: names in lower case."""

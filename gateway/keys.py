@@ -1,4 +1,4 @@
-"""Who may publish: named keys (pipeline/keys.py) in a file that is read again when it changes.
+"""Who may publish: named keys (pipeline/core/keys.py) in a file that is read again when it changes.
 
 A key is a line; `#` begins a comment. `python -m gateway.keys NAME` makes a key.
 """
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import structlog
 
-from pipeline.errors import SettingsError
-from pipeline.keys import Key, new, owner, parse
+from pipeline.core.errors import SettingsError
+from pipeline.core.keys import Key, new, owner, parse
 
 CHECK_EVERY_S = 1.0
 _Version = tuple[int, int, int, int]

@@ -5,10 +5,11 @@ from urllib.parse import quote
 from quart import Blueprint, Response, request
 
 from gateway.answers import Answer
-from gateway.readiness import Readiness
-from gateway.schemas import Schemas
-from pipeline import metrics, problems
-from pipeline.metrics import GatewayMetrics
+from gateway.formats.schemas import Schemas
+from gateway.legs.readiness import Readiness
+from pipeline.core import problems
+from pipeline.telemetry import metrics
+from pipeline.telemetry.metrics import GatewayMetrics
 
 
 def operations(readiness: Readiness, gateway_metrics: GatewayMetrics) -> Blueprint:

@@ -2,11 +2,12 @@
 
 import msgspec
 
-from pipeline import faults, sqs_text
-from pipeline.errors import TooLarge
-from pipeline.event import MAX_EVENT_BYTES, Event
-from pipeline.metadata import Metadata
-from pipeline.receipts import REPLY_TO
+from pipeline.clients import sqs_text
+from pipeline.core import faults
+from pipeline.core.errors import TooLarge
+from pipeline.events.event import MAX_EVENT_BYTES, Event
+from pipeline.events.metadata import Metadata
+from pipeline.events.receipts import REPLY_TO
 
 _TYPE_BYTES = len("String")
 

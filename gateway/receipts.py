@@ -7,9 +7,10 @@ from contextlib import suppress
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from pipeline import kafka, receipts
-from pipeline.receipts import Report
-from pipeline.settings import KafkaSettings
+from pipeline.clients import kafka
+from pipeline.core.settings import KafkaSettings
+from pipeline.events import receipts
+from pipeline.events.receipts import Report
 
 _CONNECT_TIMEOUT_S = 5.0
 _STOP_TIMEOUT_S = 1.0

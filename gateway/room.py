@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self
 
-from pipeline.errors import Overloaded
+from pipeline.core.errors import Overloaded
 
 RETRY_AFTER_S = 1
 

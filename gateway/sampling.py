@@ -3,15 +3,15 @@
 import random
 from typing import TYPE_CHECKING, Self
 
-from pipeline import trace_context
-from pipeline.event import Event
-from pipeline.settings import GatewaySettings
-from pipeline.token_bucket import TokenBucket
-from pipeline.trace_context import TraceContext
-from pipeline.tracing import Tracing
+from pipeline.core import trace_context
+from pipeline.core.settings import GatewaySettings
+from pipeline.core.token_bucket import TokenBucket
+from pipeline.core.trace_context import TraceContext
+from pipeline.events.event import Event
+from pipeline.telemetry.tracing import Tracing
 
 if TYPE_CHECKING:
-    from pipeline.spans import Spans
+    from pipeline.telemetry.spans import Spans
 
 
 class Sampler:

@@ -11,9 +11,9 @@ from gateway import publication
 from gateway.inbound import ClientGone
 from gateway.publication import Publication
 from gateway.receipts import ReceiptReader
-from pipeline.metrics import GatewayMetrics
-from pipeline.receipts import Report
-from pipeline.settings import KafkaSettings
+from pipeline.core.settings import KafkaSettings
+from pipeline.events.receipts import Report
+from pipeline.telemetry.metrics import GatewayMetrics
 
 MAX_EVENTS = 10_000
 """Events that are waited for at once: a preference is no right, and what is over it is answered with 202 at once."""

@@ -12,10 +12,11 @@ import structlog
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import CreateAclsRequest
 
-from pipeline import kafka, kafka_access, logs
-from pipeline.backlog import HEALER_GROUP
-from pipeline.errors import AccessRefused, MensageriaError
-from pipeline.settings import KafkaAdminSettings, KafkaSettings, read
+from pipeline.clients import kafka, kafka_access
+from pipeline.core.errors import AccessRefused, MensageriaError
+from pipeline.core.settings import KafkaAdminSettings, KafkaSettings, read
+from pipeline.core.ways import HEALER_GROUP
+from pipeline.telemetry import logs
 
 GATEWAY, SERVICE_B, SERVICE_C, OPERATOR = "gateway", "service-b", "service-c", "operator"
 """The users: who publishes, the services, and who looks after dead letters (web and the command)."""

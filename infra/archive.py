@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from pipeline.aws import Endpoint, client
+from pipeline.clients.aws import Endpoint, client
 
 FILE = Path(__file__).parent.parent / ".build" / "lambda_query.zip"
 """As `python -m lambda_query.package` makes it."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from infra import template
-from pipeline.errors import MensageriaError
+from pipeline.core.errors import MensageriaError
 
 HOLDS_DATA = frozenset(
     f"AWS::{kind}"

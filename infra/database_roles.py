@@ -12,8 +12,8 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, named so by psycopg2
 from psycopg2.extensions import encrypt_password, parse_dsn
 
-from pipeline.errors import SettingsError
-from pipeline.settings import DatabaseRolesSettings, read
+from pipeline.core.errors import SettingsError
+from pipeline.core.settings import DatabaseRolesSettings, read
 
 SERVICE_B, QUERY = "mensageria_service_b", "mensageria_query"
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from pipeline import clock, table
-from pipeline.aws import Endpoint, client
+from pipeline.clients.aws import Endpoint, client
+from pipeline.core import clock, table
 
 
 async def write(table_name: str, first: date, last: date, endpoint: Endpoint | None = None) -> list[str]:

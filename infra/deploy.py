@@ -18,8 +18,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra import archive, environment, setup_task, template
 from infra.cloudformation import DeployFailed, Plan, Stack
 from infra.environment import DATA, PIPELINE, SETUP, Environment
-from pipeline.aws import Endpoint, client
-from pipeline.errors import MensageriaError
+from pipeline.clients.aws import Endpoint, client
+from pipeline.core.errors import MensageriaError
 
 _DEADLINE_S = 3 * 3600
 """For a stack: Amazon MSK takes half an hour to make a cluster, and an hour to roll a change over its brokers."""

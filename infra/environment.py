@@ -9,7 +9,7 @@ from typing import Any
 
 from infra import template
 from infra.cloudformation import DeployFailed, is_of_aws
-from pipeline.aws import Endpoint, client
+from pipeline.clients.aws import Endpoint, client
 
 DATA, SETUP, PROXY, PIPELINE, SERVICES = "data", "setup", "proxy", "pipeline", "services"
 TEMPLATES = {

@@ -13,10 +13,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import deploy, environment, table, topics
 from infra.cloudformation import DeployFailed
-from pipeline import logs
-from pipeline.aws import Endpoint, client
-from pipeline.errors import MensageriaError
-from pipeline.settings import LayoutSettings, read
+from pipeline.clients.aws import Endpoint, client
+from pipeline.core.errors import MensageriaError
+from pipeline.core.settings import LayoutSettings, read
+from pipeline.telemetry import logs
 
 _BUCKET = "mensageria-code"
 _DEADLINE_S = 60

@@ -15,9 +15,9 @@ from aiokafka.errors import KafkaError
 from botocore.exceptions import BotoCoreError
 
 from infra import acls, database_roles, topics
-from pipeline import logs
-from pipeline.errors import MensageriaError
-from pipeline.settings import SetupSettings, inherited, read
+from pipeline.core.errors import MensageriaError
+from pipeline.core.settings import SetupSettings, inherited, read
+from pipeline.telemetry import logs
 
 _MIGRATE = ("dbmate", "--migrations-dir", "migrations", "--no-dump-schema", "up")
 _OWNER = ("PGUSER", "PGPASSWORD")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.cloudformation import DeployFailed
-from pipeline.aws import Endpoint, client
+from pipeline.clients.aws import Endpoint, client
 
 _POLL_S = 2.0
 

@@ -1,7 +1,7 @@
 """Makes the events table where CloudFormation doesn't reach: on the table's own server (stack/dynamodb.py)."""
 
 from infra import template
-from pipeline.aws import Endpoint, client
+from pipeline.clients.aws import Endpoint, client
 
 
 async def make(endpoint: Endpoint | None = None) -> None:

@@ -7,10 +7,10 @@ import structlog
 from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError, for_code
 
-from pipeline import logs
-from pipeline.errors import MensageriaError
-from pipeline.kafka import admin
-from pipeline.settings import KafkaAdminSettings, KafkaSettings, read
+from pipeline.clients.kafka import admin
+from pipeline.core.errors import MensageriaError
+from pipeline.core.settings import KafkaAdminSettings, KafkaSettings, read
+from pipeline.telemetry import logs
 
 _DEAD_LETTER_BYTES = 2 * 1024**2
 """A dead letter holds the largest record in base64."""

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from itertools import groupby
 from typing import Any
 
-from pipeline import problems
+from pipeline.core import problems
 
 Response = dict[str, Any]
 """A response of API Gateway's payload format 2.0."""

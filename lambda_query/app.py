@@ -28,8 +28,8 @@ from lambda_query.postgres import Postgres
 from lambda_query.receipt import AnswerTooLarge, find_event
 from lambda_query.stats import count_events
 from lambda_query.stores import Inquiry, Stores
-from pipeline.errors import InvalidParameters, KeyRevoked, NoKey, SettingsError, StoreUnavailable
-from pipeline.settings import QuerySettings
+from pipeline.core.errors import InvalidParameters, KeyRevoked, NoKey, SettingsError, StoreUnavailable
+from pipeline.core.settings import QuerySettings
 
 MIN_KEY_CHARACTERS = 32
 _OPEN = ("/openapi.json",)

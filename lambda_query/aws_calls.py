@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 from lambda_query.http_connection import HttpConnection
-from pipeline import clock
-from pipeline.errors import MensageriaError
-from pipeline.settings import AwsSettings
-from pipeline.signature import Credentials, Signer
+from pipeline.core import clock
+from pipeline.core.errors import MensageriaError
+from pipeline.core.settings import AwsSettings
+from pipeline.core.signature import Credentials, Signer
 
 AT_ONCE = 8
 """Most calls under way at once: the connections that one instance holds."""

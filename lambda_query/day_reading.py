@@ -7,7 +7,7 @@ from lambda_query.days import buckets
 from lambda_query.dynamodb import LISTED, NAMES, DynamoDB, listed
 from lambda_query.question import Place, Question, next_microsecond
 from lambda_query.records import Listed
-from pipeline.table import BUCKET, IDENTITY, POSITION, SHARDS, identity_key, position_key
+from pipeline.core.table import BUCKET, IDENTITY, POSITION, SHARDS, identity_key, position_key
 
 MOST_ENTRIES = 1000
 """Of one call: more would be up to 1 MB, in which no deadline could be kept."""

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from lambda_query.dynamodb import DynamoDB
 from lambda_query.question import Place, Question
-from pipeline.table import SHARDS, bucket_of_day, day_of
+from pipeline.core.table import SHARDS, bucket_of_day, day_of
 
 _BEFORE_ALL = "0"
 

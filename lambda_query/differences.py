@@ -16,8 +16,8 @@ from lambda_query.merge import Merge
 from lambda_query.question import DYNAMODB, POSTGRES, Identity, Place, Question
 from lambda_query.records import Listed
 from lambda_query.stores import Inquiry
-from pipeline.comparison import conflicting, first_place, is_doubtful, lacking
-from pipeline.table import Way
+from pipeline.core.comparison import conflicting, first_place, is_doubtful, lacking
+from pipeline.core.table import Way
 
 PAGE_DIFFERENCES = 100
 """A page ends behind the batch of look-ups that brings it to so many."""

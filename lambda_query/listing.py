@@ -21,8 +21,8 @@ from lambda_query.reach import Reach
 from lambda_query.records import Listed, Page
 from lambda_query.stores import Inquiry
 from lambda_query.walk import walk
-from pipeline.errors import StoreUnavailable
-from pipeline.table import copy_key, identity_key
+from pipeline.core.errors import StoreUnavailable
+from pipeline.core.table import copy_key, identity_key
 
 WALK_CALLS = 160
 """Most calls of DynamoDB that a page's walk through the index takes."""

@@ -27,20 +27,8 @@ _TARGET = (
     "--only-binary",
     ":all:",
 )
-_PIPELINE = (
-    "__init__",
-    "clock",
-    "comparison",
-    "errors",
-    "faults",
-    "keys",
-    "problems",
-    "settings",
-    "signature",
-    "table",
-    "trace_context",
-    "variables",
-)
+_CORE = "pipeline/core"
+"""The room of `pipeline` that needs the standard library alone."""
 _LEFT_OUT = ("*.dist-info/[!M]*", "bin", ".lock")
 """Of what the installer writes. METADATA stays: pg8000 and scramp read their versions there."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -91,7 +79,8 @@ def _install(target: Path) -> None:
 def _copy_sources(target: Path) -> None:
     here = _ROOT / "lambda_query"
     sources = [path for path in _files(here) if path.suffix in (".py", ".sql", ".json") and path != Path(__file__)]
-    sources += [_ROOT / "pipeline" / f"{name}.py" for name in _PIPELINE]
+    sources += [_ROOT / "pipeline" / "__init__.py"]
+    sources += [path for path in _files(_ROOT / _CORE) if path.suffix == ".py"]
     for source in sources:
         copy = target / source.relative_to(_ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl
 
 from lambda_query import cursor
 from lambda_query.question import DYNAMODB, FIELDS, FILTERS, POSTGRES, STORED_FIELDS, Identity, Place, Question
-from pipeline import clock
-from pipeline import faults as kinds
-from pipeline.comparison import settled_until
-from pipeline.errors import InvalidParameters
-from pipeline.faults import Defect
+from pipeline.core import clock
+from pipeline.core import faults as kinds
+from pipeline.core.comparison import settled_until
+from pipeline.core.errors import InvalidParameters
+from pipeline.core.faults import Defect
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from pg8000.native import Connection, to_statement
 from lambda_query.postgres_connection import ConnectionLost, connect, unavailable
 from lambda_query.question import MAX_BYTES, Identity, Place, Question
 from lambda_query.records import Listed, Page, Stored, StoredPage, StoredRow
-from pipeline.errors import StoreUnavailable
+from pipeline.core.errors import StoreUnavailable
 
 MOST_ROWS = 10_000
 """Most rows that one page reads where several filters are given: only the first of them has an index."""

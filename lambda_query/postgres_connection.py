@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection
 
-from pipeline.errors import StoreUnavailable
+from pipeline.core.errors import StoreUnavailable
 
 _LOST = ("08", "25P03", "57P")
 """SQLSTATEs of a connection that is no more: failure, ended while idle, the server stops or starts."""

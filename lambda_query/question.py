@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from pipeline import clock
+from pipeline.core import clock
 
 POSTGRES, DYNAMODB = "postgres", "dynamodb"
 FIELDS = ("source", "id", "type", "subject", "time", "received_at", "stores", "event")
@@ -24,7 +24,7 @@ Identity = tuple[str, str]
 class Place(NamedTuple):
     """Where an event stands in a list; compares as both stores sort.
 
-    `received_at` has 27 characters (pipeline.clock.rfc3339). No event has an empty
+    `received_at` has 27 characters (pipeline.core.clock.rfc3339). No event has an empty
     source or id: a place with both empty stands before all events of its microsecond.
     """
 

@@ -9,7 +9,7 @@ from lambda_query.answers import Verbatim, dumps
 from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Identity
 from lambda_query.records import Stored
 from lambda_query.stores import Inquiry
-from pipeline.errors import MensageriaError, StoreUnavailable
+from pipeline.core.errors import MensageriaError, StoreUnavailable
 
 
 class AnswerTooLarge(MensageriaError):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lambda_query.question import Identity, Place, Question
-from pipeline.table import Way
+from pipeline.core.table import Way
 
 
 class Listed(NamedTuple):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import clock, trace_context
+from pipeline.core import clock, trace_context
 
 _DURATION = "http_server_request_duration_seconds"
 _UNAVAILABLE = "query_stores_unavailable"

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from lambda_query.aws_calls import AwsCalls, CallFailed
-from pipeline.errors import SettingsError
-from pipeline.settings import AwsSettings
+from pipeline.core.errors import SettingsError
+from pipeline.core.settings import AwsSettings
 
 _TIMEOUT_S = 5
 

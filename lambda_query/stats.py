@@ -10,8 +10,8 @@ from lambda_query.postgres import Postgres
 from lambda_query.question import DYNAMODB, POSTGRES, Identity, Question
 from lambda_query.stores import Inquiry
 from lambda_query.walk import stretches
-from pipeline import faults
-from pipeline.errors import InvalidParameters, StoreUnavailable
+from pipeline.core import faults
+from pipeline.core.errors import InvalidParameters, StoreUnavailable
 
 _WALK_CALLS = 10_000
 _WALK_SHARE = 0.8

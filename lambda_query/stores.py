@@ -7,7 +7,7 @@ from typing import Any
 
 from lambda_query.dynamodb import DynamoDB
 from lambda_query.postgres import Postgres
-from pipeline.errors import StoreUnavailable
+from pipeline.core.errors import StoreUnavailable
 
 
 class Stores:

@@ -1,6 +1,6 @@
 """The header that carries a key to the gateway or to the query."""
 
-from pipeline.errors import SettingsError
+from pipeline.core.errors import SettingsError
 
 
 def authorization(key: str, setting: str) -> dict[str, str]:

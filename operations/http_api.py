@@ -9,8 +9,8 @@ import httpx
 import msgspec
 
 from operations.bearer import authorization
-from pipeline.errors import MensageriaError
-from pipeline.faults import Defect
+from pipeline.core.errors import MensageriaError
+from pipeline.core.faults import Defect
 
 Service = Literal["gateway", "query"]
 LISTED = "source,id,type,subject,received_at,stores"

@@ -5,8 +5,8 @@ import asyncio
 import os
 import sys
 
-from pipeline.errors import MensageriaError
-from pipeline.settings import StackSettings, read
+from pipeline.core.errors import MensageriaError
+from pipeline.core.settings import StackSettings, read
 from stack import reset
 from stack.console import complain
 from stack.home import Home

@@ -5,8 +5,8 @@ read it, so that a crash never brings back a queue as it was long ago.
 """
 
 from infra import archive, layout
-from pipeline.aws import Endpoint
-from pipeline.settings import inherited
+from pipeline.clients.aws import Endpoint
+from pipeline.core.settings import inherited
 from stack import postgres
 from stack.errors import StackError
 from stack.guard import QUERY_PATH, READY_PATH

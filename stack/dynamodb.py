@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Literal
 
 from infra import table
-from pipeline.aws import Endpoint
-from pipeline.settings import inherited
+from pipeline.clients.aws import Endpoint
+from pipeline.core.settings import inherited
 from stack.errors import StackError
 from stack.home import ROOT, Home, package_folder
 from stack.part import Part

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipeline.errors import MensageriaError
+from pipeline.core.errors import MensageriaError
 
 LAST_LINES = 15
 

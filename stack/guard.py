@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.origins import host_name, is_foreign, is_loopback
+from pipeline.serving.origins import host_name, is_foreign, is_loopback
 
 QUERY_PATH = "/_aws/execute-api/mensageria/"
 QUERY_METHODS = ("GET", "HEAD", "OPTIONS")

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import replace
 
 from infra import topics
-from pipeline.settings import KafkaSettings, inherited
+from pipeline.core.settings import KafkaSettings, inherited
 from stack import process
 from stack.errors import PartFailed
 from stack.home import ROOT, Home

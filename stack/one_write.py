@@ -9,7 +9,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pipeline.origins import absolute_target
+from pipeline.serving.origins import absolute_target
 
 
 class OneWrite(HttpToolsProtocol):

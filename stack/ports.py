@@ -4,7 +4,7 @@ import random
 import socket
 from dataclasses import dataclass, fields
 
-from pipeline.settings import StackSettings
+from pipeline.core.settings import StackSettings
 from stack.errors import StackError
 
 HOST = "127.0.0.1"

@@ -9,7 +9,7 @@ import signal
 import psycopg2
 
 from infra import database_roles
-from pipeline.settings import DatabaseRolesSettings, inherited
+from pipeline.core.settings import DatabaseRolesSettings, inherited
 from stack import process
 from stack.errors import PartFailed, StackError
 from stack.home import ROOT, STACK_BIN, Home, package_folder, write_private

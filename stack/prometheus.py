@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.settings import inherited
+from pipeline.core.settings import inherited
 from stack.errors import StackError
 from stack.home import ROOT, Home
 from stack.part import Part

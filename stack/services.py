@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.settings import GatewaySettings, ServiceBSettings, ServiceCSettings, WebSettings, given, inherited
+from pipeline.core.settings import GatewaySettings, ServiceBSettings, ServiceCSettings, WebSettings, given, inherited
 from stack import aws, postgres
 from stack.home import BIN, Home
 from stack.part import Part

@@ -1,6 +1,6 @@
 """The whole system: what is started in which order, and the addresses that it tells others."""
 
-from pipeline.settings import StackSettings
+from pipeline.core.settings import StackSettings
 from stack import aws, dynamodb, kafka, postgres, prometheus, services
 from stack.console import say
 from stack.home import Home

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import faust
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
-from pipeline.delivery import Arrival
+from pipeline.events.delivery import Arrival
 
 
 @dataclass(slots=True, eq=False)

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pipeline.delivery import Arrival, Delivery
-from pipeline.errors import Rejected
-from pipeline.event import Event
+from pipeline.core.errors import Rejected
+from pipeline.events.delivery import Arrival, Delivery
+from pipeline.events.event import Event
 from streams.store import Stored
 
 _CALL_BYTES = 2**20

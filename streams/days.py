@@ -1,10 +1,10 @@
-"""The days that the table has events of, written before a day's first event (pipeline/table.py)."""
+"""The days that the table has events of, written before a day's first event (pipeline/core/table.py)."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
 from typing import Any
 
-from pipeline import table
+from pipeline.core import table
 
 _KNOWN_S = 10.0
 """A day is written again after so long: a table in memory may have lost it with its server."""

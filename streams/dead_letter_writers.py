@@ -8,12 +8,12 @@ import msgspec
 import structlog
 from aiokafka.errors import MessageSizeTooLargeError
 
-from pipeline.aws_json import JsonApi
-from pipeline.call_metrics import Calls
-from pipeline.dead_letters import open_envelope, without
-from pipeline.delivery import Attribute
-from pipeline.sqs import Queue
-from pipeline.sqs_text import sqs_text
+from pipeline.clients.aws_json import JsonApi
+from pipeline.clients.sqs import Queue
+from pipeline.clients.sqs_text import sqs_text
+from pipeline.events.delivery import Attribute
+from pipeline.events.envelope import open_envelope, without
+from pipeline.telemetry.call_metrics import Calls
 
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """Events in DynamoDB: one item an event, way and content, 25 items a call.
 
-The keys are in pipeline/table.py. A write may be repeated in any number and order:
+The keys are in pipeline/core/table.py. A write may be repeated in any number and order:
 BatchWriteItem knows no condition, and needs none.
 """
 
@@ -11,11 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from pipeline import table
-from pipeline.aws_json import CallFailed, JsonApi
-from pipeline.clock import now, rfc3339
-from pipeline.delivery import Delivery
-from pipeline.errors import Rejected, StoreUnavailable
+from pipeline.clients.aws_json import CallFailed, JsonApi
+from pipeline.core import table
+from pipeline.core.clock import now, rfc3339
+from pipeline.core.errors import Rejected, StoreUnavailable
+from pipeline.events.delivery import Delivery
 from streams.days import Days, last_expiries
 from streams.store import PartlyStored, Stored
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import faust
 from prometheus_client import CollectorRegistry
 
-from pipeline.backlog import HEALER_GROUP
-from pipeline.call_metrics import CallMetrics
-from pipeline.counter import Counter
-from pipeline.metrics import WayMetrics
-from pipeline.settings import ServiceCSettings
-from pipeline.sqs import Queue
-from pipeline.tracing import Tracing
+from pipeline.clients.sqs import Queue
+from pipeline.core.settings import ServiceCSettings
+from pipeline.core.ways import HEALER_GROUP
+from pipeline.telemetry.call_metrics import CallMetrics
+from pipeline.telemetry.counter import Counter
+from pipeline.telemetry.metrics import WayMetrics
+from pipeline.telemetry.tracing import Tracing
 from streams.healing import SnsPublisher, TopicPublisher
 from streams.in_flight import InFlight
 from streams.intake import DeadLetterWriter, Intake

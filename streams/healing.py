@@ -13,14 +13,15 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline import aws, clock, kafka
-from pipeline.counter import Count
-from pipeline.delivery import Arrival, Delivery
-from pipeline.errors import Rejected, StoreUnavailable
-from pipeline.event import MAX_EVENT_BYTES
-from pipeline.redrive import Pace
-from pipeline.settings import KafkaSettings
-from pipeline.sqs_text import size_bytes, sqs_text
+from pipeline.clients import aws, kafka
+from pipeline.clients.sqs_text import size_bytes, sqs_text
+from pipeline.core import clock
+from pipeline.core.errors import Rejected, StoreUnavailable
+from pipeline.core.pace import Pace
+from pipeline.core.settings import KafkaSettings
+from pipeline.events.delivery import Arrival, Delivery
+from pipeline.events.event import MAX_EVENT_BYTES
+from pipeline.telemetry.counter import Count
 from streams.store import PartlyStored, Stored
 
 _SNS_ENTRIES = 10

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterable
 
-from pipeline.sqs import CALL_MESSAGES, Message
+from pipeline.clients.sqs import CALL_MESSAGES, Message
 
 
 class InFlight:

@@ -14,13 +14,13 @@ from typing import Any
 
 import structlog
 
-from pipeline import trace_context
-from pipeline.dead_letters import UNDECODABLE, envelope
-from pipeline.delivery import Arrival, Delivery
-from pipeline.errors import InvalidEvent, MalformedEvent, Rejected
-from pipeline.event import MAX_EVENT_BYTES, Event
-from pipeline.metrics import WayMetrics
-from pipeline.tracing import Processing, Tracing
+from pipeline.core import trace_context
+from pipeline.core.errors import InvalidEvent, MalformedEvent, Rejected
+from pipeline.events.delivery import Arrival, Delivery
+from pipeline.events.envelope import UNDECODABLE, envelope
+from pipeline.events.event import MAX_EVENT_BYTES, Event
+from pipeline.telemetry.metrics import WayMetrics
+from pipeline.telemetry.tracing import Processing, Tracing
 from streams.batch_state import BatchState, Call, Refused
 from streams.pace import Backoff, Window
 from streams.receipt_writer import ReceiptWriter

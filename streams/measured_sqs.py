@@ -2,8 +2,8 @@
 
 from typing import Any, TypeVar
 
-from pipeline.aws_json import JsonApi
-from pipeline.call_metrics import Calls
+from pipeline.clients.aws_json import JsonApi
+from pipeline.telemetry.call_metrics import Calls
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from aiohttp.web import Request, Response, StreamResponse, middleware
 from faust import web
 from prometheus_client import CollectorRegistry
 
-from pipeline import metrics
-from pipeline.errors import QueueUnavailable, StoreUnavailable
-from pipeline.origins import absolute_target, host_name, is_foreign, is_loopback, is_navigation
+from pipeline.core.errors import QueueUnavailable, StoreUnavailable
+from pipeline.serving.origins import absolute_target, host_name, is_foreign, is_loopback, is_navigation
+from pipeline.telemetry import metrics
 
 _ANSWER_S = 1.5
 """Who asks whether a worker is ready waits for 2 s: a store that hangs is to be named before that."""

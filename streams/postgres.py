@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import psycopg2
 
-from pipeline.clock import rfc3339
-from pipeline.delivery import Delivery
-from pipeline.errors import Rejected, StoreUnavailable
-from pipeline.strict_json import is_rewritten
+from pipeline.core.clock import rfc3339
+from pipeline.core.errors import Rejected, StoreUnavailable
+from pipeline.events.delivery import Delivery
+from pipeline.events.strict_json import is_rewritten
 from streams.postgres_connections import Connections
 from streams.store import Copy, PartlyStored, Stored, origin_of
 

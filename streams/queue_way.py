@@ -5,8 +5,8 @@ from typing import Any
 
 import faust
 
-from pipeline.settings import WorkerSettings
-from pipeline.sqs import Queue
+from pipeline.clients.sqs import Queue
+from pipeline.core.settings import WorkerSettings
 from streams.batch_channel import BatchChannel
 from streams.in_flight import InFlight
 from streams.intake import Intake, Interrupted

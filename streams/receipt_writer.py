@@ -14,12 +14,13 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
-from pipeline import kafka, receipts
-from pipeline.counter import Counter
-from pipeline.delivery import Arrival, Delivery
-from pipeline.event import Event
-from pipeline.receipts import MAX_REPLY_TO, Report, Store
-from pipeline.settings import KafkaSettings
+from pipeline.clients import kafka
+from pipeline.core.settings import KafkaSettings
+from pipeline.events import receipts
+from pipeline.events.delivery import Arrival, Delivery
+from pipeline.events.event import Event
+from pipeline.events.receipts import MAX_REPLY_TO, Report, Store
+from pipeline.telemetry.counter import Counter
 from streams.batch_state import Refused
 from streams.store import Copy, Stored, origin_of
 

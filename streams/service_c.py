@@ -8,11 +8,11 @@ from typing import Any
 
 import faust
 
-from pipeline.call_metrics import CallMetrics
-from pipeline.metrics import WayMetrics, new_registry
-from pipeline.settings import ServiceCSettings
-from pipeline.sqs import Queue
-from pipeline.tracing import Tracing
+from pipeline.clients.sqs import Queue
+from pipeline.core.settings import ServiceCSettings
+from pipeline.telemetry.call_metrics import CallMetrics
+from pipeline.telemetry.metrics import WayMetrics, new_registry
+from pipeline.telemetry.tracing import Tracing
 from streams.age_metrics import AgeMetrics
 from streams.dead_letter_writers import DeadLetterQueue, DeadLetterTopic
 from streams.dynamodb import DynamoStore

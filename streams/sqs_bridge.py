@@ -15,10 +15,10 @@ import mode
 import stamina
 import structlog
 
-from pipeline.delivery import Arrival
-from pipeline.errors import QueueUnavailable, ReceiptExpired
-from pipeline.settings import WorkerSettings
-from pipeline.sqs import CALL_MESSAGES, Message, Queue
+from pipeline.clients.sqs import CALL_MESSAGES, Message, Queue
+from pipeline.core.errors import QueueUnavailable, ReceiptExpired
+from pipeline.core.settings import WorkerSettings
+from pipeline.events.delivery import Arrival
 from streams.batch_channel import Batch, BatchChannel
 from streams.in_flight import InFlight
 from streams.supervision import keep_running

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from pipeline.delivery import Delivery
-from pipeline.errors import StoreUnavailable
+from pipeline.core.errors import StoreUnavailable
+from pipeline.events.delivery import Delivery
 
 
 class Copy(NamedTuple):

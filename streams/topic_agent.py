@@ -13,12 +13,12 @@ from typing import Any
 
 import faust
 
-from pipeline.clock import seen_at
-from pipeline.delivery import Arrival, healing
-from pipeline.kafka_records import Undecodable
-from pipeline.metadata import Metadata
-from pipeline.receipts import REPLY_TO
-from pipeline.settings import WorkerSettings
+from pipeline.clients.kafka_records import Undecodable
+from pipeline.core.clock import seen_at
+from pipeline.core.settings import WorkerSettings
+from pipeline.events.delivery import Arrival, healing
+from pipeline.events.metadata import Metadata
+from pipeline.events.receipts import REPLY_TO
 from streams.intake import Intake, Interrupted
 
 

@@ -12,9 +12,9 @@ import stamina
 import structlog
 from aiokafka.errors import KafkaConnectionError
 
-from pipeline import kafka_access
-from pipeline.errors import AccessRefused, QueueUnavailable
-from pipeline.settings import KafkaSettings
+from pipeline.clients import kafka_access
+from pipeline.core.errors import AccessRefused, QueueUnavailable
+from pipeline.core.settings import KafkaSettings
 from streams.intake import Intake
 
 log = structlog.get_logger(__name__)

@@ -11,10 +11,10 @@ from faust import streams as faust_streams
 from faust.app import BootStrategy
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
-from pipeline import kafka, kafka_records
-from pipeline.errors import SettingsError
-from pipeline.logs import configure, logging_config
-from pipeline.settings import KafkaSettings, WorkerSettings, read
+from pipeline.clients import kafka, kafka_records
+from pipeline.core.errors import SettingsError
+from pipeline.core.settings import KafkaSettings, WorkerSettings, read
+from pipeline.telemetry.logs import configure, logging_config
 from streams.read_positions import PositionTransport
 
 T = TypeVar("T")
@@ -116,7 +116,7 @@ def create_topic_app(service: str, settings: WorkerSettings, cluster: KafkaSetti
 
 
 def _credentials(settings: KafkaSettings) -> Credentials | None:
-    """What `pipeline.kafka.connection` says, in Faust's words."""
+    """What `pipeline.clients.kafka.connection` says, in Faust's words."""
     match settings.security_protocol:
         case "SSL":
             return SSLCredentials(kafka.tls(settings))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.errors import StoreUnavailable
+from pipeline.core.errors import StoreUnavailable
 from streams.intake import Intake
 from streams.store import Store
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from tests import jaeger_server, logged, prometheus_server, sdk_programs
-from tests.otlp_receiver import Receiver, receiving
-from tests.running_system import System, running
+from tests.support import jaeger_server, logged, prometheus_server, sdk_programs
+from tests.support.otlp_receiver import Receiver, receiving
+from tests.support.running_system import System, running
 
 SHORT, FULL = 0.1, 1.0
 hypothesis.settings.register_profile("any machine", deadline=None)

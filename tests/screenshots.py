@@ -13,14 +13,15 @@ from pathlib import Path
 from PIL import Image
 from playwright.async_api import Browser, Page, expect
 
-from pipeline import aws, clock
-from pipeline.aws import Endpoint
-from pipeline.dead_letters import envelope
-from pipeline.delivery import Arrival
-from pipeline.errors import Rejected
+from pipeline.clients import aws
+from pipeline.clients.aws import Endpoint
+from pipeline.core import clock
+from pipeline.core.errors import Rejected
+from pipeline.events.delivery import Arrival
+from pipeline.events.envelope import envelope
 from stack.http_client import http_client
 from tests.e2e.browsing import chromium
-from tests.running_system import ROOT, System, running
+from tests.support.running_system import ROOT, System, running
 
 TARGET = ROOT / "docs" / "screenshots"
 SIZES = {"wide": (1280, 880), "narrow": (390, 844)}

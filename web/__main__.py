@@ -9,9 +9,10 @@ from contextlib import suppress
 import structlog
 import uvicorn
 
-from pipeline import http_protocol, logs
-from pipeline.errors import SettingsError
-from pipeline.settings import WebSettings, read
+from pipeline.core.errors import SettingsError
+from pipeline.core.settings import WebSettings, read
+from pipeline.serving import http_protocol
+from pipeline.telemetry import logs
 from web.app import create_app
 
 _STOP_TIMEOUT_S = 5

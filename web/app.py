@@ -10,38 +10,25 @@ from prometheus_client import CollectorRegistry
 from quart import Quart
 
 from operations.http_api import HttpApi, http_client
-from pipeline import metrics
-from pipeline.event import MAX_EVENT_BYTES
-from pipeline.http_metrics import measure
-from pipeline.places import Places
-from pipeline.settings import WebSettings
-from web import (
-    access,
-    dead_letters,
-    edges,
-    event,
-    events,
-    failures,
-    figures,
-    formats,
-    health,
-    language_switch,
-    languages,
-    login,
-    many,
-    overview,
-    protection,
-    publish,
-    redrives,
-)
-from web.backlogs import Backlogs
-from web.desk import Desk
+from operations.places import Places
+from pipeline.core.settings import WebSettings
+from pipeline.events.event import MAX_EVENT_BYTES
+from pipeline.telemetry import metrics
+from pipeline.telemetry.http_metrics import measure
+from web import edges
 from web.edges import Edges
-from web.metrics import BacklogMetrics, Refusals
-from web.openid import Provider
-from web.services import Services
-from web.suggestions import Suggestions
-from web.watch import Watch
+from web.events import event, listing
+from web.login import access, sessions
+from web.login.openid import Provider
+from web.operating import dead_letters, figures, overview, redrives
+from web.operating.backlogs import Backlogs
+from web.operating.desk import Desk
+from web.operating.metrics import BacklogMetrics, Refusals
+from web.operating.services import Services
+from web.operating.watch import Watch
+from web.publishing import many, publish
+from web.publishing.suggestions import Suggestions
+from web.site import failures, formats, health, language_switch, languages, protection
 
 _MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
 """Both ways of writing an event stand in one form, and percent-encoding makes three bytes of one."""
@@ -70,9 +57,9 @@ def create_app(settings: WebSettings) -> Quart:
     protection.install(app, settings)
     access.install(app, settings)
     if settings.login:
-        login.install(app, settings.login, settings.health.web_url)
+        sessions.install(app, settings.login, settings.health.web_url)
     failures.install(app)
-    for part in (publish, many, events, event, overview, dead_letters, redrives, login, language_switch, health):
+    for part in (publish, many, listing, event, overview, dead_letters, redrives, sessions, language_switch, health):
         app.register_blueprint(part.blueprint)
 
     @app.while_serving
@@ -111,4 +98,4 @@ async def _operating(app: Quart, watch: Watch, settings: WebSettings) -> AsyncIt
 def _provider(client: httpx.AsyncClient, settings: WebSettings) -> Provider | None:
     if not settings.login:
         return None
-    return Provider(client, settings.login, settings.health.web_url.rstrip("/") + login.CALLBACK)
+    return Provider(client, settings.login, settings.health.web_url.rstrip("/") + sessions.CALLBACK)

@@ -4,8 +4,8 @@ import httpx
 from quart import current_app
 
 from operations.http_api import LISTED, Access, HttpApi, NotFound, base_url
-from pipeline.event import STRUCTURED
-from pipeline.settings import WebSettings
+from pipeline.core.settings import WebSettings
+from pipeline.events.event import STRUCTURED
 from web.answers import Accepted, Arrivals, Page, Record, Schemas
 
 _READY_S = 1.0

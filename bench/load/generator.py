@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bench import cpu, events, spread
+from bench import events
 from bench.load.connection import Connection
 from bench.load.pace import ClosedLoop, OpenLoop
 from bench.load.plan import Outcome, Plan
 from bench.load.tally import Tally
+from bench.measuring import cpu, spread
 
 _PERCENTS = {"p50_ms": 50, "p99_ms": 99, "p999_ms": 99.9, "longest_ms": 100}
 _DRAIN_S = 20.0

@@ -15,7 +15,7 @@ import msgspec
 
 from bench.events import traceparent
 from bench.stubs.connection import Answer, Reply, Request, serve
-from pipeline.table import DAYS
+from pipeline.core.table import DAYS
 
 _MEDIA_TYPE = b"application/x-amz-json-1.0"
 _MOST_MESSAGES = 10

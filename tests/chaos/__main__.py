@@ -10,7 +10,7 @@ import time
 import typing
 from collections.abc import Iterator
 
-from bench import machine
+from bench.measuring import machine
 from stack.home import ROOT
 from tests.chaos.publishers import Mix
 from tests.chaos.stretch import Stretch

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from bench.waiting import places
-from pipeline.backlog import BacklogReader
+from bench.rigs.waiting import places
+from operations.backlog import BacklogReader
 from stack.http_client import http_client
 from tests.chaos.rig import SERVICES, Rig
 

@@ -17,10 +17,10 @@ from tests.chaos.foreign import WHAT, ForeignRecords
 from tests.chaos.rig import BROKERS, SERVICES, Rig
 from tests.chaos.schedule import Fault
 from tests.chaos.workers import beside
-from tests.processes import is_alive
-from tests.proxies.aws import AWS_FAULTS, AwsProxy
-from tests.proxies.wire import WIRE_FAULTS
-from tests.waiting import until
+from tests.support.processes import is_alive
+from tests.support.proxies.aws import AWS_FAULTS, AwsProxy
+from tests.support.proxies.wire import WIRE_FAULTS
+from tests.support.waiting import until
 
 STOP_S = 10
 """The contract's bound of a stop."""

@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError
 from tests.chaos.journal import Journal, content_hash
 from tests.chaos.rig import Rig
 from tests.chaos.schedule import Fault
-from tests.foreign_records import CODECS, producing, put
+from tests.support.foreign_records import CODECS, producing, put
 
 WHAT = "foreign records"
 BY_KAFKA = ("service-c", "kafka")

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import stamina
 from aiokafka.errors import KafkaError
 
-from pipeline import kafka
-from pipeline.settings import KafkaSettings
+from pipeline.clients import kafka
+from pipeline.core.settings import KafkaSettings
 from tests.chaos.journal import Journal, Way
 from tests.chaos.rig import Rig
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.aws import Endpoint, client
-from pipeline.settings import StackSettings
+from pipeline.clients.aws import Endpoint, client
+from pipeline.core.settings import StackSettings
 from stack import aws, dynamodb, kafka, ports, postgres, services, system
 from stack.home import ROOT, Home
 from stack.part import Part
@@ -20,9 +20,9 @@ from stack.ports import HOST, Ports
 from stack.supervisor import Supervisor
 from tests.chaos import clock
 from tests.chaos.disk import Disk, disk
-from tests.processes import family
-from tests.proxies.aws import AwsProxy
-from tests.proxies.wire import KafkaProxy, WireProxy
+from tests.support.processes import family
+from tests.support.proxies.aws import AwsProxy
+from tests.support.proxies.wire import KafkaProxy, WireProxy
 
 Proxy = WireProxy | AwsProxy
 AWS_LINKS = ("gateway-sns", "service-b-sqs", "service-c-sqs", "service-c-sns", "service-c-dynamodb")

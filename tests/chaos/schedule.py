@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tests.chaos import clock, disk
 from tests.chaos.rig import AWS_LINKS, BROKERS, DISKS, SERVICES, WIRE_LINKS
-from tests.proxies.aws import AWS_FAULTS
-from tests.proxies.wire import WIRE_FAULTS
+from tests.support.proxies.aws import AWS_FAULTS
+from tests.support.proxies.wire import WIRE_FAULTS
 
 LOAD_S = 24.0
 _FIRST_S, _LAST_S = 2.0, 16.0

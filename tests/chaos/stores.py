@@ -13,8 +13,9 @@ from typing import Any
 import psycopg2
 from aiokafka import TopicPartition
 
-from pipeline import kafka, table
-from pipeline.settings import KafkaSettings
+from pipeline.clients import kafka
+from pipeline.core import table
+from pipeline.core.settings import KafkaSettings
 from stack.http_client import http_client
 from tests.chaos.journal import Way, content_hash, raw_hash
 from tests.chaos.rig import Rig

@@ -23,7 +23,7 @@ from tests.chaos.publishers import Mix
 from tests.chaos.rig import Rig
 from tests.chaos.run import Run, drive
 from tests.chaos.schedule import Fault, possible
-from tests.waiting import until
+from tests.support.waiting import until
 
 SEED = 20261123
 pytestmark = [pytest.mark.asyncio(loop_scope="package"), pytest.mark.timeout(900)]

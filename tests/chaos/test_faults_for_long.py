@@ -9,8 +9,8 @@ from tests.chaos.rig import Rig
 from tests.chaos.run import drive
 from tests.chaos.schedule import KINDS, Fault, possible
 from tests.chaos.test_faults import SEED, Record, has_come_back, tell
-from tests.proxies.aws import AWS_FAULTS
-from tests.waiting import until
+from tests.support.proxies.aws import AWS_FAULTS
+from tests.support.waiting import until
 
 WORK_S = 2
 """What a service has between an end and the next, from when it is ready on."""

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import clock
+from pipeline.core import clock
 from tests.chaos import checker, journal, stores
 from tests.chaos.backlog import Backlog
 from tests.chaos.journal import Journal
 from tests.chaos.publishers import Mix, Publishers
 from tests.chaos.rig import Rig
-from tests.integration.mensageria import Tool
-from tests.waiting import until
+from tests.support.mensageria import Tool
+from tests.support.waiting import until
 
 SEED = 20261123
 SETTLED_S = 32

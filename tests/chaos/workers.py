@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pipeline.settings import StackSettings
+from pipeline.core.settings import StackSettings
 from stack import ports, process
 from stack.home import ROOT
 from tests.chaos.rig import Rig
-from tests.waiting import until
-from tests.worker_process import Worker
+from tests.support.waiting import until
+from tests.support.worker_process import Worker
 
 
 @asynccontextmanager

@@ -9,14 +9,14 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from pipeline.settings import StackSettings
+from pipeline.core.settings import StackSettings
 from stack.http_client import http_client
 from stack.ports import choose
-from tests import compose
-from tests.compose_processes import Containers
-from tests.running_system import ROOT
-from tests.this_machine import ThisMachine
-from tests.waiting import until
+from tests.support import compose
+from tests.support.compose_processes import Containers
+from tests.support.running_system import ROOT
+from tests.support.this_machine import ThisMachine
+from tests.support.waiting import until
 
 PORTS = {
     ("kafka", "9092"): "kafka",

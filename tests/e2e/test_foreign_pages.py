@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipeline import aws
-from pipeline.aws import Endpoint
+from pipeline.clients import aws
+from pipeline.clients.aws import Endpoint
 from stack.http_client import http_client
 from tests.e2e.browsing import chromium
-from tests.running_system import System
+from tests.support.running_system import System
 
 SERVERS = ["gateway", "web", "query", "service_b", "service_c", "aws", "dynamodb"]
 SITE = "evil.example"

@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from stack.http_client import http_client
-from tests.waiting import until
+from tests.support.waiting import until
 
 CONNECTIONS = 32
 WAYS = ("kafka", "sqs")

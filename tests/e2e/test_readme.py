@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.waiting import until
+from tests.support.waiting import until
 
 PAGES = ("README.md", "README.pt-BR.md")
 

@@ -20,10 +20,10 @@ from aiokafka import AIOKafkaConsumer
 
 from stack.http_client import http_client
 from stack.java import kept_start
-from tests.integration.mensageria import mensageria
-from tests.processes import is_alive, maps, naming
-from tests.running_system import ROOT, System, launch, running
-from tests.waiting import until
+from tests.support.mensageria import mensageria
+from tests.support.processes import is_alive, maps, naming
+from tests.support.running_system import ROOT, System, launch, running
+from tests.support.waiting import until
 
 PARTS = {"gateway", "web", "service-b", "service-c", "kafka", "postgres", "dynamodb", "aws"}
 KEYS = [

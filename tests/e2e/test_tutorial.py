@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.running_system import ROOT, System
-from tests.waiting import until
+from tests.support.running_system import ROOT, System
+from tests.support.waiting import until
 
 _BLOCK = re.compile(r"```(sh|text)\n(.*?)```", re.DOTALL)
 _QUESTIONS = re.compile(r"bin/mensageria (trace|status|get|dead-letters list)\b")

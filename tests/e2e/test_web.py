@@ -10,8 +10,8 @@ from playwright.async_api import Browser, FilePayload, Page, expect
 
 from stack.http_client import http_client
 from tests.e2e.browsing import opened
-from tests.running_system import System
-from tests.waiting import until
+from tests.support.running_system import System
+from tests.support.waiting import until
 
 ARRIVAL_MS = 30_000
 WIDTHS = (320, 768, 1440, 3840)

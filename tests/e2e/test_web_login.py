@@ -12,11 +12,11 @@ import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
-from pipeline.settings import inherited
+from pipeline.core.settings import inherited
 from stack.http_client import http_client
 from tests.e2e.browsing import opened
-from tests.running_system import System
-from tests.waiting import until
+from tests.support.running_system import System
+from tests.support.waiting import until
 
 PROGRAMS = Path(sys.executable).parent
 PEOPLE = ({"sub": "rita", "name": "Rita", "roles": ["reader"]}, {"sub": "olga", "name": "Olga", "roles": ["operator"]})

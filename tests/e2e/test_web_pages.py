@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.browsing import opened
 from tests.e2e.test_web import see_it_arrive
-from tests.running_system import System
+from tests.support.running_system import System
 
 MOST_BYTES = 150_000
 MOST_PAINTS = 10

@@ -10,14 +10,14 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from cli.addresses import Addresses, find
-from pipeline.dead_letters import envelope
-from pipeline.delivery import Arrival
-from pipeline.errors import Rejected
-from pipeline.metadata import Metadata
-from pipeline.redrive import Choice, chosen, discard
+from operations.redrive import Choice, chosen, discard
+from pipeline.core.errors import Rejected
+from pipeline.events.delivery import Arrival
+from pipeline.events.envelope import envelope
+from pipeline.events.metadata import Metadata
 from tests.e2e.browsing import opened
 from tests.e2e.test_web_pages import assert_fit
-from tests.running_system import System
+from tests.support.running_system import System
 
 RECEIVED_AT = "2026-11-23T15:24:00.123456Z"
 HOSTILE = '<script>alert(1)</script><img src="x" onerror="alert(2)">\u202egpj 😀'

@@ -8,8 +8,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from lambda_query.app import App, create_app
-from pipeline import aws as aws_clients
-from tests.integration.querying import Writers, settings
+from pipeline.clients import aws as aws_clients
+from tests.support.querying import Writers, settings
 
 
 @pytest.fixture

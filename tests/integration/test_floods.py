@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.keys import new
+from pipeline.core.keys import new
 from stack.http_client import http_client
-from tests.gateway_process import answers, gateway
-from tests.running_system import ROOT
-from tests.waiting import until
+from tests.support.gateway_process import answers, gateway
+from tests.support.running_system import ROOT
+from tests.support.waiting import until
 
 MAX_GROWTH_KB = 64 * 1024
 CONNECTIONS = 200

@@ -11,10 +11,10 @@ import httpx
 import msgspec
 import pytest
 
-from gateway.formats import BATCH
-from pipeline.event import MAX_EVENT_BYTES, STRUCTURED
+from gateway.formats.media_types import BATCH
+from pipeline.events.event import MAX_EVENT_BYTES, STRUCTURED
 from stack.http_client import http_client
-from tests.waiting import until
+from tests.support.waiting import until
 
 WRONG = [
     *(("source", value) for value in ("a b", "http://[bad", "shop/{id}", "http://shop.example/%zz")),

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from stack.http_client import http_client
-from tests.integration.mensageria import Tool
-from tests.waiting import until
+from tests.support.mensageria import Tool
+from tests.support.waiting import until
 
 BATCH = {"content-type": "application/cloudevents-batch+json"}
 ONE = {"content-type": "application/cloudevents+json"}

@@ -11,8 +11,8 @@ from playwright.async_api import Route, expect
 
 from stack.http_client import http_client
 from tests.e2e.browsing import chromium, opened
-from tests.integration.mensageria import Tool
-from tests.waiting import until
+from tests.support.mensageria import Tool
+from tests.support.waiting import until
 
 Publish = Callable[[dict[str, str], Tool, list[dict[str, Any]]], Awaitable[None]]
 BATCH = {"content-type": "application/cloudevents-batch+json"}

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.aws import client
-from pipeline.event import STRUCTURED
-from pipeline.kafka import producer
-from pipeline.keys import new
-from pipeline.settings import KafkaSettings
+from pipeline.clients.aws import client
+from pipeline.clients.kafka import producer
+from pipeline.core.keys import new
+from pipeline.core.settings import KafkaSettings
+from pipeline.events.event import STRUCTURED
 from stack.http_client import http_client
-from tests.integration.mensageria import Tool
-from tests.logged import BODY
-from tests.waiting import until
+from tests.support.logged import BODY
+from tests.support.mensageria import Tool
+from tests.support.waiting import until
 
 PARENT = "00-" + "4" * 32 + "-b7ad6b7169203331-00"
 

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.aws import client
+from pipeline.clients.aws import client
 from stack.http_client import http_client
-from tests.prometheus_server import addresses
-from tests.waiting import until
+from tests.support.prometheus_server import addresses
+from tests.support.waiting import until
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

@@ -18,9 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stack.http_client import http_client
 from stack.prometheus import configuration
-from tests.prometheus_server import PrometheusServer, QueryFailed, addresses, in_haste, serving
-from tests.running_system import System
-from tests.waiting import until
+from tests.support.prometheus_server import PrometheusServer, QueryFailed, addresses, in_haste, serving
+from tests.support.running_system import System
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.prometheus
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.event import STRUCTURED
-from pipeline.keys import new
+from pipeline.core.keys import new
+from pipeline.events.event import STRUCTURED
 from stack.http_client import http_client
-from tests import jaeger_server
-from tests.gateway_process import answers, gateway
-from tests.otlp_receiver import ReceivedSpan, Receiver
-from tests.waiting import until
+from tests.support import jaeger_server
+from tests.support.gateway_process import answers, gateway
+from tests.support.otlp_receiver import ReceivedSpan, Receiver
+from tests.support.waiting import until
 
 CALLER = "1f7651916cd43dd8448eb211c80319c2"
 CALLER_SPAN = "b7ad6b7169203331"

@@ -13,8 +13,8 @@ from quart import Quart
 from quart.typing import TestClientProtocol as Client
 
 import gateway.app
-from pipeline.settings import GatewaySettings, KafkaSettings, WebSettings
-from tests.clock import Clock
+from pipeline.core.settings import GatewaySettings, KafkaSettings, WebSettings
+from tests.support.clock import Clock
 from web.app import create_app
 
 

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from gateway import publication
-from pipeline import receipts
-from pipeline.dead_letters import envelope
-from pipeline.delivery import Arrival
-from pipeline.errors import Rejected
-from pipeline.event import parse
-from pipeline.kafka import CONTENT_TYPE
-from pipeline.settings import KafkaSettings
+from pipeline.clients.kafka import CONTENT_TYPE
+from pipeline.core.errors import Rejected
+from pipeline.core.settings import KafkaSettings
+from pipeline.events import receipts
+from pipeline.events.delivery import Arrival
+from pipeline.events.envelope import envelope
+from pipeline.events.event import parse
 
 ROOT = Path(__file__).parents[2]
 

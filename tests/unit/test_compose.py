@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.settings import (
+from pipeline.core.settings import (
     DatabaseRolesSettings,
     GatewaySettings,
     LayoutSettings,
@@ -21,8 +21,8 @@ from stack import aws, dynamodb, kafka, postgres, prometheus, services
 from stack.home import Home
 from stack.part import Part
 from stack.ports import Ports
-from tests import compose, dockerfile
-from tests.running_system import ROOT
+from tests.support import compose, dockerfile
+from tests.support.running_system import ROOT
 
 VARIABLES = {
     "MENSAGERIA_GATEWAY_KEY": "mens_k",

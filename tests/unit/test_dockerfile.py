@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ready import is_ready
-from pipeline.settings import StackSettings
-from tests import compose, dockerfile
-from tests.running_system import ROOT
+from pipeline.core.settings import StackSettings
+from pipeline.serving.ready import is_ready
+from tests.support import compose, dockerfile
+from tests.support.running_system import ROOT
 from tests.unit.conftest import Edge
 
 SERVICES = ["gateway", "web", "service-b", "service-c"]
@@ -28,7 +28,7 @@ def test_programs_are_no_root_and_get_their_signals(target: str) -> None:
 def test_a_service_is_asked_on_its_own_port_whether_it_is_ready(target: str) -> None:
     port = str(getattr(StackSettings(), f"{target.replace('-', '_')}_port"))
     assert dockerfile.stages()[target].values("EXPOSE") == [port]
-    assert dockerfile.exec_form(target, "HEALTHCHECK") == ("python", "-m", "pipeline.ready", port)
+    assert dockerfile.exec_form(target, "HEALTHCHECK") == ("python", "-m", "pipeline.serving.ready", port)
 
 
 def test_ready_is_what_readyz_says(edge: Edge) -> None:

@@ -18,26 +18,31 @@ import pytest
 from aiokafka import ConsumerRecord
 
 from cli import times
-from gateway import formats
 from gateway.answers import refusal
+from gateway.formats import media_types
+from gateway.formats.schemas import Schemas
 from gateway.inbound import Inbound
-from gateway.schemas import Schemas
 from lambda_query import cursor
 from lambda_query.parameters import parse_differences, parse_identity, parse_list, parse_stats
-from pipeline import dead_letter_queue, dead_letter_topic, keys, sqs_text, trace_context
-from pipeline.dead_letters import DeadLetter, Envelope, open_envelope
-from pipeline.errors import InvalidBatch, InvalidEvent, MensageriaError
-from pipeline.event import STRUCTURED, parse
-from pipeline.sqs import Message, Queue
-from pipeline.strict_json import parse_json
+from operations import dead_letter_queue, dead_letter_topic
+from operations.dead_letters import DeadLetter
+from pipeline.clients import sqs_text
+from pipeline.clients.sqs import Message, Queue
+from pipeline.core import keys, trace_context
+from pipeline.core.errors import InvalidBatch, InvalidEvent, MensageriaError
+from pipeline.events.envelope import Envelope, open_envelope
+from pipeline.events.event import STRUCTURED, parse
+from pipeline.events.strict_json import parse_json
 from stack.log_lines import Choice, readable
-from web import exposition, form, lines
 from web.answers import Record
-from web.contents import Contents
-from web.draft import Draft
-from web.journey import Journey
-from web.json_lines import lines_of
-from web.letters import Summary
+from web.events.contents import Contents
+from web.events.journey import Journey
+from web.operating import exposition
+from web.operating.letters import Summary
+from web.publishing import lines
+from web.publishing.draft import Draft
+from web.publishing.json_lines import lines_of
+from web.site import form
 
 SIZES = (16_000, 32_000, 64_000)
 MOST_GROWTH = 2.6
@@ -159,7 +164,7 @@ def inbound(text: str, content_type: str, **headers: str) -> Inbound:
 def read_form(content_type: str, **headers: str) -> Reader:
     def reader(text: str) -> None:
         try:
-            formats.read(inbound(text, content_type, **headers), "urn:test", SCHEMAS.faults)
+            media_types.read(inbound(text, content_type, **headers), "urn:test", SCHEMAS.faults)
         except MensageriaError as error:
             refusal(error)
 
@@ -268,7 +273,7 @@ BODY_READERS: dict[str, Reader] = {
     "simple": read_form("application/json"),
     "binary": read_form("application/json", **BINARY),
     "binary text": read_form("text/plain", **BINARY),
-    "batch": read_form(formats.BATCH),
+    "batch": read_form(media_types.BATCH),
     "letter": read_letter,
     "dead message": read_dead_message,
     "dead record": read_dead_record,
@@ -357,7 +362,7 @@ def test_each_fault_of_many_is_counted() -> None:
 def test_each_event_of_a_batch_has_a_fault_and_an_answer_stays_short() -> None:
     batch = "[" + ",".join([JSON["faulty attributes"](2_000)] * 500) + "]"
     with pytest.raises(InvalidBatch) as caught:
-        formats.read(inbound(batch, formats.BATCH), "urn:test")
+        media_types.read(inbound(batch, media_types.BATCH), "urn:test")
     answer = refusal(caught.value)
     assert {fault["index"] for fault in answer.content["errors"]} == set(range(500))
     assert len(answer.body) < 150_000

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.keys import read
-from tests import compose
-from tests.running_system import ROOT
+from tests.support import compose
+from tests.support.running_system import ROOT
 
 
 @pytest.fixture

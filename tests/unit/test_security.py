@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running_system import ROOT
+from tests.support.running_system import ROOT
 
 NAMED = sorted(set(re.findall(r"`(tests/\S+\.py)::(test_\w+)`", (ROOT / "SECURITY.md").read_text())))
 

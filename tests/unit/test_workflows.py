@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.running_system import ROOT
+from tests.support.running_system import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 

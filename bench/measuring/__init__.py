@@ -1,0 +1,1 @@
+"""CPU time, memory, profiles, the machine, and spread."""

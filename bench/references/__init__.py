@@ -1,0 +1,1 @@
+"""The pipelines that ours is compared with."""

@@ -1,0 +1,45 @@
+"""What is not through the system yet: without its 202, in a queue, or in the topic.
+
+The stores would show it too, but DynamoDB would have to read every item for that, each time.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+
+from bench.rigs.steady_sender import SteadySender
+from bench.rigs.system import System
+from operations.backlog import BacklogReader
+from operations.places import Places
+from pipeline.clients.aws import Endpoint
+from pipeline.clients.sqs import PENDING_QUEUE, queue_beside
+from pipeline.core.settings import KafkaSettings, QueueSettings
+
+
+class Waiting:
+    """Reads it as often as it is asked; what can't be read is as it was."""
+
+    def __init__(self, reader: BacklogReader) -> None:
+        self._reader = reader
+        self._queued: dict[str, int] = {}
+
+    async def events(self, sender: SteadySender) -> int:
+        """How many of what was due. An event is in both queues and in the topic: that where most wait counts."""
+        read = await self._reader.read()
+        self._queued |= {queue.place: sum(queue.depth) for queue in read.queues if not queue.dead}
+        if "kafka" not in read.unavailable:
+            self._queued["kafka"] = sum(read.lag.values())
+        return sender.unaccepted + max(self._queued.values(), default=0)
+
+
+@asynccontextmanager
+async def watched(system: System) -> AsyncGenerator[Waiting, None]:
+    """What waits in `system`."""
+    async with BacklogReader.open(places(system.endpoints, system.aws)) as reader:
+        yield Waiting(reader)
+
+
+def places(endpoints: Mapping[str, str], sqs: Endpoint) -> Places:
+    """The places of a system with these addresses, by the names of endpoints.json."""
+    urls = {f"{name}_url": endpoints[name] for name in ("queue_b", "queue_c", "dead_letter_b", "dead_letter_c")}
+    urls["pending_queue_url"] = queue_beside(endpoints["queue_b"], PENDING_QUEUE)
+    return Places(QueueSettings(**urls, kafka=KafkaSettings(bootstrap_servers=endpoints["kafka"])), sqs)

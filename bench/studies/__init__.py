@@ -1,0 +1,1 @@
+"""Measurements beside the benchmark: layouts of the table, partitions, scale."""

@@ -1,0 +1,1 @@
+"""The forms in which a request may carry events."""

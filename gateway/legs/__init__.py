@@ -1,0 +1,1 @@
+"""The two publications of an event, SNS and Kafka, and how they fail."""

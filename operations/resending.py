@@ -1,0 +1,136 @@
+"""Sending an event once more to one consumer: to its queue, or to the Kafka topic.
+
+What travels beside the event goes with it again, so that it is stored as it would
+have been the first time.
+"""
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from pipeline.clients import kafka
+from pipeline.clients.kafka_records import ExactBatch
+from pipeline.clients.sqs import Queue
+from pipeline.clients.sqs_text import sqs_text
+from pipeline.core.errors import QueueUnavailable
+from pipeline.core.settings import KafkaSettings
+from pipeline.events.delivery import Attribute
+
+_TIMEOUT_S = 10
+_RECENT_MS = 86_400_000
+"""A record with an older timestamp could leave the log, by its retention, before it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecord:
+    """What surrounds the bytes of a record that is written as it was; `timestamp_ms` where that is recent."""
+
+    key: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+    timestamp_ms: int | None
+    is_null: bool
+
+    def batch(self, body: bytes) -> ExactBatch:
+        """A batch of this record alone."""
+        now_ms = int(time.time() * 1000)
+        is_recent = self.timestamp_ms is not None and now_ms - _RECENT_MS <= self.timestamp_ms <= now_ms
+        batch = ExactBatch()
+        batch.append(
+            timestamp=self.timestamp_ms if is_recent else None,
+            key=self.key,
+            value=None if self.is_null else body,
+            headers=self.headers,
+        )
+        return batch
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event's bytes with what travels beside it.
+
+    `partition` is where it goes in Kafka when there is no `key` to choose by: what is
+    no event goes back to the partition that it came from. A `record` is written with all that it had,
+    to the same partition; `beside` is for a queue then.
+    """
+
+    body: bytes
+    beside: Mapping[str, str | Attribute]
+    key: str | None = None
+    partition: int = 0
+    record: OutgoingRecord | None = None
+
+
+class Outlet(Protocol):
+    """Where events are sent once more."""
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Returns when it is durable there. Raises QueueUnavailable and MessageRefused."""
+        ...
+
+
+class QueueOutlet:
+    """A queue, past the topic: no other queue gets the event."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Returns when SQS has it. Raises QueueUnavailable and MessageRefused."""
+        # What is no UTF-8 can be no event: SQS takes text alone, and the service refuses it all the same.
+        body = outgoing.body.decode(errors="replace").encode()
+        await self._queue.send(sqs_text(body), outgoing.beside)
+
+
+class TopicOutlet:
+    """The Kafka topic of the events; `producer` is a started one."""
+
+    def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
+        self._producer = producer
+        self._topic = topic
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Returns when all replicas have it. Raises QueueUnavailable."""
+        try:
+            if outgoing.record:
+                await self._send_record(outgoing.record, outgoing)
+            else:
+                await self._send_event(outgoing)
+        except KafkaError as error:
+            raise QueueUnavailable(f"kafka: {error!r}") from error
+
+    async def _send_record(self, record: OutgoingRecord, outgoing: Outgoing) -> None:
+        partitions = await self._producer.partitions_for(self._topic)
+        partition = outgoing.partition if outgoing.partition in partitions else 0
+        await (await self._producer.send_batch(record.batch(outgoing.body), self._topic, partition=partition))
+
+    async def _send_event(self, outgoing: Outgoing) -> None:
+        key = None if outgoing.key is None else outgoing.key.encode()
+        partitions = await self._producer.partitions_for(self._topic)
+        named = ((name, value.encode()) for name, value in outgoing.beside.items() if isinstance(value, str))
+        await self._producer.send_and_wait(
+            self._topic,
+            value=outgoing.body,
+            key=key,
+            partition=outgoing.partition if key is None else kafka.partition_of(key, len(partitions)),
+            headers=[kafka.CONTENT_TYPE, *named],
+        )
+
+
+@asynccontextmanager
+async def producing(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer that is started, and stopped at the block's end. Raises QueueUnavailable."""
+    producer = kafka.producer(settings, timeout_s=_TIMEOUT_S)
+    try:
+        await producer.start()
+    except KafkaError as error:
+        await producer.stop()
+        raise QueueUnavailable(f"kafka at {settings.bootstrap_servers}: {error!r}") from error
+    try:
+        yield producer
+    finally:
+        await producer.stop()

@@ -1,0 +1,1 @@
+"""Clients of AWS and Kafka: the only place that makes them."""

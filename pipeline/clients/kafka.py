@@ -1,0 +1,142 @@
+"""The one place that makes Kafka clients."""
+
+import asyncio
+import ssl
+import zlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import ProducerClosed
+
+from pipeline.clients import kafka_records
+from pipeline.core.errors import SettingsError
+from pipeline.core.settings import KafkaSettings
+
+CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=UTF-8")
+"""Structured mode of the CloudEvents Kafka binding, section 3.3."""
+
+SCRAM = "SCRAM-SHA-512"
+"""How a user proves its password: MSK offers no other mechanism for one."""
+
+
+_STOP_TIMEOUT_S = 1.0
+_log = structlog.get_logger(__name__)
+
+
+def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
+    """An idempotent producer that waits for all replicas; `start` it in the loop that uses it."""
+    return AIOKafkaProducer(
+        **connection(settings),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=2,
+        max_batch_size=256 * 1024,
+        max_request_size=2 * 1024**2,  # a dead letter holds the largest record in base64
+        request_timeout_ms=int(timeout_s * 1000),
+    )
+
+
+def notifier(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
+    """A producer for what is of use at once or never: one replica is enough, and an error spoils nothing behind it."""
+    return AIOKafkaProducer(**connection(settings), acks=1, request_timeout_ms=int(timeout_s * 1000))
+
+
+async def stop(producer: AIOKafkaProducer) -> None:
+    """Flush and close: without an end where the broker is away, so with a deadline and then by force."""
+    try:
+        async with asyncio.timeout(_STOP_TIMEOUT_S):
+            await producer.stop()
+    except TimeoutError:
+        _log.warning("kafka producer closed with events that were never acknowledged")
+        await abandon(producer)
+    except Exception:  # noqa: BLE001 - another producer takes its place in any case
+        _log.exception("kafka producer did not close: its tasks are ended")
+        await abandon(producer)
+
+
+async def abandon(producer: AIOKafkaProducer) -> None:
+    """End the producer's tasks and fail its batches.
+
+    Closing its client alone would leave its sender, and what flushes its batches, waiting for
+    futures that nobody completes any more.
+    """
+    producer._message_accumulator.fail_all(ProducerClosed())
+    sender = producer._sender.sender_task if producer._sender else None
+    if sender:
+        sender.cancel()
+    await producer.client.close()
+    if sender:
+        await asyncio.wait([sender], timeout=_STOP_TIMEOUT_S)
+
+
+def consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
+    """A consumer of no group and no topic that reads what is committed; `start` it, then assign partitions to it."""
+    kafka_records.read_all_records()
+    return AIOKafkaConsumer(
+        **connection(settings),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+    )
+
+
+def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
+    """A client for groups, offsets and records; `start` it, and `close` it."""
+    return AIOKafkaAdminClient(**connection(settings))
+
+
+@asynccontextmanager
+async def client(settings: KafkaSettings, *, timeout_ms: int) -> AsyncGenerator[AIOKafkaClient, None]:
+    """A client of the protocol itself, which knows the brokers. Raises KafkaConnectionError where none answers."""
+    made = AIOKafkaClient(**connection(settings), request_timeout_ms=timeout_ms)
+    try:
+        await made.bootstrap()
+        yield made
+    finally:
+        await made.close()
+
+
+def connection(settings: KafkaSettings) -> dict[str, Any]:
+    """What every client is told: where the brokers are, and who it is to them. Raises SettingsError."""
+    told: dict[str, Any] = {"bootstrap_servers": settings.bootstrap_servers}
+    if settings.security_protocol == "PLAINTEXT":
+        return told
+    told |= {"security_protocol": settings.security_protocol, "ssl_context": tls(settings)}
+    if settings.security_protocol == "SASL_SSL":
+        told |= _proof(settings)
+    return told
+
+
+def _proof(settings: KafkaSettings) -> dict[str, Any]:
+    if settings.mechanism == "AWS_MSK_IAM":
+        from pipeline.clients.kafka_iam import RoleToken  # here, as it takes boto3, and no service comes this way
+
+        return {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": RoleToken()}
+    if not (settings.username and settings.password):
+        raise SettingsError("SASL_SSL needs MENSAGERIA_KAFKA_USERNAME and MENSAGERIA_KAFKA_PASSWORD")
+    return {
+        "sasl_mechanism": SCRAM,
+        "sasl_plain_username": settings.username,
+        "sasl_plain_password": settings.password,
+    }
+
+
+def tls(settings: KafkaSettings) -> ssl.SSLContext:
+    """How brokers prove who they are: by a certificate of `ca_file`, or of the machine's own. Raises SettingsError."""
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file or None)
+    except (OSError, ssl.SSLError) as error:
+        raise SettingsError(f"MENSAGERIA_KAFKA_CA_FILE is {settings.ca_file!r}: {error}") from error
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of `key`, as librdkafka's `consistent` partitioner chooses it.
+
+    aiokafka's own murmur2 is pure Python and costs 6 µs a key.
+    """
+    return zlib.crc32(key) % partitions

@@ -1,0 +1,69 @@
+"""When an event is everywhere with one content: the one comparison of the tools and of the query.
+
+Only the standard library is imported here: the Lambda's archive holds this module.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from itertools import groupby
+from typing import Protocol, TypeVar
+
+from pipeline.core import clock
+from pipeline.core.table import Way
+
+SETTLING = timedelta(seconds=30)
+"""What is younger may still be on its way."""
+WAYS: tuple[Way | None, ...] = (None, "sqs", "kafka")
+"""The copies that an event has when it is complete: PostgreSQL's row (None), and DynamoDB's by each way."""
+
+
+class Held(Protocol):
+    """A copy, as far as it is compared."""
+
+    @property
+    def received_at(self) -> str:
+        """Its place in time: an event that was sent again may have copies at several."""
+        ...
+
+    @property
+    def via(self) -> Way | None:
+        """One of WAYS."""
+        ...
+
+    @property
+    def content_hash(self) -> str:
+        """The content's SHA-256."""
+        ...
+
+
+H = TypeVar("H", bound=Held)
+
+
+def is_doubtful(copies: Iterable[Held]) -> bool:
+    """Whether an event of which these `copies` were seen at one place is to be looked up."""
+    seen = list(copies)
+    return bool(lacking(seen)) or conflicting(seen)
+
+
+def first_place(copies: Iterable[H], is_meant: Callable[[list[H]], bool]) -> str | None:
+    """The `received_at` of the first of an event's places whose copies are meant: it is told of there alone."""
+    ordered = sorted(copies, key=lambda copy: copy.received_at)
+    places = groupby(ordered, key=lambda copy: copy.received_at)
+    return next((place for place, there in places if is_meant(list(there))), None)
+
+
+def lacking(copies: Iterable[Held]) -> tuple[Way | None, ...]:
+    """Those of WAYS that have no copy among the `copies` of an event."""
+    there = {copy.via for copy in copies}
+    return tuple(via for via in WAYS if via not in there)
+
+
+def conflicting(copies: Iterable[Held]) -> bool:
+    """Whether the `copies` of an event have more than one content."""
+    return len({copy.content_hash for copy in copies}) > 1
+
+
+def settled_until(until: str | None) -> str:
+    """`until`, but no later than what is settled by now."""
+    settled = clock.rfc3339(clock.now() - SETTLING)
+    return min(until, settled) if until else settled

@@ -1,0 +1,1 @@
+"""The event and its rules, and the forms in which it travels."""

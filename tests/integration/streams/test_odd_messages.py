@@ -1,0 +1,195 @@
+"""Messages that no gateway would send: each is stored or is a dead letter, and nothing is held up."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from cli.addresses import find
+from operations.dead_letters import DeadLetter
+from pipeline.clients.aws import client
+from pipeline.clients.kafka import producer
+from pipeline.core.settings import KafkaSettings
+from pipeline.events.envelope import open_envelope
+from stack.http_client import http_client
+from tests.support.waiting import until
+
+BINARY = {"DataType": "Binary", "BinaryValue": b"\xff\0"}
+
+
+@pytest.fixture
+async def sqs(aws: dict[str, str]) -> AsyncIterator[Any]:
+    async with client("sqs") as made:
+        yield made
+
+
+@pytest.fixture
+async def kafka(aws: dict[str, str]) -> AsyncIterator[AIOKafkaProducer]:
+    made = producer(KafkaSettings(bootstrap_servers=aws["kafka"]), timeout_s=5)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def query(aws: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
+    async with http_client(base_url=aws["query"], timeout=30) as made:
+        yield made
+
+
+async def receipt(query: httpx.AsyncClient, source: str, id_: str) -> dict[str, Any]:
+    async def probe() -> dict[str, Any] | None:
+        answer = await query.get("/event", params={"source": source, "id": id_})
+        found: dict[str, Any] = answer.json()
+        return found if answer.status_code == 200 and found["complete"] else None
+
+    found = await until(probe, within_s=30)
+    assert found
+    return found
+
+
+async def dead_letter(sqs: Any, queue: str, body: str) -> dict[str, Any]:
+    """The dead letter of `body`, looked for without taking the others'."""
+
+    async def probe() -> dict[str, Any] | None:
+        answer = await sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=1)
+        for message in answer.get("Messages", []):
+            letter = open_envelope(message["Body"].encode())  # others leave what is no envelope
+            if letter and letter.body_base64 == body.encode():
+                return dict(json.loads(message["Body"]))
+        return None
+
+    found = await until(probe, within_s=30)
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("stamp", ["garbage", "infinity", "2026-13-45T00:00:00.000000Z", "2026-11-23"])
+async def test_a_stamp_that_is_no_time_holds_nothing_up(
+    aws: dict[str, str], sqs: Any, kafka: AIOKafkaProducer, query: httpx.AsyncClient, source: str, stamp: str
+) -> None:
+    body = json.dumps({"specversion": "1.0", "id": "1", "source": source, "type": "test"})
+    attributes = {"received_at": {"DataType": "String", "StringValue": stamp}}
+    for queue in ("queue_b", "queue_c"):
+        await sqs.send_message(QueueUrl=aws[queue], MessageBody=body, MessageAttributes=attributes)
+    await kafka.send_and_wait(aws["kafka_topic"], body.encode(), headers=[("received_at", stamp.encode())])
+    found = await receipt(query, source, "1")
+    assert found["receipt"]["received_at"] > "2026-11-23T"
+    assert found["receipt"]["received_at"].endswith("Z")
+
+
+@pytest.mark.parametrize("queue", ["b", "c"])
+async def test_a_dead_letter_is_kept_whatever_its_text(aws: dict[str, str], sqs: Any, source: str, queue: str) -> None:
+    body = json.dumps({"specversion": "1.0", "id": "1", "source": source, "type": "t", "\ufffe": 1})
+    await sqs.send_message(QueueUrl=aws[f"queue_{queue}"], MessageBody=body)
+    letter = await dead_letter(sqs, aws[f"dead_letter_{queue}"], body)
+    assert (letter["reason"], letter["service"], letter["via"]) == ("invalid", f"service-{queue}", "sqs")
+
+
+async def test_a_record_as_large_as_kafka_takes_is_a_dead_letter(
+    aws: dict[str, str], kafka: AIOKafkaProducer, query: httpx.AsyncClient, source: str
+) -> None:
+    await kafka.send_and_wait(aws["kafka_topic"], b"x" * 1_000_000, partition=0)
+    body = json.dumps({"specversion": "1.0", "id": "1", "source": source, "type": "test"}).encode()
+    await kafka.send_and_wait(aws["kafka_topic"], body, partition=0)
+
+    async def behind_it() -> bool:
+        answer = await query.get("/event", params={"source": source, "id": "1"})
+        return answer.status_code == 200
+
+    await until(behind_it, within_s=30)
+
+
+async def test_a_message_that_base64_makes_too_long_is_kept_as_it_is(
+    aws: dict[str, str], sqs: Any, source: str
+) -> None:
+    body = source + "x" * 900_000
+    await sqs.send_message(QueueUrl=aws["queue_b"], MessageBody=body)
+
+    async def kept() -> bool:
+        answer = await sqs.receive_message(QueueUrl=aws["dead_letter_b"], MaxNumberOfMessages=10, VisibilityTimeout=1)
+        return body in [message["Body"] for message in answer.get("Messages", [])]
+
+    async with asyncio.timeout(60):
+        await until(kept, within_s=30)
+
+
+@pytest.mark.parametrize(("place", "store"), [("b", "postgres"), ("c", "dynamodb")])
+async def test_a_batch_of_ten_that_others_wrote(
+    aws: dict[str, str],
+    sqs: Any,
+    query: httpx.AsyncClient,
+    source: str,
+    place: Any,
+    store: str,
+    system: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MENSAGERIA_HOME", str(system.home))
+    text = {"DataType": "String", "StringValue": "2026-11-23T15:24:00.123456Z"}
+    trace = {"DataType": "String", "StringValue": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+    notification = {
+        "Type": "Notification",
+        "MessageId": "1",
+        "TopicArn": "arn:aws:sns:us-east-1:000000000000:events",
+        "Message": structured(source, "q2"),
+        "Timestamp": "2026-11-23T15:24:00.123Z",
+        "MessageAttributes": {},
+    }
+    bodies = [
+        structured(source, "q1"),
+        json.dumps(notification),
+        f"hello {source}",
+        f"[{' ' * (int(source[-4:], 16) + (place == 'c') * 2**16)}]",  # no other test's
+        structured(source, "q5"),
+        structured(source, "q6"),
+        structured(source, "q7", data={"t": "a\0b"}),
+        structured(source, "q8", data={"k\0": 1}),
+        structured(source, "q9", data="\ud800"),
+        structured(source, "q10", data=1)[:-2] + "1e400}",
+    ]
+    beside = {0: {"received_at": text, "traceparent": trace}, 5: {"received_at": BINARY}}
+    entries = [
+        {"Id": str(n), "MessageBody": each, "MessageAttributes": beside.get(n, {})} for n, each in enumerate(bodies)
+    ]
+    await sqs.send_message_batch(QueueUrl=aws[f"queue_{place}"], Entries=entries)
+
+    async def is_stored(id_: str) -> bool:
+        answer = await query.get("/event", params={"source": source, "id": id_})
+        receipt = answer.json()["receipt"][store] if answer.status_code == 200 else None
+        return bool(receipt if place == "b" else receipt and receipt["sqs"])
+
+    for id_ in ("q1", "q5", "q6"):
+        await until(lambda id_=id_: is_stored(id_), within_s=30)  # type: ignore[misc]
+    bad = {each.encode() for n, each in enumerate(bodies) if n not in (0, 4, 5)}
+
+    async def letters() -> list[DeadLetter] | None:
+        async with find().places.dead_letters(place) as reading:
+            found = [each async for each in reading.letters() if each.body in bad]
+        return found if len(found) >= len(bad) else None
+
+    found = await until(letters, within_s=30)
+    assert found
+    assert sorted(each.body for each in found) == sorted(bad)
+    assert {each.envelope.reason for each in found} <= {"malformed", "invalid"}
+    assert {each.envelope.attempts for each in found} == {1}
+    details = {each.body: each.envelope.detail for each in found}
+    assert "/data/t:" in details[bodies[6].encode()]
+    assert "/data:" in details[bodies[7].encode()]
+
+    async def is_idle() -> bool:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = await sqs.get_queue_attributes(QueueUrl=aws[f"queue_{place}"], AttributeNames=names)
+        return set(answer["Attributes"].values()) == {"0"}
+
+    await until(is_idle, within_s=15)
+    async with http_client(base_url=aws[f"service_{place}"], timeout=10) as http:
+        assert (await http.get("/readyz")).status_code == 200
+
+
+def structured(source: str, id_: str, **more: Any) -> str:
+    return json.dumps({"specversion": "1.0", "id": id_, "source": source, "type": "bl.test", **more})

@@ -1,0 +1,66 @@
+"""The command's own process where no system is needed: how it ends, and what it says."""
+
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.mensageria import COMMAND, environment, mensageria
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("retention", "--days", "800000"), "before the year 1"),
+        (("retention", "--days", "9999999999"), "--days"),
+        (("list", "--from", "999999d"), "before the year 1"),
+        (("differences", "--from", "0001-01-01T00:00:00+05:00"), "years 1 to 9999"),
+        (("differences", "--from", "2h", "--to", "3h"), "--from is after --to"),
+        (("replay", "--into", "c", "--from", "2h", "--to", "3h"), "--from is after --to"),
+        (("differences", "--from", "1s"), "less than 30 s ago"),
+        (("publish", "--type", "x", "--lines"), "FILE alone"),
+        (("publish", "-", "--source", "s", "--id", "a"), "leave out --source, --id"),
+        (("publish", "-", "--lines", "--data", "null"), "leave out --data"),
+        (("list", "--store", "foo"), "postgres"),
+        (("list", "--order", "up"), "desc"),
+        (("erase", "", "--reference", "1"), "it is empty"),
+    ],
+)
+def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    ended = mensageria(tmp_path, *arguments)
+    assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
+    assert said in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "said"),
+    [
+        (("retention", "--days", "30"), {}, "AWS_REGION"),
+        (("erase", "ana", "--reference", "1"), {}, "AWS_REGION"),
+        (("replay", "--into", "b"), {"AWS_PROFILE": "nobody's"}, "nobody's"),
+        (("retention", "--days", "30"), {"AWS_REGION": "x", "AWS_ENDPOINT_URL": "no URL"}, "no URL"),
+    ],
+)
+def test_an_aws_setting_that_is_missing_or_wrong_is_named(
+    tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str], said: str
+) -> None:
+    system = {f"MENSAGERIA_{name}": "x" for name in ("POSTGRES_URL", "QUEUE_B_URL", "QUEUE_C_URL")}
+    files = {f"AWS_{name}_FILE": str(tmp_path / "none") for name in ("CONFIG", "SHARED_CREDENTIALS")}
+    run = subprocess.run(
+        [COMMAND, *arguments], env=environment(tmp_path, **system, **files, **settings), capture_output=True, text=True
+    )
+    assert (run.returncode, "Traceback" in run.stderr) == (2, False), run.stderr
+    assert said in run.stderr
+
+
+def test_an_interrupt_while_it_is_imported_ends_quietly(tmp_path: Path) -> None:
+    told = environment(tmp_path, PYTHONVERBOSE="1")
+    with subprocess.Popen([COMMAND, "status"], env=told, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        # Python tells each import: the first of ours is behind the handler.
+        assert any(re.search("import 'cli.app'|cli/app.py", line) for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        left = process.stderr.read()
+    assert (process.returncode, "Traceback" in left) == (130, False)

@@ -1,0 +1,234 @@
+"""The bridge from a queue: how many receive, how much is in flight, and what becomes of a batch."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+
+from pipeline.clients.aws_json import JsonApi
+from pipeline.clients.sqs import Message, Queue
+from pipeline.core.errors import QueueUnavailable, ReceiptExpired
+from pipeline.core.settings import WorkerSettings
+from streams.in_flight import InFlight
+from streams.sqs_bridge import SqsBridge
+from tests.support.waiting import until
+
+
+def message(number: int, size: int = 10) -> Message:
+    system = {"SentTimestamp": "1764000000000", "ApproximateReceiveCount": "1"}
+    return Message(message_id=str(number), receipt_handle=str(number), body="x" * size, attributes=system)
+
+
+class InMemory(Queue):
+    """A queue in memory, which answers a long poll at once where `waits` is off."""
+
+    def __init__(self) -> None:
+        super().__init__("http://127.0.0.1:1/own", JsonApi("sqs"))
+        self.waiting: list[Message] = []
+        self.receiving = self.most_receiving = 0
+        self.deleted: list[Message] = []
+        self.hidden: list[tuple[str, int]] = []
+        self.fails = self.has_expired = False
+        self.polls_end = asyncio.Event()
+        self.polls_end.set()
+
+    async def receive(self, *, visibility_timeout_s: int, wait_s: int) -> list[Message]:
+        self.receiving += 1
+        self.most_receiving = max(self.most_receiving, self.receiving)
+        try:
+            await asyncio.sleep(0.001 if self.waiting else 0.02)
+            if not self.waiting:
+                await self.polls_end.wait()
+            if self.fails:
+                raise QueueUnavailable("away")
+            taken, self.waiting = self.waiting[:10], self.waiting[10:]
+            return taken
+        finally:
+            self.receiving -= 1
+
+    async def delete(self, messages: Sequence[Message]) -> None:
+        self.deleted += messages
+
+    async def change_visibility(self, messages: Sequence[Message], timeout_s: int) -> None:
+        self.hidden += [(each.message_id, timeout_s) for each in messages]
+        if self.has_expired:
+            raise ReceiptExpired("one of them")
+
+
+class Running:
+    """A bridge with its queue; `batches` are what its agent would get."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.queue = InMemory()
+        self.batches: asyncio.Queue[Any] = asyncio.Queue()
+        self.stopped = False
+        channel: Any = self.batches
+        made = WorkerSettings(**settings)
+        self.bridge = SqsBridge(self.queue, channel, made, lambda: self.stopped)
+
+    async def settle_all(self, settled: bool) -> None:
+        while True:
+            (await self.batches.get()).settled.set_result(settled)
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Running]:
+    one = Running(in_flight_events=50, visibility_timeout_s=1)
+    await one.bridge.start()
+    yield one
+    one.stopped = True
+    agent = asyncio.create_task(one.settle_all(True))
+    await one.bridge.stop()
+    agent.cancel()
+
+
+async def test_what_is_settled_is_deleted_and_one_receiver_is_left(running: Running) -> None:
+    agent = asyncio.create_task(running.settle_all(True))
+    running.queue.waiting = [message(number) for number in range(200)]
+
+    async def all_deleted() -> bool:
+        return len(running.queue.deleted) == 200
+
+    async def one_is_left() -> bool:
+        return len(running.bridge._receivers) == 1
+
+    await until(all_deleted, within_s=5)
+    assert running.queue.most_receiving > 1
+    await until(one_is_left, within_s=5)
+    answers = running.bridge.answers
+    running.queue.waiting = [message(200)]
+
+    async def the_last_too() -> bool:
+        return len(running.queue.deleted) == 201
+
+    await until(the_last_too, within_s=5)
+    assert running.bridge.answers > answers
+    agent.cancel()
+
+
+async def test_receivers_that_come_back_at_once_leave_one(running: Running) -> None:
+    agent = asyncio.create_task(running.settle_all(True))
+    running.queue.polls_end.clear()
+    running.queue.waiting = [message(number) for number in range(100)]
+
+    async def several_wait() -> bool:
+        return running.queue.receiving == 4 and not running.queue.waiting
+
+    async def one_is_left() -> bool:
+        return running.queue.receiving == 1
+
+    await until(several_wait, within_s=5)
+    running.queue.polls_end.set()
+    await until(one_is_left, within_s=5)
+    agent.cancel()
+
+
+async def test_what_is_in_flight_is_bounded_and_stays_hidden(running: Running) -> None:
+    running.queue.waiting = [message(number) for number in range(200)]
+
+    async def all_extended() -> bool:
+        extended = {id_ for id_, timeout_s in running.queue.hidden if timeout_s == 1}
+        return running.bridge.in_flight.is_full and len(extended) == len(running.bridge.in_flight)
+
+    await until(all_extended, within_s=5)
+    assert 50 <= len(running.bridge.in_flight) < 50 + 10
+    assert running.queue.waiting
+
+
+async def test_a_receipt_that_expired_does_not_keep_the_others_due(running: Running) -> None:
+    running.queue.has_expired = True
+    running.queue.waiting = [message(number) for number in range(5)]
+
+    async def extended_and_not_due() -> bool:
+        return bool(running.queue.hidden) and not running.bridge.in_flight.due(2 / 3)
+
+    await until(extended_and_not_due, within_s=5, every_s=0.01)
+
+
+async def test_what_is_not_settled_is_given_back(running: Running) -> None:
+    running.queue.waiting = [message(number) for number in range(5)]
+    (await running.batches.get()).settled.set_result(False)
+
+    async def given_back() -> bool:
+        return [id_ for id_, timeout_s in running.queue.hidden if timeout_s == 0] == ["0", "1", "2", "3", "4"]
+
+    await until(given_back, within_s=5)
+    assert not running.queue.deleted
+
+
+async def test_what_is_released_is_deleted_while_the_rest_is_settled(running: Running) -> None:
+    running.queue.waiting = [message(number) for number in range(5)]
+    batch = await running.batches.get()
+    await batch.release([0, 3])
+
+    async def two_deleted() -> bool:
+        return [each.message_id for each in running.queue.deleted] == ["0", "3"]
+
+    await until(two_deleted, within_s=5)
+    batch.settled.set_result(False)
+
+    async def the_rest_is_given_back() -> bool:
+        return [id_ for id_, timeout_s in running.queue.hidden if timeout_s == 0] == ["1", "2", "4"]
+
+    await until(the_rest_is_given_back, within_s=5)
+    assert len(running.queue.deleted) == 2
+
+
+async def test_a_message_that_can_not_be_read_holds_up_no_other(running: Running) -> None:
+    bad = Message(message_id="bad", receipt_handle="bad", body="x", attributes={"SentTimestamp": "1764000000000"})
+    running.queue.waiting = [message(1), bad, message(2)]
+    batch = await running.batches.get()
+    assert [arrival.origin["message_id"] for arrival in batch.arrivals] == ["1", "2"]
+    batch.settled.set_result(True)
+
+    async def nothing_is_in_flight() -> bool:
+        return len(running.bridge.in_flight) == 0
+
+    await until(nothing_is_in_flight, within_s=5)
+    assert [each.message_id for each in running.queue.deleted] == ["1", "2"]
+
+
+async def test_an_outage_is_told_and_waited_out(running: Running) -> None:
+    running.queue.fails = True
+
+    async def is_away() -> bool:
+        return running.bridge.outage is not None
+
+    async def is_back() -> bool:
+        return running.bridge.outage is None
+
+    await until(is_away, within_s=5)
+    running.queue.fails = False
+    await until(is_back, within_s=5)
+
+
+def test_bytes_are_bounded_too() -> None:
+    flight = InFlight(most_events=1000, most_bytes=1000, longest_s=60)
+    large = [message(number, 400) for number in range(3)]
+    flight.add(large[:2], time.monotonic() + 30)
+    assert not flight.is_full
+    flight.add(large[2:], time.monotonic() + 30)
+    assert flight.is_full
+    flight.remove(large[:1])
+    assert (flight.is_full, len(flight), flight.removed) == (False, 2, 1)
+
+
+async def test_nothing_more_is_received_while_the_oldest_waits_for_long() -> None:
+    flight = InFlight(most_events=1000, most_bytes=1000, longest_s=0)
+    first, second = message(1), message(2)
+    flight.add([first, second], time.monotonic() + 30)
+
+    async def is_full() -> bool:
+        return flight.is_full
+
+    await until(is_full, within_s=1, every_s=0.001)
+    room = asyncio.create_task(flight.has_room())
+    flight.remove([first])
+    await asyncio.sleep(0)
+    assert flight.is_full
+    assert not room.done()
+    flight.remove([second])
+    async with asyncio.timeout(1):
+        await room

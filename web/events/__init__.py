@@ -1,0 +1,1 @@
+"""The pages that find events and follow one."""

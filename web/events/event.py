@@ -1,0 +1,103 @@
+"""`/event`: one event, where it is, and its journey while it is under way."""
+
+from collections.abc import AsyncGenerator, Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from quart import Blueprint, Response, abort, current_app, render_template, request
+
+from operations.http_api import EdgeUnavailable
+from pipeline.core import clock, trace_context
+from web import edges
+from web.answers import Copy
+from web.events import follow
+from web.events.contents import Contents
+from web.events.follow import Sighting, Sought
+from web.events.journey import Journey
+from web.events.picture import TALL, WIDE
+from web.site import live
+
+blueprint = Blueprint("event", __name__)
+
+_FRESH = timedelta(minutes=10)
+"""How long an accepted event that no store has yet is on its way and not unknown."""
+
+
+@blueprint.get("/event")
+async def show() -> Any:
+    """One event with its receipt; on its way where it was only just accepted; else a 404 that helps."""
+    sought = _sought()
+    sighting = await follow.look(edges.current(), sought)
+    if not sighting.record and not sought.accepted_at:
+        if not sighting.reachable:
+            raise EdgeUnavailable("query", "no answer about an event")
+        return await render_template("event_unknown.html", source=sought.source, id=sought.id), 404
+    return await render_template("event.html", **_view(sought, sighting))
+
+
+@blueprint.get("/event/journey")
+async def journey() -> Any:
+    """The changing parts of the page as they change, until every store has the event."""
+    sought, closing = _sought(), current_app.extensions["closing"]
+
+    async def parts() -> AsyncGenerator[str, None]:
+        async for sighting in follow.sightings(edges.current(), sought, closing):
+            yield await render_template("event_parts.html", **_view(sought, sighting))
+
+    return live.stream(parts())
+
+
+@blueprint.get("/event/json")
+async def download() -> Any:
+    """The event itself, as a file."""
+    sought = _sought()
+    record = await edges.current().event(sought.source, sought.id)
+    if record is None:
+        abort(404)
+    attachment = {"Content-Disposition": 'attachment; filename="event.json"'}
+    return Response(bytes(record.event), content_type="application/cloudevents+json", headers=attachment)
+
+
+def _sought() -> Sought:
+    source, id_ = request.args.get("source", ""), request.args.get("id", "")
+    if not source or not id_:
+        abort(404)
+    return Sought(source, id_, _accepted_at())
+
+
+def _accepted_at() -> datetime | None:
+    """When the gateway took it, as the publish page says in the address: only if that was lately."""
+    try:
+        moment = datetime.fromisoformat(request.args.get("received_at", ""))
+    except ValueError:
+        return None
+    if not moment.tzinfo or not timedelta(0) <= clock.now() - moment < _FRESH:
+        return None
+    return moment
+
+
+def _view(sought: Sought, sighting: Sighting) -> dict[str, Any]:
+    record = sighting.record
+    here = {"source": sought.source, "id": sought.id}
+    way = Journey.of(record, sought.accepted_at)
+    unavailable = frozenset(record.unavailable) if record else frozenset()
+    return here | {
+        "here": here,
+        "followed": here | ({"received_at": clock.rfc3339(sought.accepted_at)} if sought.accepted_at else {}),
+        "record": record,
+        "contents": Contents.of(bytes(record.event)) if record else None,
+        "sighting": sighting,
+        "journey": way.delayed(sighting.silent | unavailable) if sighting.is_late or unavailable else way,
+        "drawings": {"wide": WIDE, "tall": TALL},
+        "trace": _trace(way.copies.values()),
+    }
+
+
+def _trace(copies: Iterable[Copy]) -> str:
+    """The address of the event's trace; "" where none was recorded, or nothing shows traces here."""
+    address: str = current_app.extensions["settings"].trace_url
+    for copy in copies:
+        context = trace_context.parse(str(copy.origin.get("traceparent", "")))
+        if context and context.is_sampled:
+            return address.replace("{trace_id}", context.trace_id)
+    return ""

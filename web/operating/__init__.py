@@ -1,0 +1,1 @@
+"""The pages that watch the pipeline and deal with dead letters."""

@@ -1,0 +1,1 @@
+"""What all pages share: languages, formats, protection, pages of errors, live streams."""
