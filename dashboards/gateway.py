@@ -64,6 +64,12 @@ def _events() -> Sequence[Panel]:
             Query(rate("http_requests_waited_total", "outcome"), "{{outcome}}"),
             Query(rate("receipts_total", "store, outcome"), "report of {{store}} {{outcome}}"),
         ),
+        lines(
+            "Journeys",
+            "Clients that follow an event now.",
+            "short",
+            Query("sum(http_journeys_open)", "open"),
+        ),
     )
 
 

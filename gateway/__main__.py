@@ -13,9 +13,9 @@ import uvicorn
 from aiokafka.errors import KafkaConnectionError
 from quart import Quart
 
-from gateway.app import ACCESS, METRICS, READINESS, WAITS, create_app
+from gateway.addresses import Addresses
+from gateway.app import ACCESS, ADDRESSES, METRICS, READINESS, create_app
 from gateway.legs.readiness import Readiness
-from gateway.waits import Waits
 from pipeline.clients import kafka_access
 from pipeline.core.errors import AccessRefused, SettingsError
 from pipeline.core.settings import GatewaySettings, KafkaSettings, read
@@ -35,10 +35,10 @@ _log = structlog.get_logger("gateway")
 class GatewayServer(uvicorn.Server):
     """A server whose app says that it isn't ready from the moment it is told to stop, and serves on for `drain_s`."""
 
-    def __init__(self, config: uvicorn.Config, readiness: Readiness, waits: Waits, drain_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, readiness: Readiness, addresses: Addresses, drain_s: float) -> None:
         super().__init__(config)
         self._readiness = readiness
-        self._waits = waits
+        self._addresses = addresses
         self._drain_s = drain_s
         self._loop: asyncio.AbstractEventLoop
 
@@ -59,7 +59,7 @@ class GatewayServer(uvicorn.Server):
         """A signal to stop; a second one stops at once."""
         is_first = not self._readiness.is_stopping
         self._readiness.stop()
-        self._loop.call_soon_threadsafe(self._waits.stop)
+        self._loop.call_soon_threadsafe(self._addresses.stop)
         if is_first and self._drain_s:
             later = (self._drain_s, super().handle_exit, sig, frame)
             self._loop.call_soon_threadsafe(self._loop.call_later, *later)
@@ -119,7 +119,7 @@ def _serve(app: Quart, settings: GatewaySettings) -> None:
         timeout_keep_alive=http_protocol.KEEP_ALIVE_S,
         timeout_graceful_shutdown=settings.stop_timeout_s,
     )
-    server = GatewayServer(config, app.extensions[READINESS], app.extensions[WAITS], settings.drain_s)
+    server = GatewayServer(config, app.extensions[READINESS], app.extensions[ADDRESSES], settings.drain_s)
     server.run()
     if not server.started:
         sys.exit(1)

@@ -21,6 +21,7 @@ from pipeline.core.errors import (
     Fault,
     InvalidBatch,
     InvalidEvent,
+    InvalidParameters,
     KeyRevoked,
     MalformedEvent,
     MensageriaError,
@@ -120,6 +121,8 @@ def refusal(error: MensageriaError) -> Answer:
             return _problem(415, "media_type", f"{error}; `accepted` lists what does", accepted=ACCEPTED)
         case InvalidBatch():
             return _batch_refusal(error)
+        case InvalidParameters():
+            return _wrong_parameters(error)
     return _refused_unread(error)
 
 
@@ -136,6 +139,11 @@ def wrong_method() -> Answer:
     """405 at /events."""
     detail = "this address takes events by POST: queries go to the query API"
     return _problem(405, "method", detail, headers={"allow": "POST"})
+
+
+def wrong_method_of_journey() -> Answer:
+    """405 at the address of a journey."""
+    return _problem(405, "method", "a journey is asked for by GET", headers={"allow": "GET, HEAD"})
 
 
 def no_host() -> Answer:
@@ -182,6 +190,12 @@ def _batch_refusal(error: InvalidBatch) -> Answer:
     most = max(1, MAX_FAULTS // len(error.errors))
     errors = [fault for index, each in error.errors.items() for fault in _faults(each, most, index=index)]
     return _problem(gravest.status, str(gravest.reason), detail, errors=errors)
+
+
+def _wrong_parameters(error: InvalidParameters) -> Answer:
+    faults = [{"parameter": name, "detail": fault.detail, **_coded(fault)} for name, fault in error.faults.items()]
+    content = problems.problem(400, "invalid-parameters", str(error), errors=faults)
+    return Answer(400, content, reason="malformed")
 
 
 def _faults(error: MensageriaError, most: int = MAX_FAULTS, **index: int) -> list[dict[str, Any]]:

@@ -7,11 +7,14 @@ from werkzeug.exceptions import HTTPException
 
 from gateway import pages
 from gateway.access import Access
+from gateway.addresses import Addresses
 from gateway.answers import Answer
 from gateway.edge import Admission, Edge, Publishing
 from gateway.formats import schemas
 from gateway.front import Front
 from gateway.hosts import Hosts
+from gateway.journey_stream import JourneyStreams
+from gateway.journeys import Journeys
 from gateway.legs.fan_out import FanOut
 from gateway.legs.kafka_leg import KafkaLeg
 from gateway.legs.readiness import Readiness
@@ -32,8 +35,8 @@ READINESS = "gateway.readiness"
 ACCESS = "gateway.access"
 """Key in `app.extensions`: what runs the app has it read the keys again."""
 
-WAITS = "gateway.waits"
-"""Key in `app.extensions`: what runs the app ends the waits of requests when the process is about to stop."""
+ADDRESSES = "gateway.addresses"
+"""Key in `app.extensions`: what runs the app ends waits and journeys when the process is about to stop."""
 
 METRICS = "gateway.metrics"
 """Key in `app.extensions`: what runs the app counts in them what it refuses before the app sees it."""
@@ -52,19 +55,15 @@ def create_app(settings: GatewaySettings) -> Quart:
     """
     metrics = GatewayMetrics()
     tracing = Tracing("gateway", settings.trace)
-    timeout_s, calls = settings.leg_timeout_s, metrics.calls
-    legs = (
-        SnsLeg(settings.topic_arn, timeout_s, tracing, calls.sns(settings.topic_arn)),
-        KafkaLeg(settings.kafka, timeout_s, tracing, calls.kafka(settings.kafka.topic)),
-    )
-    fan_out = FanOut(legs, timeout_s, metrics, accepts_degraded=settings.degraded == "accept")
-    waits = Waits(settings.kafka, metrics)
-    readiness = Readiness(fan_out, connecting_s=timeout_s)
-    access = Access(settings)
+    fan_out = _fan_out(settings, metrics, tracing)
+    addresses = Addresses(settings.kafka)
+    waits = Waits(addresses, metrics)
+    journeys = Journeys(settings.kafka, addresses, metrics)
+    readiness, access = Readiness(fan_out, connecting_s=settings.leg_timeout_s), Access(settings)
     known = schemas.read(settings.schemas_dir, settings.unknown_types)
 
     app = Quart(__name__, static_folder=None)
-    app.extensions |= {READINESS: readiness, ACCESS: access, WAITS: waits, METRICS: metrics}
+    app.extensions |= {READINESS: readiness, ACCESS: access, ADDRESSES: addresses, METRICS: metrics}
     app.register_blueprint(pages.operations(readiness, metrics))
     app.register_blueprint(pages.schemas(known))
     app.register_blueprint(reference())
@@ -73,7 +72,7 @@ def create_app(settings: GatewaySettings) -> Quart:
     admission = Admission(access, Room(settings.max_events, settings.max_bytes))
     sampler = Sampler(tracing, settings)
     edge = Edge(Publishing(fan_out, waits), admission, settings.source, known.faults, sampler, metrics)
-    front = Front(app.asgi_app, edge, metrics)
+    front = Front(JourneyStreams(app.asgi_app, journeys, access, metrics), edge, metrics)
     app.asgi_app = Hosts(front, metrics, are_all_welcome=bool(settings.keys_file))  # type: ignore[method-assign]
 
     @app.while_serving
@@ -82,10 +81,20 @@ def create_app(settings: GatewaySettings) -> Quart:
             async with fan_out:
                 yield
         finally:
-            await waits.close()
+            await addresses.close()
+            await journeys.close()
             await tracing.close()
 
     return app
+
+
+def _fan_out(settings: GatewaySettings, metrics: GatewayMetrics, tracing: Tracing) -> FanOut:
+    timeout_s, calls = settings.leg_timeout_s, metrics.calls
+    legs = (
+        SnsLeg(settings.topic_arn, timeout_s, tracing, calls.sns(settings.topic_arn)),
+        KafkaLeg(settings.kafka, timeout_s, tracing, calls.kafka(settings.kafka.topic)),
+    )
+    return FanOut(legs, timeout_s, metrics, accepts_degraded=settings.degraded == "accept")
 
 
 async def _http_problem(error: HTTPException) -> Response:

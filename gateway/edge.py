@@ -35,6 +35,8 @@ class Request(NamedTuple):
     read_body: Callable[[Place], Awaitable[bytes]]
     """The whole body, which takes its place while it comes. Raises TooLarge, Overloaded and ClientGone."""
     disconnected: Disconnected
+    release: Callable[[], None]
+    """Tells the server that the body is held no longer, before the request has its answer."""
 
 
 class Submission(NamedTuple):
@@ -42,6 +44,10 @@ class Submission(NamedTuple):
 
     publications: list[Publication]
     is_batch: bool
+
+    def release(self) -> None:
+        """Let go of the bodies: they have been published."""
+        self.publications.clear()
 
 
 class Publishing(NamedTuple):
@@ -95,13 +101,15 @@ class Edge:
         body = await request.read_body(place)
         place.grow(events=1)
         self._access.require_rate(publisher)  # before the parse, which costs more than all that came before it
-        inbound = Inbound(request.headers, body, publisher)
-        with self._sampler.request(inbound.header(b"traceparent"), is_known=publisher is not None) as trace:
-            answer = await _answer_of(self._publish(inbound, place, trace, request.disconnected))
+        traceparent = first(request.headers, b"traceparent")
+        with self._sampler.request(traceparent, is_known=publisher is not None) as trace:
+            publishing = self._publish(Inbound(request.headers, body, publisher), place, trace, request)
+            del body  # what publishes lets go of it before it waits
+            answer = await _answer_of(publishing)
             trace.answered(answer.status, answer.error_type)
             return answer
 
-    async def _publish(self, inbound: Inbound, place: Place, trace: RequestTrace, disconnected: Disconnected) -> Answer:
+    async def _publish(self, inbound: Inbound, place: Place, trace: RequestTrace, request: Request) -> Answer:
         # No name for the parsed events: they are many times the size of their bytes, and waiting may take long.
         submission = _stamped(inbound, media_types.read(inbound, self._source, self._rules), trace)
         if not submission.publications:
@@ -118,8 +126,10 @@ class Edge:
             asking = submission._replace(publications=wait.publications)
             answer = await self._publish_now(asking, inbound.publisher)
             if answer.reason is None:
-                place.leave()
-                await wait.until_ended(disconnected)
+                del inbound
+                for each in (submission, asking, place, request):
+                    each.release()
+                await wait.until_ended(request.disconnected)
                 answer = answers.with_receipts(answer, wait)
             return answer
 

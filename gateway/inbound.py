@@ -3,6 +3,7 @@
 import re
 
 import msgspec
+from hypercorn.typing import ASGIReceiveCallable
 
 from pipeline.core import faults
 from pipeline.core.errors import MalformedEvent, UnsupportedCoding, UnsupportedMediaType
@@ -53,6 +54,12 @@ class Inbound(msgspec.Struct, frozen=True):
         for name, value in self.headers:
             if name == b"content-encoding" and not _IDENTITY.match(value):
                 raise UnsupportedCoding(f"the content coding {decoded(value)!r} is not taken: send the body as it is")
+
+
+async def disconnected(receive: ASGIReceiveCallable) -> None:
+    """Returns when the client has gone; call it once the body is whole."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def first(headers: Headers, name: bytes) -> str | None:

@@ -51,9 +51,9 @@ class Place:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.leave()
+        self.release()
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Hold nothing any more, before the request has its answer."""
         self._room.give_back(self._events, self._size_bytes)
         self._events = self._size_bytes = 0

@@ -47,6 +47,8 @@ def rights(settings: KafkaSettings) -> list[Right]:
         Right(GATEWAY, _TOPIC, pending, _WRITE),
         Right(GATEWAY, _TOPIC, settings.receipts_topic, _READ),
         *(Right(user, _TOPIC, settings.receipts_topic, _WRITE) for user in (SERVICE_B, SERVICE_C)),
+        Right(GATEWAY, _TOPIC, settings.journeys_topic, _WRITE),
+        *(Right(user, _TOPIC, settings.journeys_topic, _READ) for user in (SERVICE_B, SERVICE_C)),
         *(Right(SERVICE_C, _TOPIC, events, operation) for operation in (_READ, _WRITE)),
         Right(SERVICE_C, _TOPIC, pending, _READ),
         Right(SERVICE_C, _GROUP, HEALER_GROUP, _READ),

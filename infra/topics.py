@@ -19,7 +19,7 @@ _PENDING_RETENTION_MS = 14 * 86_400_000
 """As long as SQS keeps a message, which is how long SNS may be out."""
 
 _SHORT_LIVED = {"retention.ms": "3600000", "segment.ms": "600000"}
-"""Nobody waits for a receipt for longer than half a minute."""
+"""Nobody waits for a receipt for longer than half a minute, and a gateway repeats what it follows."""
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +36,7 @@ async def make(settings: KafkaSettings) -> None:
         NewTopic(settings.topic, settings.partitions, copies),
         NewTopic(settings.dead_letter_topic, 1, copies, topic_configs=limit),
         NewTopic(settings.receipts_topic, 1, copies, topic_configs=_SHORT_LIVED),
+        NewTopic(settings.journeys_topic, 1, copies, topic_configs=_SHORT_LIVED),
         NewTopic(settings.pending_topic, 1, copies, topic_configs={"retention.ms": str(_PENDING_RETENTION_MS)}),
     ]
     client = admin(settings)
@@ -62,7 +63,8 @@ def main() -> None:
     except (MensageriaError, KafkaError) as error:
         sys.exit(f"topics: {error}")
     kafka = settings.kafka
-    _log.info("made", topics=[kafka.topic, kafka.dead_letter_topic, kafka.pending_topic, kafka.receipts_topic])
+    made = (kafka.topic, kafka.dead_letter_topic, kafka.pending_topic, kafka.receipts_topic, kafka.journeys_topic)
+    _log.info("made", topics=made)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """HTTP client of the gateway and the query: one pool of connections, one rule for base URLs, the key of each."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self, TypeVar
@@ -16,6 +16,8 @@ Service = Literal["gateway", "query"]
 LISTED = "source,id,type,subject,received_at,stores"
 """The `fields` of a list that shows no content: with them, the query reads none."""
 _CONNECTIONS = 32
+_SILENCE_S = 60.0
+"""Longest silence of a stream, whose comments come more often."""
 T = TypeVar("T")
 
 
@@ -90,9 +92,9 @@ class Access:
 
 
 @asynccontextmanager
-async def http_client(timeout_s: float) -> AsyncIterator[httpx.AsyncClient]:
+async def http_client(timeout_s: float, connections: int = _CONNECTIONS) -> AsyncIterator[httpx.AsyncClient]:
     """A client for our own services: no proxy of the environment stands between."""
-    limits = httpx.Limits(max_connections=_CONNECTIONS)
+    limits = httpx.Limits(max_connections=connections)
     async with httpx.AsyncClient(timeout=timeout_s, limits=limits, trust_env=False) as client:
         yield client
 
@@ -120,6 +122,24 @@ class HttpApi:
     async def get(self, service: Service, path: str, parameters: dict[str, str], kind: type[T]) -> T:
         """The answer of `service` at `path`. Raises NotFound."""
         return _decode(service, await self._send(service, "GET", path, params=parameters), kind)
+
+    async def stream(self, service: Service, path: str, parameters: dict[str, str]) -> AsyncGenerator[str, None]:
+        """The names of the server-sent events of `service` at `path`, as they come; comments keep it open."""
+        url = f"{self._urls[service]}{path}"
+        usual = self._http.timeout
+        timeout = httpx.Timeout(connect=usual.connect, read=_SILENCE_S, write=usual.write, pool=usual.pool)
+        try:
+            async with self._http.stream(
+                "GET", url, params=parameters, headers=self._keys[service], timeout=timeout
+            ) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise _failure(service, answer)
+                async for line in answer.aiter_lines():
+                    if line.startswith("event: "):
+                        yield line.removeprefix("event: ")
+        except httpx.TransportError as error:
+            raise EdgeUnavailable(service, f"{url}: the stream broke: {error or type(error).__name__}") from error
 
     async def _send(
         self,

@@ -15,9 +15,10 @@ from pipeline.clients.aws_json import CallFailed, JsonApi
 from pipeline.core import table
 from pipeline.core.clock import now, rfc3339
 from pipeline.core.errors import Rejected, StoreUnavailable
+from pipeline.core.table import Way
 from pipeline.events.delivery import Delivery
 from streams.days import Days, last_expiries
-from streams.store import PartlyStored, Stored
+from streams.store import Copy, PartlyStored, Stored, origin_of
 
 T = TypeVar("T")
 CALL_ITEMS = 25
@@ -33,6 +34,29 @@ to blame, and wait."""
 
 class UnprocessedItems(PartlyStored):
     """DynamoDB took a part of a call: the rest is to be sent again, more slowly."""
+
+
+class _Text(msgspec.Struct, frozen=True, rename={"text": "S"}):
+    text: str = ""
+
+
+class _Held(msgspec.Struct):
+    """What a receipt says of an item."""
+
+    copy: _Text
+    received_at: _Text
+    stored_at: _Text
+    origin: _Text
+    traceparent: _Text = _Text()
+
+    def receipt(self) -> Copy:
+        origin = origin_of(msgspec.json.decode(self.origin.text), self.traceparent.text)
+        return Copy(self.received_at.text, self.stored_at.text, origin)
+
+
+class _Page(msgspec.Struct, rename="pascal"):
+    items: list[_Held] = []
+    last_evaluated_key: dict[str, Any] | None = None
 
 
 class _Written(msgspec.Struct, rename="pascal"):
@@ -56,17 +80,38 @@ class DynamoStore:
     async def store(self, deliveries: Sequence[Delivery]) -> Stored:
         """Put each delivery; which of them were there before is not told."""
         stored_at = rfc3339(now())
-        copies: dict[tuple[str, str], _Copy] = {}
+        copies: dict[tuple[str, str], _Put] = {}
         for delivery in deliveries:
             item = _item(delivery, stored_at) | self._expiry(delivery)
             # A call with a key twice is invalid, and one item does for both.
-            copies.setdefault(_key(item), _Copy(item, [])).deliveries.append(delivery)
+            copies.setdefault(_key(item), _Put(item, [])).deliveries.append(delivery)
         await self._days.add(last_expiries(copy.item for copy in copies.values()))
         calls = [self._put(chunk, stored_at) for chunk in _chunks(list(copies.values()), CALL_ITEMS)]
         if len(calls) == 1:
             return await calls[0]
         # All of them to their end: none may go on behind a batch that is tried again.
         return _combined(await asyncio.gather(*calls, return_exceptions=True), stored_at)
+
+    async def ways(self, identity: tuple[str, str]) -> Sequence[tuple[Way, Copy]]:
+        """What the table has of one event, by each way it came. Raises StoreUnavailable."""
+        names = {f"#{name}": name for name in _Held.__struct_fields__}
+        request = {
+            "TableName": self._table,
+            "KeyConditionExpression": "#identity = :identity",
+            "Select": "SPECIFIC_ATTRIBUTES",  # the role may read no others (infra/services.yaml)
+            "ProjectionExpression": ", ".join(names),
+            "ExpressionAttributeNames": names | {"#identity": table.IDENTITY},
+            "ExpressionAttributeValues": {":identity": {"S": table.identity_key(*identity)}},
+            "ConsistentRead": True,
+        }
+        found: dict[Way, Copy] = {}
+        while True:
+            page = await self._call("Query", request, _Page)
+            for item in page.items:
+                found.setdefault(table.parse_copy_key(item.copy.text)[0], item.receipt())
+            if not page.last_evaluated_key:
+                return list(found.items())
+            request["ExclusiveStartKey"] = page.last_evaluated_key
 
     async def ping(self) -> None:
         """Raises StoreUnavailable where the table doesn't answer."""
@@ -91,7 +136,7 @@ class DynamoStore:
         if left_out := answer.unprocessed_items.get(self._table):
             raise UnprocessedItems(Stored(), f"dynamodb: {len(left_out)} days were not processed")
 
-    async def _put(self, copies: Sequence["_Copy"], stored_at: str) -> Stored:
+    async def _put(self, copies: Sequence["_Put"], stored_at: str) -> Stored:
         requests = [{"PutRequest": {"Item": copy.item}} for copy in copies]
         async with self._room:
             answer = await self._call("BatchWriteItem", {"RequestItems": {self._table: requests}}, _Written)
@@ -113,7 +158,7 @@ class DynamoStore:
             raise StoreUnavailable(f"dynamodb: {error}") from error
 
 
-class _Copy(NamedTuple):
+class _Put(NamedTuple):
     """An item, and the deliveries that it is of."""
 
     item: dict[str, Any]

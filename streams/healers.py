@@ -4,13 +4,14 @@ Each broker is the other's outbox: the pending topic holds what SNS is still to 
 queue what Kafka is still to get. Both are consumed as events are, and settled once published.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import faust
 from prometheus_client import CollectorRegistry
 
 from pipeline.clients.sqs import Queue
-from pipeline.core.settings import ServiceCSettings
+from pipeline.core.settings import ServiceCSettings, WorkerSettings
 from pipeline.core.ways import HEALER_GROUP
 from pipeline.telemetry.call_metrics import CallMetrics
 from pipeline.telemetry.counter import Counter
@@ -26,6 +27,9 @@ from streams.queue_way import QueueWay
 from streams.topic_agent import add_topic_agent
 from streams.topic_way import TopicWay
 from streams.worker import create_topic_app
+
+_VISIBILITY_TIMEOUT_S = 6
+_IN_FLIGHT_EVENTS = 200
 
 
 class Healers(NamedTuple):
@@ -68,7 +72,7 @@ def add_healers(
 
     pending_queue = Queue(healer.pending_queue_url, MeasuredSqs(calls.queue(healer.pending_queue_url)))
     from_queue = intake(to_kafka, letters.of_queue, "sqs")
-    queue_way = QueueWay(app, from_queue, pending_queue, worker)
+    queue_way = QueueWay(app, from_queue, pending_queue, pending_queue_settings(worker))
 
     topic_app = create_topic_app(HEALER_GROUP, worker, settings.kafka)
     from_topic = intake(to_sns, letters.of_topic, "kafka")
@@ -81,4 +85,17 @@ def add_healers(
         in_flight={pending_queue.name: queue_way.in_flight},
         intakes=[from_queue, from_topic],
         resources=[to_sns, to_kafka, pending_queue],
+    )
+
+
+def pending_queue_settings(worker: WorkerSettings) -> WorkerSettings:
+    """What is pending is hidden for a shorter time than events.
+
+    It is late already, and what a killed worker had in hand is healed only once it shows up again. While Kafka is
+    out, what is in hand is hidden again every few seconds: few messages, so that few calls are made for nothing.
+    """
+    return replace(
+        worker,
+        visibility_timeout_s=min(worker.visibility_timeout_s, _VISIBILITY_TIMEOUT_S),
+        in_flight_events=min(worker.in_flight_events, _IN_FLIGHT_EVENTS),
     )

@@ -10,6 +10,7 @@ import psycopg2
 
 from pipeline.core.clock import rfc3339
 from pipeline.core.errors import Rejected, StoreUnavailable
+from pipeline.core.table import Way
 from pipeline.events.delivery import Delivery
 from pipeline.events.strict_json import is_rewritten
 from streams.postgres_connections import Connections
@@ -19,6 +20,7 @@ _SQL = Path(__file__).parent / "sql"
 _INSERT = (_SQL / "insert_events.sql").read_text()
 _SELECT_HASHES = (_SQL / "select_content_hashes.sql").read_text()
 _SELECT_COPIES = (_SQL / "select_copies.sql").read_text()
+Identity = tuple[str, str]
 _NEVER = ("22", "23", "54")
 """SQLSTATE classes of rows that no retry can store: data, constraint, program limit."""
 
@@ -65,13 +67,17 @@ class PostgresStore:
             (result.repeated if same else result.conflicting).append(delivery)
         return result
 
-    async def copies(self, deliveries: Sequence[Delivery]) -> Mapping[tuple[str, str], Copy]:
+    async def copies(self, identities: Sequence[Identity]) -> Mapping[Identity, Copy]:
         """What the table has of the identities, for receipts. Raises StoreUnavailable."""
-        rows = await self._run(_SELECT_COPIES, _identities(deliveries))
+        rows = await self._run(_SELECT_COPIES, _keys(identities))
         return {
             (source, id_): Copy(received_at, stored_at, origin_of(origin, traceparent))
             for source, id_, received_at, stored_at, origin, traceparent in rows
         }
+
+    async def ways(self, identity: Identity) -> Sequence[tuple[Way, Copy]]:
+        """What the table has of one event. Raises StoreUnavailable."""
+        return [("sqs", copy) for copy in (await self.copies([identity])).values()]
 
     async def ping(self) -> None:
         """Raises StoreUnavailable where no connection answers."""
@@ -84,7 +90,7 @@ class PostgresStore:
     async def _content_hashes(self, known: Sequence[Delivery]) -> Mapping[tuple[str, str], bytes]:
         if not known:
             return {}
-        rows = await self._run(_SELECT_HASHES, _identities(known))
+        rows = await self._run(_SELECT_HASHES, _keys([delivery.event.identity for delivery in known]))
         held = {(source, id_): bytes(content_hash) for source, id_, content_hash in rows}
         if len(held) < len(known):
             raise StoreUnavailable("postgres: a row went away between the insert and the comparison")
@@ -114,8 +120,8 @@ def _sorted_out(error: psycopg2.Error) -> Rejected | StoreUnavailable:
     return StoreUnavailable(f"postgres {error.pgcode or 'connection'}: {text}")
 
 
-def _identities(deliveries: Sequence[Delivery]) -> bytes:
-    return msgspec.json.encode([{"source": delivery.event.source, "id": delivery.event.id} for delivery in deliveries])
+def _keys(identities: Sequence[Identity]) -> bytes:
+    return msgspec.json.encode([{"source": source, "id": id_} for source, id_ in identities])
 
 
 def _rows(deliveries: Sequence[Delivery]) -> bytes:

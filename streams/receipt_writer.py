@@ -1,4 +1,4 @@
-"""What a service has stored, reported to the gateways whose senders wait for it.
+"""What a service has stored, reported to the gateways whose senders wait for it, or whose clients follow it.
 
 A report helps who waits now and nobody else, so no event waits for one: what can't be sent is dropped.
 """
@@ -10,11 +10,9 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
-from pipeline.clients import kafka
+from pipeline.clients.notifier import Notifier
 from pipeline.core.settings import KafkaSettings
 from pipeline.events import receipts
 from pipeline.events.delivery import Arrival, Delivery
@@ -22,6 +20,7 @@ from pipeline.events.event import Event
 from pipeline.events.receipts import MAX_REPLY_TO, Report, Store
 from pipeline.telemetry.counter import Counter
 from streams.batch_state import Refused
+from streams.followed import Followed
 from streams.store import Copy, Stored, origin_of
 
 _MOST_WAITING = 1_000
@@ -30,29 +29,33 @@ _MOST_WAITING = 1_000
 _LONGEST_S = 30.0
 """As long as a request waits at most: an older report is of no use."""
 
-_TIMEOUT_S = 5.0
 _STOP_TIMEOUT_S = 1.0
-_PAUSE_S = 1.0
-"""Between two attempts to reach Kafka."""
 
 Identity = tuple[str, str]
-LookUp = Callable[[Sequence[Delivery]], Awaitable[Mapping[Identity, Copy]]]
+LookUp = Callable[[Sequence[Identity]], Awaitable[Mapping[Identity, Copy]]]
 """What the store has of each identity that it was given; raises StoreUnavailable."""
 
 log = structlog.get_logger(__name__)
 
 
+class _Asking(NamedTuple):
+    """An event that is to be reported to an address."""
+
+    address: str
+    delivery: Delivery
+
+
 class _Batch(NamedTuple):
-    """What asks for a report, of one call to the store or of one call with dead letters."""
+    """What is to be reported of one call to the store, or reports that are whole."""
 
     since: float
-    deliveries: Sequence[Delivery] = ()
+    asking: Sequence[_Asking] = ()
     copies: Mapping[Identity, Copy] = {}
-    letters: Sequence[Report] = ()
+    reports: Sequence[Report] = ()
 
 
 class ReceiptWriter:
-    """Reports by a producer that is made in the background once the first event asks for it.
+    """Reports by a producer that is made in the background once the first event asks for it, or is followed.
 
     `look_up` is for a store that itself says when an event was stored. Without `settings` nothing is reported.
     """
@@ -60,31 +63,39 @@ class ReceiptWriter:
     def __init__(
         self, settings: KafkaSettings | None, store: Store, registry: CollectorRegistry, look_up: LookUp | None = None
     ) -> None:
-        self._settings = settings
-        self._topic = settings.receipts_topic if settings else ""
+        self._notifier = Notifier(settings, settings.receipts_topic) if settings else None
+        self.followed = Followed()
         self._store = store
         self._look_up = look_up
         counter = Counter(registry, "receipts", "Reports of stored events to senders that wait.", ("store", "outcome"))
         self._sent, self._dropped = (counter.labels(store, outcome) for outcome in ("sent", "dropped"))
         self._waiting: asyncio.Queue[_Batch] = asyncio.Queue(_MOST_WAITING)
         self._sending: asyncio.Task[None] | None = None
-        self._producer: AIOKafkaProducer | None = None
-        self._connects_from = 0.0
 
     def stored(self, stored: Stored) -> None:
-        """Report those that ask for it."""
-        if self._settings and (asking := [each for each in stored.new + stored.repeated if _asks(each.arrival)]):
+        """Report those that ask for it, or are followed."""
+        held = stored.new + stored.repeated
+        asking = [_Asking(each.arrival.reply_to or "", each) for each in held if _asks(each.arrival)]
+        if self.followed:
+            asking += [_Asking(to, each) for each in held for to in self.followed.addresses(each.event.identity)]
+        if asking and self._notifier:
             self._put(_Batch(time.monotonic(), asking, _written(stored)))
 
     def refused(self, letters: Sequence[Refused]) -> None:
-        """Report the events that became dead letters and ask for it."""
-        reports = [
-            self._report(each.event, each.arrival, dead_letter=each.why.reason)
-            for each in letters
-            if self._settings and each.event and _asks(each.arrival)
-        ]
-        if reports:
-            self._put(_Batch(time.monotonic(), letters=reports))
+        """Report the events that became dead letters and ask for it, or are followed."""
+        self.report(
+            [
+                self._report(address, Delivery(each.event, each.arrival), dead_letter=each.why.reason)
+                for each in letters
+                if each.event
+                for address in self._addresses(each.event, each.arrival)
+            ]
+        )
+
+    def report(self, reports: Sequence[Report]) -> None:
+        """Send these."""
+        if reports and self._notifier:
+            self._put(_Batch(time.monotonic(), reports=reports))
 
     async def close(self) -> None:
         """Send what waits, for a moment, and let go of the producer."""
@@ -94,8 +105,12 @@ class ReceiptWriter:
                     await self._waiting.join()
             self._sending.cancel()
             await asyncio.gather(self._sending, return_exceptions=True)
-        if self._producer:
-            await kafka.stop(self._producer)
+        if self._notifier:
+            await self._notifier.close()
+
+    def _addresses(self, event: Event, arrival: Arrival) -> list[str]:
+        own = [arrival.reply_to] if arrival.reply_to and _asks(arrival) else []
+        return [*own, *self.followed.addresses(event.identity)]
 
     def _put(self, batch: _Batch) -> None:
         self._sending = self._sending or asyncio.create_task(self._send_all())
@@ -105,7 +120,7 @@ class ReceiptWriter:
             self._drop(batch, "too many wait")
 
     def _drop(self, batch: _Batch, why: str) -> None:
-        lost = len(batch.deliveries) + len(batch.letters)
+        lost = len(batch.asking) + len(batch.reports)
         self._dropped.inc(lost)
         log.warning("receipts dropped", receipts=lost, error=why)
 
@@ -120,49 +135,29 @@ class ReceiptWriter:
                 self._waiting.task_done()
 
     async def _send(self, batch: _Batch) -> None:
+        if not self._notifier:
+            return
         if time.monotonic() - batch.since > _LONGEST_S:
             raise TimeoutError("older than any request waits")
-        producer = await self._connected()
-        for report in batch.letters or await self._reports(batch):
-            sent = await producer.send(self._topic, receipts.encode(report), partition=0)
+        for report in batch.reports or await self._reports(batch):
+            sent = await self._notifier.send(receipts.encode(report))
             sent.add_done_callback(self._count)
 
     async def _reports(self, batch: _Batch) -> list[Report]:
-        held = await self._look_up(batch.deliveries) if self._look_up else {}
-        return [
-            self._report(
-                each.event,
-                each.arrival,
-                **(held.get(each.event.identity) or batch.copies[each.event.identity])._asdict(),
-            )
-            for each in batch.deliveries
-        ]
+        identities = list({each.delivery.event.identity for each in batch.asking})
+        held = await self._look_up(identities) if self._look_up else {}
+        known = {**batch.copies, **held}
+        return [self._report(*each, **known[each.delivery.event.identity]._asdict()) for each in batch.asking]
 
-    def _report(self, event: Event, arrival: Arrival, **known: Any) -> Report:
-        return Report(arrival.reply_to or "", event.source, event.id, self._store, arrival.via, **known)
+    def _report(self, address: str, delivery: Delivery, **known: Any) -> Report:
+        event = delivery.event
+        return Report(address, event.source, event.id, self._store, delivery.arrival.via, **known)
 
     def _count(self, sent: asyncio.Future[Any]) -> None:
         error = None if sent.cancelled() else sent.exception()
         (self._dropped if error or sent.cancelled() else self._sent).inc()
         if error:
             log.warning("receipt not sent", error=repr(error))
-
-    async def _connected(self) -> AIOKafkaProducer:
-        """The producer. Raises KafkaError where no broker answers, for a while without asking again."""
-        if self._producer:
-            return self._producer
-        if time.monotonic() < self._connects_from:
-            raise KafkaConnectionError("no broker answered a moment ago")
-        producer = kafka.notifier(self._settings or KafkaSettings(), timeout_s=_TIMEOUT_S)
-        try:
-            async with asyncio.timeout(_TIMEOUT_S):
-                await producer.start()
-        except BaseException:
-            self._connects_from = time.monotonic() + _PAUSE_S
-            await kafka.stop(producer)
-            raise
-        self._producer = producer
-        return producer
 
 
 def _asks(arrival: Arrival) -> bool:

@@ -15,6 +15,7 @@ from pipeline.telemetry.metrics import WayMetrics, new_registry
 from pipeline.telemetry.tracing import Tracing
 from streams.age_metrics import AgeMetrics
 from streams.dead_letter_writers import DeadLetterQueue
+from streams.follow_reader import FollowReader
 from streams.intake import Intake
 from streams.liveness import LivenessWatch
 from streams.measured_sqs import MeasuredSqs
@@ -44,6 +45,8 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     receipts = ReceiptWriter(settings.receipts.kafka if settings.receipts else None, "postgres", registry, store.copies)
     intake = Intake(SERVICE, store, dead_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     intake.report_to(receipts)
+    if settings.receipts:
+        app.service(FollowReader(settings.receipts.kafka, "postgres", store.ways, receipts))
     way = QueueWay(app, intake, queue, worker)
     watch = LivenessWatch([way, way.receiving], stuck_after_s=worker.stuck_after_s)
     AgeMetrics({queue.name: way.in_flight}, registry)

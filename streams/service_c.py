@@ -16,6 +16,7 @@ from pipeline.telemetry.tracing import Tracing
 from streams.age_metrics import AgeMetrics
 from streams.dead_letter_writers import DeadLetterQueue, DeadLetterTopic
 from streams.dynamodb import DynamoStore
+from streams.follow_reader import FollowReader
 from streams.healers import HealerLetters, add_healers
 from streams.intake import Intake
 from streams.liveness import LivenessWatch, Way
@@ -46,6 +47,7 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     from_queue = Intake(SERVICE, store, queue_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     from_topic = Intake(SERVICE, store, topic_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     receipts = ReceiptWriter(kafka, "dynamodb", registry)
+    app.service(FollowReader(kafka, "dynamodb", store.ways, receipts))
     for intake in (from_queue, from_topic):
         intake.report_to(receipts)
     add_topic_agent(topic_app, from_topic, kafka.topic, worker)

@@ -29,6 +29,7 @@ from web.operating.watch import Watch
 from web.publishing import many, publish
 from web.publishing.suggestions import Suggestions
 from web.site import failures, formats, health, language_switch, languages, protection
+from web.site.live import MAX_STREAMS
 
 _MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
 """Both ways of writing an event stand in one form, and percent-encoding makes three bytes of one."""
@@ -64,8 +65,9 @@ def create_app(settings: WebSettings) -> Quart:
 
     @app.while_serving
     async def connections() -> AsyncGenerator[None, None]:
-        async with http_client(settings.timeout_s) as client:
-            both = app.extensions["edges"] = Edges(client, HttpApi(client, edge_access), settings)
+        async with http_client(settings.timeout_s) as client, http_client(settings.timeout_s, MAX_STREAMS) as streaming:
+            api, streams = HttpApi(client, edge_access), HttpApi(streaming, edge_access)
+            both = app.extensions["edges"] = Edges(client, api, streams, settings)
             app.extensions["suggestions"] = Suggestions(both.types)
             app.extensions["provider"] = _provider(client, settings)
             async with _operating(app, Watch(Services(client, both, settings), backlogs, settings), settings):

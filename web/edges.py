@@ -1,5 +1,8 @@
 """The gateway, the query and the services' health, as the pages use them over HTTP."""
 
+from collections.abc import AsyncGenerator
+from urllib.parse import quote
+
 import httpx
 from quart import current_app
 
@@ -13,11 +16,12 @@ _COUNTED = "source,id,received_at"
 
 
 class Edges:
-    """Both, over one pool of connections. Each call raises EdgeUnavailable and Refused."""
+    """Both, over one pool of connections, and streams over another. Each call raises EdgeUnavailable and Refused."""
 
-    def __init__(self, client: httpx.AsyncClient, api: HttpApi, settings: WebSettings) -> None:
+    def __init__(self, client: httpx.AsyncClient, api: HttpApi, streams: HttpApi, settings: WebSettings) -> None:
         self._client = client
         self._api = api
+        self._streams = streams
         self._services = {
             "service_b": base_url(settings.health.service_b_url),
             "service_c": base_url(settings.health.service_c_url),
@@ -50,6 +54,10 @@ class Edges:
             return await self._api.get("query", "/event", {"source": source, "id": id_}, Record)
         except NotFound:
             return None
+
+    def journey(self, source: str, id_: str) -> AsyncGenerator[str, None]:
+        """`journey` whenever the gateway is told more of an event, and `end` once there is no more."""
+        return self._streams.stream("gateway", f"/events/{quote(id_, safe='')}/journey", {"source": source})
 
     async def is_ready(self, service: str) -> bool:
         """Whether `service_b` or `service_c` says within a second that it can work."""

@@ -74,14 +74,18 @@ async def abandon(producer: AIOKafkaProducer) -> None:
         await asyncio.wait([sender], timeout=_STOP_TIMEOUT_S)
 
 
-def consumer(settings: KafkaSettings) -> AIOKafkaConsumer:
-    """A consumer of no group and no topic that reads what is committed; `start` it, then assign partitions to it."""
+def consumer(settings: KafkaSettings, *, fetch_wait_ms: int = 500) -> AIOKafkaConsumer:
+    """A consumer of no group and no topic that reads what is committed; `start` it, then assign partitions to it.
+
+    A broker that has nothing to read holds a fetch back for `fetch_wait_ms`.
+    """
     kafka_records.read_all_records()
     return AIOKafkaConsumer(
         **connection(settings),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
+        fetch_max_wait_ms=fetch_wait_ms,
     )
 
 

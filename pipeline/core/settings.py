@@ -84,6 +84,11 @@ class KafkaSettings:
         "Topic on which B and C report what they have stored to gateways whose senders wait (`Prefer: wait`).",
         default="events-receipts",
     )
+    journeys_topic: str = setting(
+        "KAFKA_JOURNEYS_TOPIC",
+        "Topic on which gateways name the events whose journeys they follow, for B and C to report.",
+        default="events-journeys",
+    )
     partitions: int = setting(
         "KAFKA_PARTITIONS", "Partitions of the event topic when it is made.", default=4, least=1, most=10000
     )

@@ -1,4 +1,7 @@
-"""What services B and C report of an event whose sender waits for it: a record of the topic of receipts."""
+"""What services B and C report of an event that a gateway waits for or follows, and how a gateway has one followed.
+
+A report is a record of the topic of receipts, a follow one of the topic of journeys.
+"""
 
 from typing import Any, Literal
 
@@ -11,6 +14,9 @@ REPLY_TO = "reply_to"
 
 MAX_REPLY_TO = 64
 """Characters of an address, which is a gateway's own: what is longer is none."""
+
+FOLLOW_S = 45.0
+"""How long a follow lasts. A gateway repeats it every third of that, for services that have started since."""
 
 Store = Literal["postgres", "dynamodb"]
 
@@ -32,10 +38,19 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     dead_letter: str | None = None
 
 
+class Follow(msgspec.Struct, frozen=True):
+    """That an event is to be reported to `reply_to`: what is stored of it now, and what will be within FOLLOW_S."""
+
+    reply_to: str
+    source: str
+    id: str
+
+
 _reports = msgspec.json.Decoder(Report)
+_follows = msgspec.json.Decoder(Follow)
 
 
-def encode(report: Report) -> bytes:
+def encode(report: Report | Follow) -> bytes:
     """The record's value."""
     return msgspec.json.encode(report)
 
@@ -46,3 +61,12 @@ def decode(value: bytes | None) -> Report | None:
         return _reports.decode(value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+
+
+def decode_follow(value: bytes | None) -> Follow | None:
+    """The follow of a record's value; None where it is none."""
+    try:
+        follow = _follows.decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return follow if 0 < len(follow.reply_to) <= MAX_REPLY_TO else None

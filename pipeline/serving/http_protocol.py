@@ -34,6 +34,9 @@ MAX_PIPELINED = 256
 KEEP_ALIVE_S = 75
 """Longest idle time of a connection: more than the 60 s of a load balancer, which must be the one that closes."""
 
+RELEASE = "mensageria.release"
+"""Key in a request's `extensions`: call its `release` once nothing of the body is held, before the answer."""
+
 REASONS = ("malformed", "head_too_large", "timeout", "overloaded", "method")
 """Of refusals."""
 
@@ -119,6 +122,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     memory: ReceiveMemory
     count_refusal: Callable[[str], None]
 
+    _extensions: dict[str, dict[object, object]]
     _due: float | None
     _look: asyncio.TimerHandle
     _is_in_head = False
@@ -126,12 +130,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _framing_bytes = 0
     _received_bytes = 0
     _held_bytes = 0
+    _head_bytes = 0
     _refusal: _Refusal | None = None
 
     def connection_made(self, transport: Any) -> None:
         """A connection: its first head has to come in time."""
         super().connection_made(transport)
         self.flow = _PipelineFlow(transport, self.pipeline)
+        self._extensions = {RELEASE: {"release": self._release}}
         self._due = self.loop.time() + HEAD_TIMEOUT_S
         self._look = self.loop.call_later(HEAD_TIMEOUT_S, self._look_at_time)
         if len(self.connections) > MAX_CONNECTIONS:
@@ -146,6 +152,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions
         self._received_bytes += _REQUEST_BYTES
         self._is_in_head = True
         self._due = self.loop.time() + HEAD_TIMEOUT_S
@@ -164,7 +171,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         """The head is there; the body is waited for."""
         if self.parser.should_upgrade():
             return  # the parser stops here: _feed goes on
-        if sum([len(self.url), *(len(name) + len(value) + 4 for name, value in self.headers)]) > MAX_HEAD_BYTES:
+        head_bytes = sum([len(self.url), *(len(name) + len(value) + 4 for name, value in self.headers)])
+        if head_bytes > MAX_HEAD_BYTES:
             self._refuse(_HEAD_TOO_LARGE)
             raise RequestRefused
         if len(self.pipeline) >= MAX_PIPELINED:
@@ -173,6 +181,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if target := origins.absolute_target(self.url):
             host, self.url = target
             self.headers[:] = [(name, host if name == b"host" else value) for name, value in self.headers]
+        self._head_bytes = head_bytes + _FIELD_BYTES * len(self.headers) + _REQUEST_BYTES
         self._is_in_head = False
         self._is_in_body = True
         self._due = self.loop.time() + BODY_TIMEOUT_S
@@ -234,6 +243,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._held_bytes = size_bytes
         if not size_bytes:
             self._received_bytes = 0
+
+    def _release(self) -> None:
+        """The request at work holds its head alone; what else of the connection is there is not told apart from it."""
+        if not (self.pipeline or self._is_in_head or self._is_in_body):
+            self._received_bytes = self._head_bytes
+            self._hold(self._head_bytes)
 
     def _feed(self, data: bytes) -> None:
         rest = memoryview(data)

@@ -4,7 +4,7 @@ A panel or an alert on a series that does not exist yet finds nothing, so nothin
 may first appear when something happens.
 """
 
-from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
 from pipeline.telemetry.call_metrics import CallMetrics
@@ -77,6 +77,13 @@ class GatewayMetrics:
             self.registry, "http_requests_waited", "Requests with Prefer: wait, by their end.", ("outcome",)
         )
         self.waits = {outcome: waits.labels(outcome) for outcome in ("stored", "not_stored", "refused")}
+
+        journeys = Counter(
+            self.registry, "http_journeys", "Journeys that were followed, by why they ended.", ("outcome",)
+        )
+        outcomes = ("complete", "dead_letter", "gone", "key_revoked", "stopping")
+        self.journeys = {outcome: journeys.labels(outcome) for outcome in outcomes}
+        self.open_journeys = Gauge("http_journeys_open", "Journeys that are followed now.", registry=self.registry)
 
     def count_rejected(self, reason: str, events: int = 1) -> None:
         """A request of so many events was answered with an error for `reason`, which is one of REASONS."""

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.chaos.faults import DO
+from tests.chaos.publishers import Mix
 from tests.chaos.rig import Rig
 from tests.chaos.run import drive
 from tests.chaos.schedule import KINDS, Fault, possible
@@ -77,6 +78,27 @@ async def test_one_kind_of_fault_for_long(rig: Rig, faults: list[Fault], record_
     run = await drive(rig, possible(faults), seed=SEED)
     tell(run, record_property)
     assert run.is_well, run.wrongs
+
+
+@pytest.mark.parametrize(
+    ("what", "broker"),
+    [(what, broker) for what in ("reset", "stall", "delay", "cut", "error") for broker in KINDS[f"{what} outage"]],
+)
+async def test_a_broker_is_out_for_a_minute_with_kills_meanwhile(
+    rig: Rig, what: str, broker: str, record_property: Record
+) -> None:
+    faults = [
+        Fault(f"{what} outage", broker, 2, 60),
+        Fault("kill", "service-c", 20),
+        Fault("kill", "gateway", 30),
+        Fault("kill", "service-c", 45),
+        Fault("kill", "gateway", 61),  # as the broker comes back
+        Fault("kill", "service-c", 64),  # as what is pending is healed
+    ]
+    run = await drive(rig, faults, seed=SEED, mix=Mix(repeats=0.1), load_s=70)
+    tell(run, record_property)
+    assert run.is_well, run.wrongs
+    assert run.counts.pending or what == "delay"
 
 
 @pytest.mark.parametrize("ends", ENDS.values(), ids=ENDS.keys())

@@ -98,7 +98,7 @@ async def test_answers_on_every_address(system: System) -> None:
     database.close()
     consumer = AIOKafkaConsumer(bootstrap_servers=endpoints["kafka"])
     await consumer.start()
-    own = {"events-pending", "events-receipts"}
+    own = {"events-pending", "events-receipts", "events-journeys"}
     assert await consumer.topics() == {endpoints["kafka_topic"], endpoints["kafka_dead_letter_topic"], *own}
     await consumer.stop()
 

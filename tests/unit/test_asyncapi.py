@@ -59,7 +59,10 @@ def test_the_addresses_are_the_templates_and_the_settings(document: Any) -> None
     kafka = KafkaSettings()
     assert (channels.pop("kafkaTopic"), channels.pop("kafkaDeadLetters")) == (kafka.topic, kafka.dead_letter_topic)
     assert channels.pop("kafkaPending") == kafka.pending_topic
-    assert channels.pop("kafkaReceipts") == kafka.receipts_topic
+    assert (channels.pop("kafkaReceipts"), channels.pop("kafkaJourneys")) == (
+        kafka.receipts_topic,
+        kafka.journeys_topic,
+    )
     assert f"TopicName: !Sub ${{Prefix}}{channels.pop('topic')}\n" in template
     for address in channels.values():
         assert f"QueueName: !Sub ${{Prefix}}{address}\n" in template
@@ -94,3 +97,10 @@ def test_a_dead_letter_is_what_the_services_write(document: Any) -> None:
     schema = document["components"]["schemas"]["DeadLetter"]
     jsonschema_rs.Draft202012Validator(schema).validate(letter)
     assert set(letter) == set(schema["properties"])
+
+
+def test_a_follow_is_what_the_gateway_sends(document: Any) -> None:
+    sent = json.loads(receipts.encode(receipts.Follow("00-1", "/s", "1")))
+    schema = document["components"]["schemas"]["Follow"]
+    jsonschema_rs.Draft202012Validator(schema).validate(sent)
+    assert list(schema["properties"]) == list(receipts.Follow.__struct_fields__)

@@ -1,12 +1,14 @@
-"""Look at an event again and again until every store has it."""
+"""Look at an event until every store has it: when the gateway has news of it, or else again and again."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from operations.http_api import EdgeUnavailable
+import structlog
+
+from operations.http_api import EdgeUnavailable, Refused
 from pipeline.core import clock
 from web.answers import Record
 from web.edges import Edges
@@ -14,8 +16,11 @@ from web.events.journey import WAYS, missing
 
 LATE_AFTER = timedelta(seconds=3)
 """Most events are stored within a tenth of a second: what takes so long has a reason."""
+_log = structlog.get_logger(__name__)
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
+_LIVE_PAUSE_S = LATE_AFTER.total_seconds()
+"""While the gateway tells what is new, a look finds what else changes: that the event is late, and what is down."""
 _LONGEST_S = 300.0
 
 
@@ -48,23 +53,67 @@ class Sought:
     accepted_at: datetime | None
 
 
+class _News:
+    """Whether the gateway tells what is new of an event, and whether there is something new."""
+
+    def __init__(self) -> None:
+        self.is_live = False
+        self._came = asyncio.Event()
+
+    @asynccontextmanager
+    async def followed(self, edges: Edges, sought: Sought) -> AsyncIterator[None]:
+        """Follow the event in the block; a gateway that refuses, or is away, is not asked again."""
+        following = asyncio.create_task(self._follow(edges, sought))
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.wait((following,))
+
+    async def wait(self, closing: asyncio.Event, longest_s: float) -> None:
+        """Returns when there is something new, or at `closing`, or after `longest_s`."""
+        waits = [asyncio.ensure_future(each.wait()) for each in (self._came, closing)]
+        try:
+            await asyncio.wait(waits, timeout=longest_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
+        self._came.clear()
+
+    async def _follow(self, edges: Edges, sought: Sought) -> None:
+        try:
+            async with aclosing(edges.journey(sought.source, sought.id)) as events:
+                async for _ in events:
+                    if self.is_live:
+                        self._came.set()
+                    self.is_live = True  # the first one says what is known when the stream begins
+        except (EdgeUnavailable, Refused) as error:
+            _log.info("the gateway tells nothing of a journey", error=str(error))
+        except Exception:  # noqa: BLE001 - whatever it is, the event is looked for again and again
+            _log.exception("a journey's stream failed")
+        finally:
+            self.is_live = False
+            self._came.set()
+
+
 async def sightings(edges: Edges, sought: Sought, closing: asyncio.Event) -> AsyncIterator[Sighting]:
     """Each look that found something new, up to the complete receipt, `closing` or five minutes.
 
-    The query tells nobody when an event arrives, so it is asked, less and less often.
+    Without the gateway's news the query is asked, less and less often.
     """
     now = asyncio.get_running_loop().time
     deadline, pause, last = now() + _LONGEST_S, _FIRST_PAUSE_S, None
-    while now() < deadline and not closing.is_set():
-        sighting = await look(edges, sought, last)
-        if sighting != last:
-            yield sighting
-        if sighting.is_over:
-            return
-        last = sighting
-        with suppress(TimeoutError):
-            await asyncio.wait_for(closing.wait(), pause)
-        pause = min(pause * 1.3, _LONGEST_PAUSE_S)
+    news = _News()
+    async with news.followed(edges, sought):
+        while now() < deadline and not closing.is_set():
+            sighting = await look(edges, sought, last)
+            if sighting != last:
+                yield sighting
+            if sighting.is_over:
+                return
+            last = sighting
+            await news.wait(closing, _LIVE_PAUSE_S if news.is_live else pause)
+            pause = min(pause * 1.3, _LONGEST_PAUSE_S)
     if last and not closing.is_set():
         yield replace(last, is_last=True)
 

@@ -12,7 +12,7 @@ from quart import Response, current_app, stream_with_context
 
 from web.login import access
 
-_MAX_STREAMS = 50
+MAX_STREAMS = 50
 """API Gateway lets 50 requests a second through: more followers would take it all."""
 _HEARTBEAT_S = 20.0
 """A load balancer cuts a stream that is silent for a minute (infra/services.yaml: idle_timeout)."""
@@ -29,7 +29,7 @@ def stream(parts: AsyncGenerator[str, None]) -> Any:
     A stream ends with the session of whoever follows it. Where no part comes, comments keep it open.
     """
     streams = current_app.extensions.setdefault("streams", set())
-    if len(streams) >= _MAX_STREAMS:
+    if len(streams) >= MAX_STREAMS:
         return "", 503, {"Retry-After": "5"}
     person = access.person()
     ends_at = person.ends_at if person else None

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -54,6 +55,12 @@ async def query(aws: dict[str, str], source: str, id_: str) -> dict[str, Any]:
     async with http_client(base_url=aws["query"], timeout=30) as one:
         answer = await one.get("/event", params={"source": source, "id": id_})
         return dict(answer.json())
+
+
+def rss_bytes(pid: int) -> int:
+    """The memory that a process has."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 async def waits(client: httpx.AsyncClient, outcome: str) -> float:
@@ -221,6 +228,38 @@ async def test_a_thousand_requests_wait_at_once_and_are_answered_in_time(
         received = await asyncio.gather(*waiting)
         assert 20 <= time.monotonic() - begun < 30
     assert {(each.status_code, each.headers["preference-applied"]) for each in received} == {(202, "wait")}
+
+
+async def test_a_thousand_requests_that_wait_at_once_all_get_their_receipts(
+    client: httpx.AsyncClient, source: str, scale: float
+) -> None:
+    count = max(200, int(1000 * scale))
+    received = await asyncio.gather(*(publish(client, body(source, str(number)), "wait=30") for number in range(count)))
+    assert {each.status_code for each in received} == {201}
+    assert {each.json()["id"] for each in received} == {str(number) for number in range(count)}
+    assert all(each.json()["receipt"]["dynamodb"]["kafka"]["stored_at"] for each in received)
+
+
+async def test_waiting_requests_hold_no_bodies(aws: dict[str, str], source: str, unused_tcp_port: int) -> None:
+    settings = {"KAFKA_RECEIPTS_TOPIC": UNREPORTED, "GATEWAY_MAX_BYTES": str(1024**2)}
+    events = [{"specversion": "1.0", **body(source, str(number), "x" * 200_000)} for number in range(5)]
+    sent = json.dumps(events)
+    async with own_gateway(aws, unused_tcp_port, **settings) as (process, other):
+
+        async def are_accepted(count: int) -> bool:
+            return f"\nevents_accepted_total {count:.1f}" in (await other.get("/metrics")).text
+
+        waiting, used = [], []
+        for number in range(1, 21):  # more than may be received at once, 9 MiB
+            headers = {"content-type": BATCH, "prefer": "wait=30"}
+            waiting.append(asyncio.create_task(other.post("/events", content=sent, headers=headers)))
+            await until(lambda count=5 * number: are_accepted(count), within_s=8)  # type: ignore[misc]
+            used.append(rss_bytes(process.pid))
+        assert not any(each.done() for each in waiting)
+        assert used[-1] - used[4] < 8 * len(sent)
+        for each in waiting:
+            each.cancel()
+        await asyncio.wait(waiting)
 
 
 async def test_waiting_requests_take_no_room_from_publishing(

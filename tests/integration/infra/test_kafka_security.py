@@ -21,6 +21,7 @@ from tests.support.waiting import until
 from tests.support.worker_process import Worker, worker
 
 EVENTS, DEAD_LETTERS, PENDING, RECEIPTS = "events", "events-dead-letters", "events-pending", "events-receipts"
+JOURNEYS = "events-journeys"
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -99,6 +100,17 @@ async def test_services_report_receipts_and_the_gateway_reads_them(broker: Secur
         await read(settings("service-b"), RECEIPTS)
     with pytest.raises(TopicAuthorizationFailedError):
         await write(settings("gateway"), RECEIPTS)
+
+
+async def test_the_gateway_names_what_it_follows_and_services_read_that(broker: SecuredKafka) -> None:
+    settings = broker.settings
+    await write(settings("gateway"), JOURNEYS)
+    for service in ("service-b", "service-c"):
+        assert await read(settings(service), JOURNEYS) == b"hello"
+        with pytest.raises(TopicAuthorizationFailedError):
+            await write(settings(service), JOURNEYS)
+    with pytest.raises(TopicAuthorizationFailedError):
+        await read(settings("gateway"), JOURNEYS)
 
 
 async def write(settings: KafkaSettings, topic: str = EVENTS) -> None:

@@ -136,3 +136,34 @@ async def test_what_was_pending_is_stored_by_every_way_and_says_so(
         assert found
         ways = {"kafka": [found["dynamodb"]["kafka"]], "sns": [found["postgres"], found["dynamodb"]["sqs"]]}
         assert all("healed_at" in way["origin"] for way in ways[broker])
+
+
+async def test_what_a_killed_worker_had_in_hand_is_healed_within_seconds(
+    aws: dict[str, str], source: str, tmp_path: Path
+) -> None:
+    async with pending_queue(aws) as (sqs, queue), KafkaProxy(aws["kafka"]).serving() as kafka:
+        queue_c = (await sqs.create_queue(QueueName=f"c-{uuid.uuid4()}"))["QueueUrl"]
+        own = {"QUEUE_C_URL": queue_c, "PENDING_QUEUE_URL": queue, "TOPIC_ARN": aws["topic_arn"]}
+        body = f'{{"specversion":"1.0","id":"1","source":"{source}","type":"t"}}'
+
+        async def count(name: str) -> int:
+            found = await sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])
+            return int(found["Attributes"][name])
+
+        async def is_in_hand() -> bool:
+            return await count("ApproximateNumberOfMessagesNotVisible") == 1
+
+        async def is_healed() -> bool:
+            return (
+                await count("ApproximateNumberOfMessages") + await count("ApproximateNumberOfMessagesNotVisible") == 0
+            )
+
+        broken = {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{kafka.port}", "WORKER_INSTANCE": str(uuid.uuid4())}
+        async with worker("service_c", tmp_path, aws, **own, **broken) as one:
+            kafka.break_as("stall")
+            await sqs.send_message(QueueUrl=queue, MessageBody=body)
+            await until(is_in_hand, within_s=20)
+            one.process.kill()
+        async with worker("service_c", tmp_path, aws, **own, WORKER_INSTANCE=str(uuid.uuid4())):
+            await until(is_healed, within_s=12)
+        await sqs.delete_queue(QueueUrl=queue_c)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from gateway import publication
+from gateway.addresses import Addresses
 from gateway.inbound import ClientGone
 from gateway.publication import Publication
 from gateway.waits import MAX_EVENTS, Wait, Waits
@@ -35,23 +36,28 @@ async def forever() -> None:
 
 
 @pytest.fixture
-async def waits(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[Waits]:
+async def addresses(unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[Addresses]:
     away = KafkaSettings(bootstrap_servers=f"127.0.0.1:{unused_tcp_port_factory()}")
-    one = Waits(away, GatewayMetrics())
+    one = Addresses(away)
     yield one
     await one.close()
 
 
+@pytest.fixture
+def waits(addresses: Addresses) -> Waits:
+    return Waits(addresses, GatewayMetrics())
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(WAYS)))
 async def test_a_wait_ends_with_the_last_way_in_whatever_order_they_report(
-    waits: Waits, order: tuple[tuple[Store, Way], ...]
+    waits: Waits, addresses: Addresses, order: tuple[tuple[Store, Way], ...]
 ) -> None:
     async with waits.begin([make("1")], 30) as wait:
         assert wait
         for store, via in order[:2] * 3:
-            waits.take(report(wait, "1", store, via))
+            addresses.take(report(wait, "1", store, via))
         assert not wait.is_complete
-        waits.take(report(wait, "1", *order[2]))
+        addresses.take(report(wait, "1", *order[2]))
         await asyncio.wait_for(wait.until_ended(forever), 5)
         stored = {"stored_at": STORED_AT, "origin": {"queue": "q"}}
         assert wait.is_complete
@@ -62,23 +68,23 @@ async def test_a_wait_ends_with_the_last_way_in_whatever_order_they_report(
         }
 
 
-async def test_reports_for_others_and_late_ones_change_nothing(waits: Waits) -> None:
+async def test_reports_for_others_and_late_ones_change_nothing(waits: Waits, addresses: Addresses) -> None:
     async with waits.begin([make("1")], 30) as first, waits.begin([make("1")], 30) as second:
         assert first
         assert second
         for store, via in WAYS:
-            waits.take(report(first, "1", store, via))
-            waits.take(report(second, "2", store, via))
-            waits.take(Report("nobody", "s", "1", store, via))
+            addresses.take(report(first, "1", store, via))
+            addresses.take(report(second, "2", store, via))
+            addresses.take(Report("nobody", "s", "1", store, via))
         assert (first.is_complete, second.is_complete) == (True, False)
-    waits.take(report(second, "1", "postgres", "sqs"))
+    addresses.take(report(second, "1", "postgres", "sqs"))
 
 
-async def test_one_dead_letter_ends_the_wait_of_a_batch(waits: Waits) -> None:
+async def test_one_dead_letter_ends_the_wait_of_a_batch(waits: Waits, addresses: Addresses) -> None:
     async with waits.begin([make("1"), make("2")], 30) as wait:
         assert wait
         for _ in range(3):
-            waits.take(report(wait, "2", "postgres", "sqs", "conflict"))
+            addresses.take(report(wait, "2", "postgres", "sqs", "conflict"))
         await asyncio.wait_for(wait.until_ended(forever), 5)
         assert "dead_letters" not in wait.of(("s", "1"))
         assert wait.of(("s", "2"))["dead_letters"] == [{"store": "postgres", "via": "sqs", "reason": "conflict"}]
@@ -104,10 +110,10 @@ async def test_what_is_waited_for_is_bounded_and_given_back(waits: Waits) -> Non
             assert one
 
 
-async def test_a_stop_ends_what_waits_and_lets_nothing_begin(waits: Waits) -> None:
+async def test_a_stop_ends_what_waits_and_lets_nothing_begin(waits: Waits, addresses: Addresses) -> None:
     async with waits.begin([make("1")], 30) as first:
         assert first
-        waits.stop()
+        addresses.stop()
         await asyncio.wait_for(first.until_ended(forever), 5)
     async with waits.begin([make("1")], 30) as second:
         assert second

@@ -15,6 +15,7 @@ from infra import environment, template
 from infra.cloudformation import DeployFailed
 from pipeline.core import settings, table
 from pipeline.core.variables import required
+from streams.dynamodb import _Held
 from tests.support import dockerfile
 from tests.support.policy_statements import FILES, filled, resources, statements
 from tests.support.running_system import ROOT
@@ -89,6 +90,17 @@ def test_service_c_can_read_no_event() -> None:
     assert "\n" in table.identity_key("any source", "any id")
 
 
+def test_service_c_reads_of_an_item_what_a_receipt_says_and_nothing_of_the_event() -> None:
+    [looking] = [
+        each
+        for each in statements(dict(resources(FILES[0].with_name("services.yaml")))["ServiceCRole"])
+        if "dynamodb:Query" in each["Action"]
+    ]
+    assert looking["Condition"]["StringEquals"] == {"dynamodb:Select": "SPECIFIC_ATTRIBUTES"}
+    allowed = looking["Condition"]["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+    assert sorted(allowed) == sorted([table.IDENTITY, *_Held.__struct_fields__])
+
+
 def test_every_service_has_a_role_of_its_own_and_one_that_reads_its_own_secrets_alone() -> None:
     everything = dict(resources(FILES[0].with_name("services.yaml")))
     for service in SERVICES:
@@ -115,7 +127,7 @@ def test_the_setup_task_may_make_every_topic() -> None:
         if "kafka-cluster:CreateTopic" in each["Action"]
     ]
     assert {arn.rpartition("/")[2] for arn in making} == topics
-    assert len(topics) == 4
+    assert len(topics) == 5
 
 
 def test_what_holds_data_is_encrypted() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from uvicorn.server import ServerState
 
 from pipeline.serving import http_protocol
-from pipeline.serving.http_protocol import MAX_FIELDS, MAX_HEAD_BYTES, MAX_PIPELINED
+from pipeline.serving.http_protocol import MAX_FIELDS, MAX_HEAD_BYTES, MAX_PIPELINED, RELEASE
 from tests.support.waiting import until
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -31,6 +31,12 @@ async def echo(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         body += message["body"]
         if not message["more_body"]:
             break
+    if scope["path"] == "/released":
+        body = b""
+        scope["extensions"][RELEASE]["release"]()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        return
     names = [name.decode() for name, _ in scope["headers"]]
     host = dict(scope["headers"])[b"host"].decode()
     told = {"path": scope["path"], "host": host, "names": names, "body_bytes": len(body)}
@@ -47,12 +53,13 @@ class Server:
         self.refused: list[str] = []
         self.protocol = http_protocol.bounded(max_bytes, self.refused.append)
         self.address: tuple[str, int] = ("", 0)
+        self.state = ServerState()
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["Server"]:
         config = uvicorn.Config(echo, http=self.protocol, log_config=None, lifespan="off", ws="none")
-        state, loop = ServerState(), asyncio.get_running_loop()
-        server = await loop.create_server(lambda: self.protocol(config, state, {}, loop), "127.0.0.1", 0)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: self.protocol(config, self.state, {}, loop), "127.0.0.1", 0)
         async with server:
             self.address = server.sockets[0].getsockname()
             yield self
@@ -249,3 +256,23 @@ async def _first_answer(readers: list[asyncio.StreamReader]) -> bytes:
     for each in pending:
         each.cancel()
     return next(iter(done)).result()
+
+
+async def test_a_request_that_waits_without_its_body_holds_its_head_alone() -> None:
+    size = 100_000
+    async with Server(3 * size).serving() as server:
+        connections = []
+        for number in range(1, 9):  # all bodies at once would be too much
+            _, writer = await asyncio.open_connection(*server.address)
+            connections.append(writer)
+            writer.write(post("/released", b"x" * size))
+
+            async def is_released(number: int = number) -> bool:
+                held = server.protocol.memory.size_bytes
+                return len(server.state.connections) == number and 0 < held < 8 * 4096
+
+            await until(is_released, within_s=5)
+        assert not server.refused
+        for writer in connections:
+            writer.close()
+        await until(server.holds_nothing, within_s=5)

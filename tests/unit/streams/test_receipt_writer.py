@@ -67,7 +67,8 @@ async def test_an_event_twice_in_one_call_is_reported_as_it_was_written() -> Non
     writer = ReceiptWriter(KafkaSettings(), "dynamodb", CollectorRegistry())
     asking = [delivery("a", "2"), delivery("b", "3")]
     stored = Stored(new=[delivery(None, "1"), *asking], stored_at="2026-11-23T15:00:01Z")
-    batch = receipt_writer._Batch(time.monotonic(), asking, receipt_writer._written(stored))
+    asks = [receipt_writer._Asking(each.arrival.reply_to or "", each) for each in asking]
+    batch = receipt_writer._Batch(time.monotonic(), asks, receipt_writer._written(stored))
     reports = await writer._reports(batch)
     assert [(each.reply_to, each.origin) for each in reports] == [
         ("a", {"message_id": "1"}),

@@ -176,7 +176,7 @@ async def test_what_dynamodb_alone_tells_is_new_where_it_was_not_on_the_page(edg
     edge.answer("/stage/events", listing(ROW), listing(newer, ROW))
     edge.answer("/stage/stored", (503, {"unavailable": ["postgres"]}))
     api = HttpApi(httpx.AsyncClient(), Access(gateway_url=edge.url, query_url=f"{edge.url}/stage"))
-    both = Edges(httpx.AsyncClient(), api, WebSettings(query_url=edge.url))
+    both = Edges(httpx.AsyncClient(), api, api, WebSettings(query_url=edge.url))
     for filters in ({}, {"store": "dynamodb"}):
         edge.answer("/stage/events", listing(ROW), listing(newer, ROW))
         counted = News(both, filters, await begin(both, filters))

@@ -1,4 +1,4 @@
-"""The reader of the topic of receipts, on which services B and C report what they have stored."""
+"""Reads a topic of one partition from its end, in no group: what is of use at once or never."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,21 +9,21 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.clients import kafka
 from pipeline.core.settings import KafkaSettings
-from pipeline.events import receipts
-from pipeline.events.receipts import Report
 
 _CONNECT_TIMEOUT_S = 5.0
 _STOP_TIMEOUT_S = 1.0
 _LONGEST_PAUSE_S = 10.0
+_FETCH_WAIT_MS = 5_000
+"""How long the broker holds a fetch back where nothing is there. What is written meanwhile ends it at once."""
 _log = structlog.get_logger(__name__)
 
 
-class ReceiptReader:
-    """Hands each report to `take`, from the end of the topic on, once somebody has waited for the first one."""
+class TopicTail:
+    """Hands the value of each record to `take`, from the end of the topic on as it is at the first `begin`."""
 
-    def __init__(self, settings: KafkaSettings, take: Callable[[Report], None]) -> None:
+    def __init__(self, settings: KafkaSettings, topic: str, take: Callable[[bytes | None], None]) -> None:
         self._settings = settings
-        self._partition = TopicPartition(settings.receipts_topic, 0)
+        self._partition = TopicPartition(topic, 0)
         self._take = take
         self._has_tried = asyncio.Event()
         self._next_offset: int | None = None
@@ -31,7 +31,7 @@ class ReceiptReader:
         self._reading: asyncio.Task[None] | None = None
 
     async def begin(self, longest_s: float) -> None:
-        """Returns when what is reported from now on is read, or when that was tried in vain, or after `longest_s`."""
+        """Returns when what is written from now on is read, or when that was tried in vain, or after `longest_s`."""
         if not self._reading:
             self._reading = asyncio.create_task(self._keep_reading())
         with suppress(TimeoutError):
@@ -49,14 +49,14 @@ class ReceiptReader:
         while True:
             try:
                 await self._read()
-            except Exception as error:  # noqa: BLE001 - waiting requests get their answers without receipts
-                _log.warning("receipts can't be read", topic=self._partition.topic, error=repr(error))
+            except Exception as error:  # noqa: BLE001 - nothing depends on what is missed meanwhile
+                _log.warning("topic can't be read", topic=self._partition.topic, error=repr(error))
             self._has_tried.set()
             self._pause_s = min(max(0.1, 2 * self._pause_s), _LONGEST_PAUSE_S)
             await asyncio.sleep(self._pause_s)
 
     async def _read(self) -> None:
-        consumer = kafka.consumer(self._settings)
+        consumer = kafka.consumer(self._settings, fetch_wait_ms=_FETCH_WAIT_MS)
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT_S):
                 await self._position(consumer)
@@ -64,10 +64,9 @@ class ReceiptReader:
             self._pause_s = 0.0
             async for record in consumer:
                 self._next_offset = record.offset + 1
-                if report := receipts.decode(record.value):
-                    self._take(report)
+                self._take(record.value)
         finally:
-            await _stop(consumer)
+            await self._stop(consumer)
 
     async def _position(self, consumer: AIOKafkaConsumer) -> None:
         await consumer.start()
@@ -76,10 +75,9 @@ class ReceiptReader:
             self._next_offset = (await consumer.end_offsets([self._partition]))[self._partition]
         consumer.seek(self._partition, self._next_offset)
 
-
-async def _stop(consumer: AIOKafkaConsumer) -> None:
-    try:
-        async with asyncio.timeout(_STOP_TIMEOUT_S):
-            await consumer.stop()
-    except Exception as error:  # noqa: BLE001 - another consumer takes its place in any case
-        _log.warning("the consumer of receipts did not close", error=repr(error))
+    async def _stop(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            async with asyncio.timeout(_STOP_TIMEOUT_S):
+                await consumer.stop()
+        except Exception as error:  # noqa: BLE001 - another consumer takes its place in any case
+            _log.warning("consumer did not close", topic=self._partition.topic, error=repr(error))

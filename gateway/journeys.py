@@ -1,0 +1,127 @@
+"""Journeys: events that are followed by (source, id), published by whomever and whenever.
+
+An event carries no address unless its sender waits. So the process names what it follows on the topic of journeys,
+and services B and C report what they have of it and what they store from then on.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from gateway.addresses import Addresses
+from gateway.progress import Identity, Progress
+from pipeline.clients.notifier import Notifier
+from pipeline.core.errors import Overloaded
+from pipeline.core.settings import KafkaSettings
+from pipeline.events import receipts
+from pipeline.events.receipts import FOLLOW_S, Follow, Report
+from pipeline.telemetry.metrics import GatewayMetrics
+
+MAX_JOURNEYS = 500
+"""Followed at once by one process."""
+
+_CONNECT_S = 1.0
+"""Longest that the first follow is held up until receipts are read."""
+
+_REPEAT_S = FOLLOW_S / 3
+_RETRY_S = 1.0
+_RETRY_AFTER_S = 5
+
+End = Literal["complete", "dead_letter", "stopping", "key_revoked", "gone"]
+
+_log = structlog.get_logger(__name__)
+
+
+class Journey:
+    """One client's view of an event; it keeps the newest state alone."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self.outcome: End = "gone"
+        self._progress = Progress()
+        self._changed = asyncio.Event()
+        self._is_stopping = False
+
+    def take(self, report: Report) -> None:
+        """Note what a service reports."""
+        if (report.source, report.id) == self.identity:
+            self._progress.take(report)
+            self._changed.set()
+
+    def end(self) -> None:
+        """The process is about to end."""
+        self._is_stopping = True
+        self._changed.set()
+
+    @property
+    def ended(self) -> End | None:
+        """Why nothing will change any more; None where something may."""
+        if self._progress.is_complete:
+            return "complete"
+        if self._progress.is_settled:
+            return "dead_letter"
+        return "stopping" if self._is_stopping else None
+
+    async def changed(self) -> None:
+        """Returns when there is something new since the last call of `state`."""
+        await self._changed.wait()
+
+    def state(self) -> dict[str, Any]:
+        """What is known of the event now."""
+        self._changed.clear()
+        source, id_ = self.identity
+        return {"source": source, "id": id_, **self._progress.known(), "complete": self._progress.is_complete}
+
+
+class Journeys:
+    """All journeys that this process follows."""
+
+    def __init__(self, settings: KafkaSettings, addresses: Addresses, metrics: GatewayMetrics) -> None:
+        self._addresses = addresses
+        self._notifier = Notifier(settings, settings.journeys_topic)
+        self._metrics = metrics
+        self._open = 0
+
+    def require_room(self) -> None:
+        """Raises Overloaded where too many are followed, or the process is about to end."""
+        if self._addresses.is_stopping or self._open >= MAX_JOURNEYS:
+            raise Overloaded("this process follows as many journeys as it may: try again later", _RETRY_AFTER_S)
+
+    @asynccontextmanager
+    async def follow(self, identity: Identity) -> AsyncGenerator[Journey, None]:
+        """The journey of the event, followed in the block. Raises Overloaded."""
+        self.require_room()
+        journey, address = Journey(identity), self._addresses.new()
+        self._count(1)
+        following = asyncio.create_task(self._keep_followed(Follow(address, *identity)))
+        try:
+            with self._addresses.listening(address, journey):
+                yield journey
+        finally:
+            following.cancel()
+            self._count(-1)
+            self._metrics.journeys[journey.outcome].inc()
+
+    async def close(self) -> None:
+        """Let go of the producer."""
+        await self._notifier.close()
+
+    def _count(self, change: int) -> None:
+        self._open += change
+        self._metrics.open_journeys.set(self._open)
+
+    async def _keep_followed(self, follow: Follow) -> None:
+        """Name the event again and again: services that have started meanwhile do not know of it."""
+        await self._addresses.connected(_CONNECT_S)
+        while True:
+            try:
+                await (await self._notifier.send(receipts.encode(follow)))
+                pause_s = _REPEAT_S
+            except (KafkaError, TimeoutError) as error:
+                _log.warning("journey not followed yet", error=repr(error))
+                pause_s = _RETRY_S
+            await asyncio.sleep(pause_s)
