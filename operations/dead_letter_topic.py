@@ -55,7 +55,7 @@ class DeadLetterTopic:
             except KafkaError as error:
                 raise QueueUnavailable(f"kafka: {error!r}") from error
             finally:
-                await consumer.stop()
+                await kafka.stop_consumer(consumer)
 
 
 class TopicReading:

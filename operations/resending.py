@@ -126,11 +126,10 @@ async def producing(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
     """A producer that is started, and stopped at the block's end. Raises QueueUnavailable."""
     producer = kafka.producer(settings, timeout_s=_TIMEOUT_S)
     try:
-        await producer.start()
-    except KafkaError as error:
-        await producer.stop()
-        raise QueueUnavailable(f"kafka at {settings.bootstrap_servers}: {error!r}") from error
-    try:
+        try:
+            await producer.start()
+        except KafkaError as error:
+            raise QueueUnavailable(f"kafka at {settings.bootstrap_servers}: {error!r}") from error
         yield producer
     finally:
-        await producer.stop()
+        await kafka.stop(producer)

@@ -50,7 +50,7 @@ class TopicLag:
         """Close the connections; the next reading makes new ones."""
         if self._clients:
             (admin, consumer), self._clients = self._clients, None
-            await consumer.stop()
+            await kafka.stop_consumer(consumer)
             await admin.close()
 
     async def _connected(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:

@@ -89,6 +89,25 @@ def consumer(settings: KafkaSettings, *, fetch_wait_ms: int = 500) -> AIOKafkaCo
     )
 
 
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Close it, by force where its own stop doesn't end well.
+
+    aiokafka 0.14 ends its stop with a CancelledError, and leaves its client open, where a fetch waits to be tried
+    again: Kafka has reset the connection. Here that error is raised only where the caller is cancelled.
+    """
+    stopping = asyncio.create_task(consumer.stop())
+    try:
+        await asyncio.wait([stopping], timeout=_STOP_TIMEOUT_S)
+    finally:
+        stopping.cancel()
+    if stopping.done() and not stopping.cancelled() and not stopping.exception():
+        return
+    _log.info("kafka consumer did not close: its tasks are ended")
+    for fetch in tuple(consumer._fetcher._pending_tasks) if consumer._fetcher else ():
+        fetch.cancel()
+    await consumer._client.close()
+
+
 def admin(settings: KafkaSettings) -> AIOKafkaAdminClient:
     """A client for groups, offsets and records; `start` it, and `close` it."""
     return AIOKafkaAdminClient(**connection(settings))

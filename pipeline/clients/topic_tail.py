@@ -11,7 +11,6 @@ from pipeline.clients import kafka
 from pipeline.core.settings import KafkaSettings
 
 _CONNECT_TIMEOUT_S = 5.0
-_STOP_TIMEOUT_S = 1.0
 _LONGEST_PAUSE_S = 10.0
 _FETCH_WAIT_MS = 5_000
 """How long the broker holds a fetch back where nothing is there. What is written meanwhile ends it at once."""
@@ -66,7 +65,7 @@ class TopicTail:
                 self._next_offset = record.offset + 1
                 self._take(record.value)
         finally:
-            await self._stop(consumer)
+            await kafka.stop_consumer(consumer)
 
     async def _position(self, consumer: AIOKafkaConsumer) -> None:
         await consumer.start()
@@ -74,10 +73,3 @@ class TopicTail:
         if self._next_offset is None:
             self._next_offset = (await consumer.end_offsets([self._partition]))[self._partition]
         consumer.seek(self._partition, self._next_offset)
-
-    async def _stop(self, consumer: AIOKafkaConsumer) -> None:
-        try:
-            async with asyncio.timeout(_STOP_TIMEOUT_S):
-                await consumer.stop()
-        except Exception as error:  # noqa: BLE001 - another consumer takes its place in any case
-            _log.warning("consumer did not close", topic=self._partition.topic, error=repr(error))
