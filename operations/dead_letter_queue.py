@@ -17,7 +17,7 @@ from operations.dead_letters import MAX_RECEIVES, DeadLetter, Place, Reading
 from operations.resending import QueueOutlet
 from pipeline.clients.sqs import Message, Queue
 from pipeline.core.errors import QueueUnavailable, Rejected
-from pipeline.events.envelope import enclosed, open_envelope
+from pipeline.events.envelope import around_message, enclosed, open_envelope, too_large
 
 VISIBILITY_TIMEOUT_S = 60
 """How long letters stay hidden after a reader was killed."""
@@ -123,11 +123,16 @@ class _QueueReading:
 
 
 def letter_of(message: Message, place: Place, origin: Queue, service: str) -> DeadLetter:
-    """The dead letter that `message` is: an envelope of `service`, or a message of `origin` that SQS moved."""
-    if found := open_envelope(message.body.encode()):
+    """The dead letter that `message` is: an envelope of `service`, or a message of `origin` as it was.
+
+    That one was moved by SQS, or is too large for an envelope; where it has no room for an attribute
+    either, its size alone says why.
+    """
+    arrival = origin.arrival(message)
+    if found := open_envelope(arrival.body) or around_message(arrival):
         return DeadLetter(place, _key(place, message), found)
-    why = Rejected(MAX_RECEIVES, "received too often without being settled: SQS moved it")
-    return DeadLetter(place, _key(place, message), enclosed(origin.arrival(message), why, service))
+    moved = Rejected(MAX_RECEIVES, "received too often without being settled: SQS moved it")
+    return DeadLetter(place, _key(place, message), enclosed(arrival, too_large(arrival.body) or moved, service))
 
 
 def _key(place: Place, message: Message) -> str:

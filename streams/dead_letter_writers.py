@@ -12,13 +12,15 @@ from pipeline.clients.aws_json import JsonApi
 from pipeline.clients.sqs import Queue
 from pipeline.clients.sqs_text import sqs_text
 from pipeline.events.delivery import Attribute
-from pipeline.events.envelope import open_envelope, without
+from pipeline.events.envelope import ABOUT, open_envelope, without, without_message
 from pipeline.telemetry.call_metrics import Calls
 
 log = structlog.get_logger(__name__)
 
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS: 1 MiB a message."""
+MAX_ATTRIBUTES = 10
+"""SQS: of a message."""
 MAX_RECORD_BYTES = 2 * 1024**2 - 1024
 """The dead-letter topic's limit (infra/topics.py), less what Kafka adds to a record."""
 
@@ -74,10 +76,22 @@ def _ever_smaller(envelope: bytes) -> Iterator[bytes]:
 
 
 def _message(envelope: bytes) -> tuple[str, Mapping[str, Attribute]]:
-    """The envelope; or the message in it, as SQS' own redrive would have moved it, where base64 makes it too long."""
+    """The envelope; or, where base64 makes it too long, the message in it with the rest of it as an attribute."""
     text = sqs_text(envelope)
     opened = open_envelope(envelope)
     if len(text.encode()) <= MAX_MESSAGE_BYTES or not opened:
         return text, {}
-    log.warning("dead letter without its envelope", reason=opened.reason, origin=opened.origin)
-    return opened.body_base64.decode(), opened.attributes or {}
+    log.warning("dead letter too large for its envelope", reason=opened.reason, origin=opened.origin)
+    body, attributes = opened.body_base64.decode(), dict(opened.attributes or {})
+    attributes[ABOUT] = Attribute("String", sqs_text(without_message(opened)))
+    if len(attributes) > MAX_ATTRIBUTES or _size_bytes(body, attributes) > MAX_MESSAGE_BYTES:
+        attributes = opened.attributes or {}
+    return body, attributes
+
+
+def _size_bytes(body: str, attributes: Mapping[str, Attribute]) -> int:
+    """As SQS counts: the body, and the name, type and value of each attribute."""
+    size = len(body.encode())
+    for name, each in attributes.items():
+        size += len(name) + len(each.data_type) + len((each.value or "").encode()) + len(each.binary or b"")
+    return size

@@ -17,8 +17,8 @@ import structlog
 from pipeline.core import trace_context
 from pipeline.core.errors import InvalidEvent, MalformedEvent, Rejected
 from pipeline.events.delivery import Arrival, Delivery
-from pipeline.events.envelope import UNDECODABLE, envelope
-from pipeline.events.event import MAX_EVENT_BYTES, Event
+from pipeline.events.envelope import UNDECODABLE, envelope, too_large
+from pipeline.events.event import Event
 from pipeline.telemetry.metrics import WayMetrics
 from pipeline.telemetry.tracing import Processing, Tracing
 from streams.batch_state import BatchState, Call, Refused
@@ -84,6 +84,12 @@ class Intake:
     def outage(self) -> str | None:
         """Why the last call of the batch that is at work failed; None where it succeeded."""
         return self._storing.why or self._writing_letters.why
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why nothing of the batch may be settled yet: an outage, or a call under way, which has a deadline."""
+        is_asking = self._batch is not None and bool(self._batch.calls)
+        return self.outage or (f"a call to {self._store.name} is under way" if is_asking else None)
 
     def give_up(self) -> None:
         """Cut the calls under way, and make no other: the worker has to end."""
@@ -330,8 +336,8 @@ def _parsed(arrivals: Sequence[Arrival]) -> tuple[list[Delivery], list[Refused]]
 def _event(arrival: Arrival) -> Event:
     if arrival.damage is not None:
         raise Rejected(UNDECODABLE, arrival.damage)
-    if len(arrival.body) > MAX_EVENT_BYTES:
-        raise Rejected("too_large", f"{len(arrival.body)} bytes; an event has at most {MAX_EVENT_BYTES}")
+    if why := too_large(arrival.body):
+        raise why
     try:
         return arrival.event()
     except MalformedEvent as error:

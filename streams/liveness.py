@@ -15,6 +15,8 @@ import structlog
 log = structlog.get_logger(__name__)
 
 _TICK_S = 1.0
+_LONGEST_TICK_S = 2.0
+"""What counts of the time between two looks."""
 _EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h."""
 
@@ -33,7 +35,7 @@ class Way(Protocol):
         ...
 
     async def obstacle(self) -> str | None:
-        """What keeps it from moving that a restart would not change."""
+        """What keeps it from moving that a restart would not change, or that ends in time by itself."""
         ...
 
 
@@ -44,15 +46,21 @@ class Liveness:
         self._ways = ways
         self._clock = clock
         self._stuck_after_s = stuck_after_s
-        self._moved = {way.name: (way.progress(), clock()) for way in ways}
+        self._looked_at = clock()
+        self._watched_s = 0.0
+        self._moved = {way.name: (way.progress(), 0.0) for way in ways}
 
     async def look(self) -> None:
         """Take note of what has moved, or could not."""
+        now = self._clock()
+        # A process that was stopped, or got no CPU, could not move.
+        self._watched_s += min(now - self._looked_at, _LONGEST_TICK_S)
+        self._looked_at = now
         for way in self._ways:
             progress = way.progress()
             moves = progress != self._moved[way.name][0] or not way.is_behind()
             if moves or (self._still_s(way) > self._stuck_after_s / 4 and await way.obstacle()):
-                self._moved[way.name] = progress, self._clock()
+                self._moved[way.name] = progress, self._watched_s
 
     def suspicion(self) -> str | None:
         """Why the process is probably stuck, from half of the time on."""
@@ -67,7 +75,7 @@ class Liveness:
         return "; ".join(f"{way.name}: nothing moved in {self._still_s(way):.0f} s" for way in still) or None
 
     def _still_s(self, way: Way) -> float:
-        return self._clock() - self._moved[way.name][1]
+        return self._watched_s - self._moved[way.name][1]
 
 
 class LivenessWatch(mode.Service):  # type: ignore[misc]

@@ -54,8 +54,8 @@ class QueueWay:
         return len(self.in_flight) > 0
 
     async def obstacle(self) -> str | None:
-        """The store that is away."""
-        return self._intake.outage
+        """The store that is away, or is asked."""
+        return self._intake.obstacle
 
 
 class Receiving:
@@ -70,8 +70,8 @@ class Receiving:
         return self._bridge.answers
 
     def is_behind(self) -> bool:
-        """Whether it may ask: a long poll is answered also where there is no message."""
-        return not self._bridge.in_flight.is_full
+        """Whether it may ask and doesn't: a long poll may take as long as it was made for."""
+        return not self._bridge.in_flight.is_full and not self._bridge.is_asking
 
     async def obstacle(self) -> str | None:
         """SQS that is away."""

@@ -25,6 +25,8 @@ from streams.supervision import keep_running
 
 log = structlog.get_logger(__name__)
 
+_ANSWER_S = 10
+"""How much longer than its wait a call to receive may take: pipeline/clients/sqs.py gives up sooner."""
 _STOP_RECEIVING_S = 3
 _STOP_TIMEOUT_S = 5
 """A stop takes 10 s at most: what is not settled by then is received again."""
@@ -51,6 +53,8 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         self._receivers: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._extending = asyncio.Lock()
+        self._due: list[float] = []
+        """When each call to receive that is under way has to have ended, by the monotonic clock."""
         self.answers = 0
         """How many calls to receive were answered."""
         self.outage: str | None = "nothing was received yet"
@@ -72,6 +76,11 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
             log.warning("stopped with messages in flight", queue=self.name, messages=len(self.in_flight))
         for task in self._tasks:
             task.cancel()
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether a call to receive is under way that has not taken longer than it may."""
+        return any(due > time.monotonic() for due in self._due)
 
     async def ping(self) -> None:
         """Raises QueueUnavailable where the last call to receive failed."""
@@ -126,6 +135,7 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
 
     async def _poll_once(self) -> list[Message]:
         wait_s = 0 if self.outage else self._settings.poll_s  # a first answer is waited for
+        self._due.append(due := time.monotonic() + wait_s + _ANSWER_S)
         try:
             messages = await self._queue.receive(
                 visibility_timeout_s=self._settings.visibility_timeout_s, wait_s=wait_s
@@ -134,6 +144,8 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
             log.warning("receive failed", queue=self.name, error=repr(error))
             self.outage = repr(error)
             raise
+        finally:
+            self._due.remove(due)
         self.outage = None
         self.answers += 1
         return messages

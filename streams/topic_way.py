@@ -62,9 +62,9 @@ class TopicWay(mode.Service):  # type: ignore[misc]
         return self._app.started and (self._app.rebalancing or any(lag > 0 for lag in self.lag().values()))
 
     async def obstacle(self) -> str | None:
-        """The store that is away, or Kafka."""
-        if self._intake.outage:
-            return self._intake.outage
+        """The store that is away, or is asked, or Kafka."""
+        if self._intake.obstacle:
+            return self._intake.obstacle
         try:
             await self._reach()
         except (KafkaConnectionError, AccessRefused) as error:

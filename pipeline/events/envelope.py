@@ -8,8 +8,11 @@ import msgspec
 from pipeline.core.errors import Rejected
 from pipeline.core.table import Way
 from pipeline.events.delivery import Arrival, Attribute
+from pipeline.events.event import MAX_EVENT_BYTES
 from pipeline.events.metadata import Metadata
 
+ABOUT = "dead_letter"
+"""The attribute of a message that is too large to stand in its envelope: what the envelope has besides."""
 UNDECODABLE = "undecodable"
 """The reason of records that no client library can decode: the bytes are their whole batch, as the log has it."""
 
@@ -103,6 +106,26 @@ def without(envelope: Envelope, *members: str) -> Envelope:
     empty["key"] = {"key": None, "key_base64": None}
     changes = {name: value for member in members for name, value in empty[member].items()}
     return msgspec.structs.replace(envelope, omitted=members, **changes)
+
+
+def too_large(body: bytes) -> Rejected | None:
+    """Why `body` is refused for its size, before anything else of it is looked at."""
+    if len(body) <= MAX_EVENT_BYTES:
+        return None
+    return Rejected("too_large", f"{len(body)} bytes; an event has at most {MAX_EVENT_BYTES}")
+
+
+def without_message(envelope: Envelope) -> bytes:
+    """The envelope as JSON without the message in it, for ABOUT."""
+    return msgspec.json.encode(msgspec.structs.replace(envelope, body_base64=b"", attributes=None))
+
+
+def around_message(arrival: Arrival) -> Envelope | None:
+    """The envelope of a message that has ABOUT; None of any other."""
+    attributes = dict(arrival.attributes or {})
+    about = attributes.pop(ABOUT, None)
+    kept = open_envelope((about.value or "").encode()) if about else None
+    return kept and msgspec.structs.replace(kept, body_base64=arrival.body, attributes=attributes)
 
 
 def _text_or_octets(octets: bytes | None) -> tuple[str | None, bytes | None]:

@@ -11,7 +11,9 @@ from pipeline.clients.aws_json import JsonApi
 from pipeline.clients.sqs import Message, Queue
 from pipeline.core.errors import QueueUnavailable, ReceiptExpired
 from pipeline.core.settings import WorkerSettings
+from streams import sqs_bridge
 from streams.in_flight import InFlight
+from streams.queue_way import Receiving
 from streams.sqs_bridge import SqsBridge
 from tests.support.waiting import until
 
@@ -66,6 +68,7 @@ class Running:
         self.stopped = False
         channel: Any = self.batches
         made = WorkerSettings(**settings)
+        self.settings = made
         self.bridge = SqsBridge(self.queue, channel, made, lambda: self.stopped)
 
     async def settle_all(self, settled: bool) -> None:
@@ -232,3 +235,29 @@ async def test_nothing_more_is_received_while_the_oldest_waits_for_long() -> Non
     flight.remove([second])
     async with asyncio.timeout(1):
         await room
+
+
+async def test_a_long_poll_of_an_idle_queue_is_not_stuck_and_one_without_an_end_is(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiving = Receiving(running.bridge)
+
+    async def is_behind() -> bool:
+        return receiving.is_behind()
+
+    async def is_asking() -> bool:
+        return running.queue.receiving == 1 and not receiving.is_behind()
+
+    running.queue.polls_end.clear()
+    await until(is_asking, within_s=5)
+    before = receiving.progress()
+
+    async def is_answered() -> bool:
+        return receiving.progress() != before
+
+    monkeypatch.setattr(sqs_bridge, "_ANSWER_S", -running.settings.poll_s)  # the next one is late at once
+    running.queue.polls_end.set()
+    await until(is_answered, within_s=5)
+    running.queue.polls_end.clear()
+    await until(is_behind, within_s=5)
+    running.queue.polls_end.set()

@@ -85,5 +85,24 @@ async def test_a_worker_whose_store_takes_no_write_is_not_ready_whatever_the_sto
     await writable.ping()
 
 
+async def test_a_call_that_may_still_be_answered_is_what_keeps_a_batch_from_moving() -> None:
+    """For the watch: a store that takes 20 s for a call is slow, and its worker is not stuck."""
+    metrics = WayMetrics(CollectorRegistry(), "postgres", ("sqs",))
+    intake = Intake(
+        "service-b", HangingStore(), _no_letters, metrics, Tracing("service-b", TraceSettings()), timeout_s=60
+    )
+    assert intake.obstacle is None
+    settling = asyncio.create_task(intake.settle([ARRIVAL], lambda: True))
+
+    async def is_asking() -> bool:
+        return intake.obstacle == "a call to postgres is under way"
+
+    await until(is_asking, within_s=5)
+    intake.give_up()
+    with pytest.raises(Interrupted):
+        await settling
+    assert intake.obstacle is None
+
+
 async def _no_letters(envelopes: object) -> None:
     raise AssertionError

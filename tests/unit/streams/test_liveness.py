@@ -100,3 +100,16 @@ async def test_any_of_several_ways_can_be_stuck(way: Way, clock: Clock) -> None:
         way.moved += 1
         await pass_by(liveness, clock, 1)
     assert liveness.verdict() == "queue: nothing moved in 61 s"
+
+
+async def test_the_time_in_which_the_process_did_not_run_does_not_count(
+    liveness: Liveness, clock: Clock, way: Way
+) -> None:
+    """It was stopped, or the machine slept, or was so busy that the watch itself came late."""
+    await pass_by(liveness, clock, 10)
+    clock.now_s += 3600
+    await liveness.look()
+    assert liveness.suspicion() is None
+    way.moved += 1
+    await pass_by(liveness, clock, 1)
+    assert liveness.verdict() is None
