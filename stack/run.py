@@ -15,7 +15,7 @@ _INTERRUPTED = 130
 _SHOWN = ("web", "gateway", "query", "service_b", "service_c", "kafka", "aws", "dynamodb", "prometheus")
 
 
-async def run(settings: StackSettings, home: Home) -> int:
+async def run(settings: StackSettings, home: Home, start: system.Start = system.start) -> int:
     """Run until a signal: 0 where all was ready, 130 in mid-start.
 
     Raises StackError, with everything stopped, where the system can't start or go on.
@@ -25,7 +25,7 @@ async def run(settings: StackSettings, home: Home) -> int:
         asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
     with home.held():
         home.endpoints.unlink(missing_ok=True)
-        serving = asyncio.create_task(_serve(settings, home, ports.choose(settings)))
+        serving = asyncio.create_task(_serve(settings, home, ports.choose(settings), start))
         waiting = asyncio.create_task(interrupted.wait())
         await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         was_ready = home.endpoints.exists()
@@ -39,10 +39,10 @@ async def run(settings: StackSettings, home: Home) -> int:
     return 0 if was_ready else _INTERRUPTED
 
 
-async def _serve(settings: StackSettings, home: Home, chosen: Ports) -> None:
+async def _serve(settings: StackSettings, home: Home, chosen: Ports, start: system.Start) -> None:
     begun = time.monotonic()
     async with Supervisor(home, say) as supervisor:
-        endpoints = await system.start(supervisor, settings, home, chosen)
+        endpoints = await start(supervisor, settings, home, chosen)
         with home.published(endpoints):
             say(f"all is ready after {time.monotonic() - begun:.1f} s; Ctrl-C stops it")
             say(f"its addresses, also in {home.endpoints}:")

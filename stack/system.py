@@ -1,5 +1,7 @@
 """The whole system: what is started in which order, and the addresses that it tells others."""
 
+from collections.abc import Awaitable, Callable
+
 from pipeline.core.settings import StackSettings
 from stack import aws, dynamodb, kafka, postgres, prometheus, services
 from stack.console import say
@@ -7,13 +9,32 @@ from stack.home import Home
 from stack.ports import Ports
 from stack.supervisor import Supervisor
 
+Start = Callable[[Supervisor, StackSettings, Home, Ports], Awaitable[dict[str, str]]]
+"""Starts a system; returns its addresses."""
+
 
 async def start(supervisor: Supervisor, settings: StackSettings, home: Home, ports: Ports) -> dict[str, str]:
     """Start the servers, then the services; returns the addresses, as endpoints.json has them.
 
     Raises PartFailed (in an exception group) or StackError.
     """
-    observers = [prometheus.part(home, ports)] if ports.prometheus else []
+    outputs = await start_servers(supervisor, settings, home, ports)
+    await supervisor.start(
+        services.gateway(home, ports, outputs),
+        services.web(home, ports, outputs),
+        services.service_b(home, ports, outputs),
+        services.service_c(home, ports, outputs),
+    )
+    if ports.prometheus:
+        await supervisor.start(prometheus.part(home, ports))
+    return endpoints(settings, home, ports, outputs)
+
+
+async def start_servers(supervisor: Supervisor, settings: StackSettings, home: Home, ports: Ports) -> dict[str, str]:
+    """Start what the services run on; returns the template's outputs.
+
+    Raises PartFailed (in an exception group) or StackError.
+    """
     if aws.has_crashed(home):
         say(aws.NOTICE)
     if settings.dynamodb == "disk" and dynamodb.is_replaced(home):
@@ -24,15 +45,7 @@ async def start(supervisor: Supervisor, settings: StackSettings, home: Home, por
         dynamodb.part(home, ports, aws.endpoint(home, ports.dynamodb), settings.dynamodb),
         aws.part(home, ports),
     )
-    outputs = await aws.outputs(home, ports)
-    await supervisor.start(
-        services.gateway(home, ports, outputs),
-        services.web(home, ports, outputs),
-        services.service_b(home, ports, outputs),
-        services.service_c(home, ports, outputs),
-    )
-    await supervisor.start(*observers)
-    return endpoints(settings, home, ports, outputs)
+    return await aws.outputs(home, ports)
 
 
 def endpoints(settings: StackSettings, home: Home, ports: Ports, outputs: dict[str, str]) -> dict[str, str]:

@@ -30,6 +30,10 @@ _ANSWER_S = 10
 _STOP_RECEIVING_S = 3
 _STOP_TIMEOUT_S = 5
 """A stop takes 10 s at most: what is not settled by then is received again."""
+_GATHER_S = 0.01
+"""After an answer with fewer messages than a call can bring: the next one brings more. One alone came at once."""
+_DELETE_LINGER_S = 0.05
+"""Longest wait for a call that deletes to fill: the store has the messages, and nobody waits for it."""
 
 
 class SqsBridge(mode.Service):  # type: ignore[misc]
@@ -52,6 +56,8 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         self._received: asyncio.Queue[list[Message]] = asyncio.Queue()
         self._receivers: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._settled: list[Message] = []
+        self._deletion: asyncio.TimerHandle | None = None
         self._extending = asyncio.Lock()
         self._due: list[float] = []
         """When each call to receive that is under way has to have ended, by the monotonic clock."""
@@ -115,6 +121,8 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
                 return
             if len(messages) == CALL_MESSAGES:
                 self._add_receiver()
+            elif messages:
+                await asyncio.sleep(_GATHER_S)
 
     async def _poll(self) -> list[Message]:
         """Messages, or none once the worker stops; an outage, or whatever else fails, is waited out."""
@@ -192,15 +200,33 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
 
     async def _release(self, messages: Sequence[Message], positions: Sequence[int]) -> None:
         """Delete those of a batch that are settled, while the rest goes on."""
-        leaving = self.in_flight.leave([messages[position] for position in positions])
-        if leaving:
-            _run(self._let_go(leaving, is_settled=True), self._tasks)
+        self._delete(self.in_flight.leave([messages[position] for position in positions]))
 
     async def _finish(self, batch: Batch, messages: list[Message]) -> None:
         """Let go of what the batch has not released."""
         is_settled = await batch.settled
-        if leaving := self.in_flight.leave(messages):
-            await self._let_go(leaving, is_settled=is_settled)
+        leaving = self.in_flight.leave(messages)
+        if is_settled:
+            self._delete(leaving)
+        elif leaving:
+            await self._let_go(leaving, is_settled=False)
+
+    def _delete(self, messages: list[Message]) -> None:
+        """Delete them, ten a call: what does not fill one waits for company."""
+        self._settled += messages
+        if full := len(self._settled) // CALL_MESSAGES * CALL_MESSAGES:
+            self._delete_first(full)
+        if self._settled and not self._deletion:
+            self._deletion = asyncio.get_running_loop().call_later(_DELETE_LINGER_S, self._delete_rest)
+
+    def _delete_rest(self) -> None:
+        self._deletion = None
+        if self._settled:
+            self._delete_first(len(self._settled))
+
+    def _delete_first(self, count: int) -> None:
+        leaving, self._settled = self._settled[:count], self._settled[count:]
+        _run(self._let_go(leaving, is_settled=True), self._tasks)
 
     async def _let_go(self, messages: list[Message], *, is_settled: bool) -> None:
         """Delete the messages, or give them back. Where SQS does neither, they show up again."""

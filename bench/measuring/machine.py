@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import time
 import tomllib
 from importlib.metadata import distributions, version
 from pathlib import Path
@@ -34,6 +35,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
     packages: dict[str, str]
     servers: dict[str, str]
+    loop_ms: float | None = None
+    """How long a fixed loop of Python takes, a million additions: rates move with the machine."""
 
 
 def this() -> Machine:
@@ -47,7 +50,15 @@ def this() -> Machine:
         commit=_commit(),
         packages=_package_versions(),
         servers=_server_versions(),
+        loop_ms=min(_loop_ms() for _ in range(3)),
     )
+
+
+def _loop_ms() -> float:
+    begun, total = time.perf_counter(), 0
+    for number in range(1_000_000):
+        total += number
+    return round(1000 * (time.perf_counter() - begun), 1)
 
 
 def _cpu_model() -> str:

@@ -4,13 +4,15 @@ import json
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Literal
 
-from bench.rigs import pinned
+from bench.rigs import builds, pinned
+from bench.rigs.builds import Build
 from bench.rigs.running import running
 from pipeline.clients.aws import Endpoint
 from pipeline.core.settings import inherited
-from stack.home import BIN, Home
+from stack.home import Home
 from stack.part import Part
 
 PARTS = ("gateway", "service-b", "service-c", "kafka", "postgres", "dynamodb", "web", "aws")
@@ -28,8 +30,8 @@ class System:
         return int(self._home.pid(part).read_text())
 
     def pids(self) -> dict[str, int]:
-        """The main process of each part."""
-        return {part: self.pid(part) for part in PARTS}
+        """The main process of each part that it has."""
+        return {part: self.pid(part) for part in PARTS if self._home.pid(part).exists()}
 
     @property
     def dynamodb(self) -> Endpoint:
@@ -52,21 +54,22 @@ class System:
 
 
 @asynccontextmanager
-async def started(dynamodb: Literal["disk", "memory"]) -> AsyncGenerator[System, None]:
-    """A system with its table on disk or in memory, which leaves nothing behind. Raises PartFailed."""
+async def started(dynamodb: Literal["disk", "memory"], build: Build = builds.THIS) -> AsyncGenerator[System, None]:
+    """A system with its table on disk or in memory, which leaves nothing behind. Raises PartFailed and BenchError."""
+    tree = await build.checkout()
     with pinned.folder() as home:
-        async with running(home, _part(home, dynamodb)):
+        async with running(home, _part(home, dynamodb, build, tree)):
             yield System(home)
 
 
-def _part(home: Home, dynamodb: str) -> Part:
+def _part(home: Home, dynamodb: str, build: Build, tree: Path) -> Part:
     async def is_ready() -> bool:
         return home.endpoints.exists()
 
     own = {"HOME": str(home.path), "PORTS": "free", "DYNAMODB": dynamodb}
     return Part(
         name="system",
-        command=(str(BIN / "python"), "-m", "stack", "run"),
+        command=("env", f"--chdir={tree}", str(tree / ".venv" / "bin" / "python"), "-m", *build.module),
         environment=inherited() | {f"MENSAGERIA_{name}": value for name, value in own.items()},
         probe=is_ready,
         deadline_s=120,

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from bench.errors import DoesNotCount
 from bench.load.plan import Outcome, Plan
-from bench.measuring import profiler, spread
-from bench.rigs import follower, load_process, store_counts, system
+from bench.measuring import cpu, profiler, spread
+from bench.rigs import builds, follower, load_process, store_counts, system
+from bench.rigs.builds import Build
 from bench.rigs.gateway_rig import require_accepted
 from bench.rigs.poison import Poison
 from bench.rigs.store_counts import Counts, StoreCounts
@@ -30,7 +31,7 @@ _REST_S = 0.5
 class Through(NamedTuple):
     """What went through the system: `messages`, in `seconds` from the first request to the last store.
 
-    `cpu_us` is what each part used for an event while the load was on.
+    `cpu_us` is what each part used in that time for a message, and `load` for an event that it measured.
     """
 
     messages: int
@@ -52,15 +53,16 @@ class SystemRig:
 
     async def saturated(self, durations: Durations) -> Through:
         """A closed loop of new events. Raises DoesNotCount."""
-        before, reported = await self.at_rest(), await self.counts.reported()
+        before, reported, used_s = await self.at_rest(), await self.counts.reported(), self._cpu_s()
         outcome = await self._load(self._plan(durations))
         ended = await self._all_reported(reported, outcome.accepted, outcome.accepted)
+        used_s = _since(self._cpu_s(), used_s)
         await self.all_stored(before, outcome.accepted)
-        return _through(outcome, outcome.accepted, ended)
+        return _through(outcome, outcome.accepted, ended, used_s)
 
     async def saturated_with_mixture(self, durations: Durations, messages_per_s: float) -> Through:
         """The same with duplicates, and with poison, about POISON_SHARE of `messages_per_s`, past the gateway."""
-        before, reported = await self.at_rest(), await self.counts.reported()
+        before, reported, used_s = await self.at_rest(), await self.counts.reported(), self._cpu_s()
         async with Poison.connected(self.system) as poison:
             outcome, _ = await asyncio.gather(
                 self._load(self._plan(durations, repeat_every=REPEAT_EVERY)),
@@ -70,8 +72,9 @@ class SystemRig:
             ended = await self._all_reported(reported, events, outcome.accepted)
             await poison.are_all_dead_letters(_LONGEST_S)
             ended = max(ended, time.time())
+            used_s = _since(self._cpu_s(), used_s)
             await self.all_stored(before, events)
-        return _through(outcome, outcome.accepted + poison.sent, ended)
+        return _through(outcome, outcome.accepted + poison.sent, ended, used_s)
 
     async def latency_ms(self, durations: Durations, rate_per_s: float) -> dict[str, float]:
         """`p50_ms`, `p99_ms` and `longest_ms` from publishing to stored by every way, at `rate_per_s`."""
@@ -101,6 +104,9 @@ class SystemRig:
                 raise DoesNotCount(f"the system does not come to rest: {now}")
             before = now
 
+    def _cpu_s(self) -> dict[str, float]:
+        return {part: cpu.seconds(pid) for part, pid in self.system.pids().items()}
+
     def _plan(self, durations: Durations, rate_per_s: float | None = None, repeat_every: int | None = None) -> Plan:
         gateway = urlsplit(self.system.endpoints["gateway"])
         return Plan(
@@ -109,7 +115,7 @@ class SystemRig:
             connections=CONNECTIONS,
             warm_up_s=durations.warm_up_s,
             measure_s=durations.measure_s,
-            watched=self.system.pids(),
+            watched={},
             rate_per_s=rate_per_s,
             repeat_every=repeat_every,
         )
@@ -144,14 +150,20 @@ class SystemRig:
             await asyncio.sleep(_POLL_S)
 
 
-def _through(outcome: Outcome, messages: int, ended_at: float) -> Through:
-    cpu_us = {f"{part}_us": 1e6 * seconds / outcome.events for part, seconds in outcome.cpu_s.items()}
-    return Through(messages, ended_at - outcome.began_at, cpu_us)
+def _since(now_s: dict[str, float], earlier_s: dict[str, float]) -> dict[str, float]:
+    return {part: seconds - earlier_s[part] for part, seconds in now_s.items()}
+
+
+def _through(outcome: Outcome, messages: int, ended_at: float, used_s: dict[str, float]) -> Through:
+    cpu_us = {part: 1e6 * seconds / messages for part, seconds in used_s.items()}
+    return Through(
+        messages, ended_at - outcome.began_at, cpu_us | {"load": 1e6 * outcome.cpu_s["load"] / outcome.events}
+    )
 
 
 @asynccontextmanager
-async def started(dynamodb: Literal["disk", "memory"]) -> AsyncGenerator[SystemRig, None]:
+async def started(dynamodb: Literal["disk", "memory"], build: Build = builds.THIS) -> AsyncGenerator[SystemRig, None]:
     """A rig with a system of its own."""
-    async with system.started(dynamodb) as running, store_counts.connected(running) as counts:
+    async with system.started(dynamodb, build) as running, store_counts.connected(running) as counts:
         profiler.watch(running.pid("aws"))  # the emulator is the limit
         yield SystemRig(running, counts)

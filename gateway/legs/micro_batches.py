@@ -20,7 +20,10 @@ MAX_CALLS = 8
 """Calls under way at once."""
 
 LINGER_S = 0.005
-"""Longest wait for a batch to fill."""
+"""Longest wait for a batch to fill while nothing is under way."""
+
+COMPANY_S = 0.025
+"""Longest wait for a batch to fill while a call is under way, at whose end it goes."""
 
 _BUSY_GAP_S = 2 * LINGER_S / MAX_ENTRIES
 """Mean time between two events under which a batch half fills within LINGER_S."""
@@ -41,8 +44,9 @@ class _Entry(NamedTuple):
 class MicroBatches:
     """Sends each publication by `call` until it is acknowledged or its publisher has left.
 
-    A batch goes out when it is full or after LINGER_S, and at once where nothing is under
-    way and events come too seldom to fill one: a call costs the gateway as much as its events.
+    A batch goes out when it is full, and else when no call is under way: at once where events come too
+    seldom to fill one, or after LINGER_S. A call costs gateway and SNS as much as its events, so while
+    one is under way the next gathers, as in Nagle's algorithm, for COMPANY_S at most.
     Entries that were not acknowledged are tried again, and they alone, with jitter,
     for `timeout_s`. Those of a batch that is refused go one by one: what is refused alone ends so.
     """
@@ -93,6 +97,9 @@ class MicroBatches:
         self._calls.discard(call)
         if not call.cancelled() and (error := call.exception()):
             _log.error("sns call failed unexpectedly", exc_info=error)
+        if self._wake_up and not self._calls:
+            self._wake_up.cancel()  # it was set for COMPANY_S
+            self._wake_up = None
         self._send_due()
 
     def _is_due(self) -> bool:
@@ -102,11 +109,15 @@ class MicroBatches:
             return True
         if not self._calls and self._gap_s > _BUSY_GAP_S:
             return True
-        return asyncio.get_running_loop().time() - self._waiting[0].since >= LINGER_S
+        return asyncio.get_running_loop().time() - self._waiting[0].since >= self._longest_s
+
+    @property
+    def _longest_s(self) -> float:
+        return COMPANY_S if self._calls else LINGER_S
 
     def _wake_up_later(self) -> None:
         if self._waiting and not self._wake_up and len(self._calls) < MAX_CALLS:
-            self._wake_up = asyncio.get_running_loop().call_at(self._waiting[0].since + LINGER_S, self._woken)
+            self._wake_up = asyncio.get_running_loop().call_at(self._waiting[0].since + self._longest_s, self._woken)
 
     def _woken(self) -> None:
         self._wake_up = None

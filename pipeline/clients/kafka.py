@@ -34,7 +34,7 @@ def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
         **connection(settings),
         acks="all",
         enable_idempotence=True,
-        linger_ms=2,
+        linger_ms=5,  # between two requests to a broker: one alone goes at once
         max_batch_size=256 * 1024,
         max_request_size=2 * 1024**2,  # a dead letter holds the largest record in base64
         request_timeout_ms=int(timeout_s * 1000),

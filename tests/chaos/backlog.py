@@ -13,7 +13,7 @@ from operations.backlog import BacklogReader
 from stack.http_client import http_client
 from tests.chaos.rig import SERVICES, Rig
 
-_EVERY_S = 1.0
+_EVERY_S = 0.5
 _DEADLINE_S = 120.0
 _ANSWER_S = 5.0
 _QUIET_LOOKS = 3
@@ -49,7 +49,7 @@ class Backlog:
     @classmethod
     @asynccontextmanager
     async def watched(cls, rig: Rig) -> AsyncIterator["Backlog"]:
-        """A sample every second for as long as the block runs."""
+        """A sample every half second for as long as the block runs."""
         async with BacklogReader.open(places(rig.endpoints, rig.emulator)) as reader:
             backlog = cls(rig, reader)
             watching = asyncio.create_task(backlog._watch())

@@ -95,11 +95,14 @@ async def stored_everywhere(endpoints: dict[str, str], source: str, count: int, 
 
     async def all_are() -> bool:
         nonlocal rows, items
-        rows, items = rows_of(endpoints, source), await items_of(endpoints, source)
-        return len(rows) >= count and len(items) >= count * len(WAYS)
+        rows = rows_of(endpoints, source)
+        if len(rows) < count:
+            return False
+        items = await items_of(endpoints, source)  # reads the whole table
+        return len(items) >= count * len(WAYS)
 
     try:
-        await until(all_are, within_s=within_s)
+        await until(all_are, within_s=within_s, every_s=0.3)
     except TimeoutError:
         pytest.fail(f"{len(rows)} of {count} rows, {len(items)} of {count * len(WAYS)} items after {within_s} s")
     ids = [str(number) for number in range(count)]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import psycopg2
 import pytest
+import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
 
 from stack.http_client import http_client
@@ -58,10 +60,45 @@ def home(tmp_path: Path) -> Iterator[Path]:
     assert naming(str(tmp_path / "home")) == []
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """A home after an ordered stop, with one event of urn:test:run; what was seen then and is gone in copies."""
+
+    home: Path
+    code: int
+    pids: list[Path]
+    left: list[str]
+    open_to_others: list[Path]
+
+    def copy(self, home: Path) -> None:
+        """Copy it with its owners: PostgreSQL's is another one where we are root."""
+        subprocess.run(["cp", "-a", self.home, home], check=True)
+        (home / "output").unlink()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stopped(tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    """Started once: the tests go on from copies of it."""
+    home = tmp_path_factory.mktemp("stopped") / "home"
+    with running(home, DYNAMODB="disk") as system:
+        await publish(system.endpoints, "urn:test:run", "1")
+        await until(lambda: is_complete(system.endpoints, "urn:test:run", "1"), within_s=20)
+        assert "DynamoDB Local" not in system.output
+        code = system.stop(signal.SIGTERM)
+    return Stopped(home, code, list((home / "run").glob("*.pid")), naming(str(home)), _open_to_others(home))
+
+
 async def events(endpoints: dict[str, Any], source: str) -> list[str]:
     async with http_client(timeout=20) as client:
         answer = await client.get(f"{endpoints['query']}/events", params={"source": source})
         return [event["id"] for event in answer.json()["events"] if event["stores"] == ["postgres", "dynamodb"]]
+
+
+async def is_complete(endpoints: dict[str, Any], source: str, id_: str) -> bool:
+    """Whether it is stored by every way: nothing of it is on its way any more."""
+    async with http_client(timeout=20) as client:
+        answer = await client.get(f"{endpoints['query']}/event", params={"source": source, "id": id_})
+        return answer.is_success and bool(answer.json()["complete"])
 
 
 async def publish(endpoints: dict[str, Any], source: str, id_: str) -> None:
@@ -138,16 +175,14 @@ async def test_a_killed_part_comes_back(system: System, part: str) -> None:
         await until(lambda name=name: ready(system.endpoints[name]), within_s=30)  # type: ignore[misc]
 
 
-async def test_keeps_its_data_over_an_ordered_stop_and_over_a_kill_of_everything(home: Path) -> None:
-    with running(home, DYNAMODB="disk") as system:
-        await publish(system.endpoints, "urn:test:run", "1")
-        await until(lambda: events(system.endpoints, "urn:test:run"), within_s=20)
-        assert system.stop(signal.SIGTERM) == 0
-        assert not (home / "endpoints.json").exists()
-        assert list((home / "run").glob("*.pid")) == []
-        assert naming(str(home)) == []
-        assert _open_to_others(home) == []
+def test_an_ordered_stop_leaves_a_closed_home_and_no_process(stopped: Stopped) -> None:
+    assert stopped.code == 0
+    assert not (stopped.home / "endpoints.json").exists()
+    assert (stopped.pids, stopped.left, stopped.open_to_others) == ([], [], [])
 
+
+async def test_keeps_its_data_over_an_ordered_stop_and_over_a_kill_of_everything(home: Path, stopped: Stopped) -> None:
+    stopped.copy(home)
     with running(home, DYNAMODB="disk") as system:
         assert await events(system.endpoints, "urn:test:run") == ["1"]
         assert "differences --repair" not in system.output
@@ -166,32 +201,27 @@ def _open_to_others(home: Path) -> list[Path]:
     return [path for path in found if not path.is_symlink() and path.stat().st_mode & 0o077]
 
 
-async def test_events_of_an_older_home_come_back_into_the_table(home: Path) -> None:
-    with running(home, DYNAMODB="disk") as system:
-        await publish(system.endpoints, "urn:test:older", "1")
-        await until(lambda: events(system.endpoints, "urn:test:older"), within_s=20)
-        assert "DynamoDB Local" not in system.output
-        assert system.stop() == 0
+async def test_events_of_an_older_home_come_back_into_the_table(home: Path, stopped: Stopped) -> None:
+    stopped.copy(home)
     # What a version with DynamoDB Local leaves: its file, and rows in PostgreSQL older than 30 s.
     shutil.rmtree(home / "dynamodb")
     (home / "dynamodb").mkdir()
     old = home / "dynamodb" / "shared-local-instance.db"
     old.write_bytes(b"SQLite format 3\0")
-    (home / "output").unlink()
     with running(home, DYNAMODB="disk") as system:
         assert system.output.count("DynamoDB Local") == 1
-        assert await events(system.endpoints, "urn:test:older") == []
+        assert await events(system.endpoints, "urn:test:run") == []
         database = psycopg2.connect(system.endpoints["postgres"])
         with database, database.cursor() as cursor:
             cursor.execute("update events set received_at = received_at - interval '1 minute'")
         database.close()
         told = mensageria(home, "differences", "--repair")
         assert told.code == 0, told.err
-        await until(lambda: events(system.endpoints, "urn:test:older"), within_s=20)
+        await until(lambda: events(system.endpoints, "urn:test:run"), within_s=20)
         assert system.stop() == 0
     with running(home, DYNAMODB="disk") as system:
         assert system.output.count("DynamoDB Local") == 1
-        assert await events(system.endpoints, "urn:test:older") == ["1"]
+        assert await events(system.endpoints, "urn:test:run") == ["1"]
     assert old.exists()
 
 
@@ -262,9 +292,8 @@ def test_a_second_system_on_a_home_changes_nothing(system: System) -> None:
     assert system.endpoints
 
 
-async def test_a_part_that_cannot_start_is_one_clear_message(home: Path) -> None:
-    with running(home) as system:
-        assert system.stop() == 0
+def test_a_part_that_cannot_start_is_one_clear_message(home: Path, stopped: Stopped) -> None:
+    stopped.copy(home)
     (home / "postgres" / "data" / "PG_VERSION").write_text("9\n")
     system = launch(home)
     assert system.process.wait(60) == 1

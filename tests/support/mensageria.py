@@ -2,16 +2,21 @@
 
 import asyncio
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 COMMAND = Path(__file__).resolve().parents[2] / "bin" / "mensageria"
 END_S = 100
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["cli.app", "cli.output", "aioboto3", "aiobotocore.config", "aiokafka"])
 
 
 @dataclass(frozen=True)
@@ -34,10 +39,12 @@ class Tool:
 
     home: Path
     group: tuple[str, ...] = ()
+    encoding: str = "utf-8"
+    """That of its standard streams."""
 
     async def __call__(self, *arguments: str, given: bytes = b"") -> Ended:
         """Run it to its end."""
-        return await asyncio.to_thread(mensageria, self.home, *self.group, *arguments, given=given)
+        return await asyncio.to_thread(_forked, (*self.group, *arguments), self, given)
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
@@ -68,3 +75,39 @@ def interrupted_after(
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=END_S)
     return Ended(process.returncode, "".join(seen) + out, err)
+
+
+def _forked(arguments: Sequence[str], tool: Tool, given: bytes) -> Ended:
+    """Run it in a process that has everything imported: to import it takes longer than most commands."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("in", "out", "err")]
+        files[0].write_bytes(given)
+        told = (arguments, environment(tool.home), files, tool.encoding)
+        process = _FORKS.Process(target=_be_the_command, args=told)
+        process.start()
+        process.join(END_S)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"mensageria {arguments} does not end")
+        out, err = (file.read_text(tool.encoding) for file in files[1:])
+        return Ended(process.exitcode, out, err)
+
+
+def _be_the_command(
+    arguments: Sequence[str], variables: Mapping[str, str], files: Sequence[Path], encoding: str
+) -> None:
+    """What `python -m cli` does."""
+    os.environ.clear()  # noqa: TID251 - the command's own, and nothing of the tests'
+    os.environ.update(variables)  # noqa: TID251
+    os.chdir("/")
+    for number, file in enumerate(files):
+        os.dup2(os.open(file, os.O_RDWR | os.O_CREAT, 0o600), number)
+    sys.stdin, sys.stdout, sys.stderr = (
+        os.fdopen(number, mode, encoding=encoding) for number, mode in enumerate(("r", "w", "w"))
+    )
+    from cli.app import app
+    from cli.output import write_anywhere
+
+    write_anywhere()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    app(list(arguments), prog_name="mensageria")

@@ -75,6 +75,8 @@ class Watch:
     async def states(self) -> AsyncGenerator[State, None]:
         """The state now, and each that is taken after it, for as long as they are asked for."""
         self._watchers += 1
+        if self._watchers == 1:
+            self._wanted.set()  # nobody looked: the next round may be far
         try:
             yield await self.state()
             while True:
@@ -96,10 +98,9 @@ class Watch:
             return await asyncio.shield(self._coming)
 
     async def _watch(self) -> None:
-        tick_s = min(self._every_s, self._unwatched_every_s)
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), tick_s)
+                await asyncio.wait_for(self._wanted.wait(), self._tick_s())
             if not self._is_due():
                 continue
             self._wanted.clear()
@@ -107,6 +108,11 @@ class Watch:
                 self._tell(await self._take())
             except Exception:  # noqa: BLE001 - whatever a round stumbles on, the next one is taken
                 _log.exception("the state of the pipeline could not be taken")
+
+    def _tick_s(self) -> float:
+        """Until the next round is due; where the last one failed, no sooner than somebody who looks would see one."""
+        left_s = self._unwatched_every_s - (time.monotonic() - self._taken_at)
+        return self._every_s if self._watchers or left_s <= 0 else left_s
 
     def _is_due(self) -> bool:
         age_s = time.monotonic() - self._taken_at

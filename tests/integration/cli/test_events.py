@@ -133,16 +133,13 @@ async def test_output_that_is_not_utf_8_is_no_failure(system: Any, tool: Tool, s
     published = await tool("publish", "--type", "t\u00e9", "--source", source, "--id", id_, "--subject", "\u20ac")
     assert published.code == 0
     await complete(tool, source, id_)
-    own = environment(system.home, PYTHONIOENCODING=encoding)
+    here = Tool(system.home, encoding=encoding)
     commands = (("get", source, id_), ("list", "--source", source), ("trace", "--source", source, id_), ("status",))
     for command in (*commands, ("dead-letters", "list")):
         for more in ((), ("--json",)):
-            ended = await asyncio.to_thread(
-                subprocess.run, [COMMAND, *command, *more], env=own, capture_output=True, timeout=60
-            )
-            assert b"Traceback" not in ended.stderr, ended.stderr
-            for line in ended.stdout.decode(encoding).splitlines() if more else ():
-                json.loads(line)
+            ended = await here(*command, *more)
+            assert "Traceback" not in ended.err, ended.err
+            assert not more or all(isinstance(line, dict) for line in ended.lines)
 
 
 async def test_status_tells_every_part(tool: Tool) -> None:

@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
+from operations import dead_letter_topic
 from operations.backlog import BacklogReader
 from operations.dead_letter_topic import DeadLetterTopic
 from operations.places import Places
@@ -86,7 +87,10 @@ async def test_the_backlog_has_every_queue_and_says_what_could_not_be_read(aws: 
 
 
 @pytest.mark.parametrize("fault", ["reset", "stall"])
-async def test_a_reading_of_the_dead_letter_topic_ends_where_kafka_goes_away(aws: dict[str, str], fault: Any) -> None:
+async def test_a_reading_of_the_dead_letter_topic_ends_where_kafka_goes_away(
+    aws: dict[str, str], monkeypatch: pytest.MonkeyPatch, fault: Any
+) -> None:
+    monkeypatch.setattr(dead_letter_topic, "_STILL_S", 3)
     async with KafkaProxy(aws["kafka"]).serving() as proxy:
         topic = f"test-{uuid.uuid4()}"
         settings = KafkaSettings(bootstrap_servers=f"127.0.0.1:{proxy.port}", dead_letter_topic=topic)

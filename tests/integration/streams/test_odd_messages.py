@@ -1,6 +1,5 @@
 """Messages that no gateway would send: each is stored or is a dead letter, and nothing is held up."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,11 +9,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from cli.addresses import find
-from operations.dead_letters import DeadLetter
+from operations.dead_letters import DeadLetter, Place
 from pipeline.clients.aws import client
 from pipeline.clients.kafka import producer
 from pipeline.core.settings import KafkaSettings
-from pipeline.events.envelope import open_envelope
 from stack.http_client import http_client
 from tests.support.waiting import until
 
@@ -41,6 +39,12 @@ async def query(aws: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
+@pytest.fixture
+def home(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The home of the system, for what finds its parts by it."""
+    monkeypatch.setenv("MENSAGERIA_HOME", str(system.home))
+
+
 async def receipt(query: httpx.AsyncClient, source: str, id_: str) -> dict[str, Any]:
     async def probe() -> dict[str, Any] | None:
         answer = await query.get("/event", params={"source": source, "id": id_})
@@ -52,16 +56,12 @@ async def receipt(query: httpx.AsyncClient, source: str, id_: str) -> dict[str, 
     return found
 
 
-async def dead_letter(sqs: Any, queue: str, body: str) -> dict[str, Any]:
-    """The dead letter of `body`, looked for without taking the others'."""
+async def dead_letter(place: Place, body: str) -> DeadLetter:
+    """The dead letter of `body`, of however many other tests have left there."""
 
-    async def probe() -> dict[str, Any] | None:
-        answer = await sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=1)
-        for message in answer.get("Messages", []):
-            letter = open_envelope(message["Body"].encode())  # others leave what is no envelope
-            if letter and letter.body_base64 == body.encode():
-                return dict(json.loads(message["Body"]))
-        return None
+    async def probe() -> DeadLetter | None:
+        async with find().places.dead_letters(place) as reading:
+            return next((each for each in [one async for one in reading.letters()] if each.body == body.encode()), None)
 
     found = await until(probe, within_s=30)
     assert found
@@ -83,11 +83,13 @@ async def test_a_stamp_that_is_no_time_holds_nothing_up(
 
 
 @pytest.mark.parametrize("queue", ["b", "c"])
-async def test_a_dead_letter_is_kept_whatever_its_text(aws: dict[str, str], sqs: Any, source: str, queue: str) -> None:
+async def test_a_dead_letter_is_kept_whatever_its_text(
+    aws: dict[str, str], home: None, sqs: Any, source: str, queue: Place
+) -> None:
     body = json.dumps({"specversion": "1.0", "id": "1", "source": source, "type": "t", "\ufffe": 1})
     await sqs.send_message(QueueUrl=aws[f"queue_{queue}"], MessageBody=body)
-    letter = await dead_letter(sqs, aws[f"dead_letter_{queue}"], body)
-    assert (letter["reason"], letter["service"], letter["via"]) == ("invalid", f"service-{queue}", "sqs")
+    letter = (await dead_letter(queue, body)).envelope
+    assert (letter.reason, letter.service, letter.via) == ("invalid", f"service-{queue}", "sqs")
 
 
 async def test_a_record_as_large_as_kafka_takes_is_a_dead_letter(
@@ -105,17 +107,11 @@ async def test_a_record_as_large_as_kafka_takes_is_a_dead_letter(
 
 
 async def test_a_message_that_base64_makes_too_long_is_kept_as_it_is(
-    aws: dict[str, str], sqs: Any, source: str
+    aws: dict[str, str], home: None, sqs: Any, source: str
 ) -> None:
     body = source + "x" * 900_000
     await sqs.send_message(QueueUrl=aws["queue_b"], MessageBody=body)
-
-    async def kept() -> bool:
-        answer = await sqs.receive_message(QueueUrl=aws["dead_letter_b"], MaxNumberOfMessages=10, VisibilityTimeout=1)
-        return body in [message["Body"] for message in answer.get("Messages", [])]
-
-    async with asyncio.timeout(60):
-        await until(kept, within_s=30)
+    assert await dead_letter("b", body)
 
 
 @pytest.mark.parametrize(("place", "store"), [("b", "postgres"), ("c", "dynamodb")])
@@ -126,10 +122,8 @@ async def test_a_batch_of_ten_that_others_wrote(
     source: str,
     place: Any,
     store: str,
-    system: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    home: None,
 ) -> None:
-    monkeypatch.setenv("MENSAGERIA_HOME", str(system.home))
     text = {"DataType": "String", "StringValue": "2026-11-23T15:24:00.123456Z"}
     trace = {"DataType": "String", "StringValue": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
     notification = {

@@ -17,7 +17,7 @@ GROUP = "service-c"
 
 async def test_c_is_ready_once_it_is_a_member_of_its_group(aws: dict[str, str], tmp_path: Path) -> None:
     async with administering(aws["kafka"]) as admin:
-        await until(lambda: is_stable(admin), within_s=60)
+        await until(lambda: is_alone(admin), within_s=60)
         before = await group(admin)
         async with worker("service_c", tmp_path, aws) as another:
             await until(lambda: is_ready(another), within_s=60, every_s=0.02)
@@ -41,9 +41,10 @@ async def administering(broker: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def is_stable(admin: AIOKafkaAdminClient) -> bool:
-    """Whether every worker that another test stopped has left the group."""
-    return bool((await group(admin))["state"] == "Stable")
+async def is_alone(admin: AIOKafkaAdminClient) -> bool:
+    """Whether the system's own worker is the only member: one that another test killed leaves after its session."""
+    found = await group(admin)
+    return bool(found["state"] == "Stable" and len(found["members"]) == 1)
 
 
 async def group(admin: AIOKafkaAdminClient) -> dict[str, Any]:

@@ -191,9 +191,16 @@ async def test_a_stop_before_a_slow_table_is_in_time_and_gives_back_the_rest(
     [(400, 300), pytest.param(3000, 400, marks=[pytest.mark.long, pytest.mark.timeout(600)])],
 )
 async def test_large_events_that_wait_in_the_topic_do_not_fill_the_memory(
-    own: Own, table: AwsProxy, aws: dict[str, str], source: str, tmp_path: Path, events: int, most_mib: int
+    own: Own,
+    table: AwsProxy,
+    aws: dict[str, str],
+    source: str,
+    tmp_path: Path,
+    events: int,
+    most_mib: int,
+    scale: float,
 ) -> None:
-    table.pace.change(10)
+    table.pace.change(10 if scale == 1 else 25)
     await own.fill(source, events, size=200_000, ways=("kafka",))
     async with worker("service_c", tmp_path, aws, **_of_c(own, table)) as one:
 

@@ -35,4 +35,4 @@ def test_no_run_that_counts_is_a_failure() -> None:
 
 def test_the_subset_has_a_ratio_to_hold_in_each_workload() -> None:
     for each in check.subset():
-        assert [target.reference for target in each.targets] == [each.cases[1]]
+        assert {target.reference for target in each.targets} == {each.cases[1]}

@@ -68,9 +68,24 @@ async def test_one_alone_goes_at_once_and_the_next_wait_for_company_while_it_is_
     await asyncio.wait_for(_until(lambda: sns.calls == [["0"]]), 1)
     rest = asyncio.create_task(publish_all(batches, range(1, 4)))
     await asyncio.wait_for(_until(lambda: len(sns.calls) == 2), 1)
-    assert sns.calls[1] == ["1", "2", "3"]  # after LINGER_S, though the first call hangs
+    assert sns.calls[1] == ["1", "2", "3"]  # after COMPANY_S, though the first call hangs
     sns.gate.set()
     await asyncio.gather(first, rest)
+
+
+async def test_what_comes_while_a_call_is_under_way_goes_together_at_its_end() -> None:
+    sns = Sns()
+    sns.gate.clear()
+    batches = MicroBatches(sns.publish, 5)
+    waiting = [batches.publish(make(0))]
+    await asyncio.wait_for(_until(lambda: sns.calls == [["0"]]), 1)
+    for number in (1, 2, 3):
+        waiting.append(batches.publish(make(number)))
+        await asyncio.sleep(0)
+    assert len(sns.calls) == 1
+    sns.gate.set()
+    await asyncio.gather(*waiting)
+    assert sns.calls == [["0"], ["1", "2", "3"]]
 
 
 async def test_calls_under_way_are_bounded() -> None:
@@ -79,7 +94,7 @@ async def test_calls_under_way_are_bounded() -> None:
     batches = MicroBatches(sns.publish, 5)
     everything = asyncio.create_task(publish_all(batches, range(200)))
     await asyncio.wait_for(_until(lambda: len(sns.calls) == micro_batches.MAX_CALLS), 1)
-    await asyncio.wait([everything], timeout=4 * micro_batches.LINGER_S)
+    await asyncio.wait([everything], timeout=2 * micro_batches.COMPANY_S)
     assert len(sns.calls) == micro_batches.MAX_CALLS
     sns.gate.set()
     await everything

@@ -31,6 +31,7 @@ class InMemory(Queue):
         self.waiting: list[Message] = []
         self.receiving = self.most_receiving = 0
         self.deleted: list[Message] = []
+        self.deletions: list[int] = []
         self.hidden: list[tuple[str, int]] = []
         self.fails = self.has_expired = False
         self.polls_end = asyncio.Event()
@@ -52,6 +53,7 @@ class InMemory(Queue):
 
     async def delete(self, messages: Sequence[Message]) -> None:
         self.deleted += messages
+        self.deletions.append(len(messages))
 
     async def change_visibility(self, messages: Sequence[Message], timeout_s: int) -> None:
         self.hidden += [(each.message_id, timeout_s) for each in messages]
@@ -177,6 +179,22 @@ async def test_what_is_released_is_deleted_while_the_rest_is_settled(running: Ru
 
     await until(the_rest_is_given_back, within_s=5)
     assert len(running.queue.deleted) == 2
+
+
+async def test_messages_that_are_settled_one_after_the_other_are_deleted_together(running: Running) -> None:
+    running.queue.waiting = [message(number) for number in range(25)]
+    batches = [await running.batches.get()]
+    while sum(len(batch.arrivals) for batch in batches) < 25:
+        batches.append(await running.batches.get())
+    for batch in batches:
+        for position in range(len(batch.arrivals)):
+            await batch.release([position])
+
+    async def all_deleted() -> bool:
+        return len(running.queue.deleted) == 25
+
+    await until(all_deleted, within_s=5, every_s=0.01)
+    assert running.queue.deletions == [10, 10, 5]
 
 
 async def test_a_message_that_can_not_be_read_holds_up_no_other(running: Running) -> None:

@@ -1,0 +1,53 @@
+"""The systems that are compared as a whole: this one, the naive one, and that of an earlier commit."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import BenchError
+from bench.pipelines import NAIVE, OURS
+from stack.home import ROOT
+
+EARLIER_COMMIT = "dfe25e0"
+"""The first that starts with dynalite: no earlier one runs without DynamoDB Local, which is not open source."""
+_CHECKOUTS = ROOT / ".build" / "earlier"
+
+
+async def _this_checkout() -> Path:
+    return ROOT
+
+
+async def _earlier_checkout() -> Path:
+    """A worktree of EARLIER_COMMIT, made once, with all installed that is locked there. Raises BenchError."""
+    tree = _CHECKOUTS / EARLIER_COMMIT
+    if not (tree / "Makefile").exists():
+        # Forced: a worktree whose folder was removed is still known.
+        await _run("git", "worktree", "add", "--force", "--detach", str(tree), EARLIER_COMMIT)
+    await _run("make", "-C", str(tree), "install", f"PYTHON={sys._base_executable}")  # type: ignore[attr-defined]
+    return tree
+
+
+async def _run(*command: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    told, _ = await process.communicate()
+    if process.returncode:
+        raise BenchError(f"`{' '.join(command)}` ended with {process.returncode}: {told.decode()[-2000:]}")
+
+
+@dataclass(frozen=True)
+class Build:
+    """A system: `module` starts it, in the checkout that `checkout` returns."""
+
+    name: str
+    module: tuple[str, ...]
+    checkout: Callable[[], Awaitable[Path]] = _this_checkout
+
+
+THIS = Build(OURS.name, ("stack", "run"))
+NAIVE_WHOLE = Build(NAIVE.name, ("bench.references.naive.system",))
+EARLIER = Build(f"commit {EARLIER_COMMIT}", ("stack", "run"), _earlier_checkout)
+ALL = {each.name: each for each in (THIS, NAIVE_WHOLE, EARLIER)}
