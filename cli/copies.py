@@ -4,7 +4,8 @@ import heapq
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from pipeline.core.table import Way, position_key
+from pipeline.core.table import position_key
+from pipeline.core.ways import Via
 from pipeline.events.metadata import Metadata
 
 Identity = tuple[str, str]
@@ -19,7 +20,7 @@ class Copy:
     source: str
     id: str
     content_hash: str
-    via: Way | None
+    via: Via | None
 
     @property
     def identity(self) -> Identity:

@@ -8,9 +8,9 @@ from cli.copies import Found, Identity
 from cli.walk import Walk
 from operations.dead_letters import Place
 from pipeline.core.comparison import conflicting, is_doubtful, lacking
-from pipeline.core.table import Way
+from pipeline.core.ways import WAYS
 
-_PLACES: dict[Way | None, Place] = {None: "b", "sqs": "c", "kafka": "kafka"}
+_KEYS = {way.copy: way.key for way in WAYS}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ async def differences(walk: Walk) -> AsyncGenerator[Difference, None]:
 
 def _difference(found: Sequence[Found]) -> Difference | None:
     copies = [each.copy for each in found]
-    missing = tuple(_PLACES[via] for via in lacking(copies))
+    missing = tuple(_KEYS[via] for via in lacking(copies))
     conflict = conflicting(copies)
     if not missing and not conflict:
         return None

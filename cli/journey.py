@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 
 from cli.copies import Identity
 from cli.status import Finding
-from operations.dead_letters import DeadLetter, Place
+from operations.dead_letters import DeadLetter
 from pipeline.core import trace_context
+from pipeline.core.ways import WAYS, Way
 
 State = Literal["stored", "dead_letter", "waiting", "unknown"]
 """`unknown`: the store was asked and did not answer."""
@@ -18,23 +19,6 @@ State = Literal["stored", "dead_letter", "waiting", "unknown"]
 
 class _Event(msgspec.Struct):
     type: str | None = None
-
-
-class Way(NamedTuple):
-    """One of the ways from the gateway to a store."""
-
-    place: Place
-    waits_in: str
-    service: str
-    store: Literal["postgres", "dynamodb"]
-    via: Literal["sqs", "kafka"]
-
-
-WAYS = (
-    Way("b", "queue b", "service-b", "postgres", "sqs"),
-    Way("c", "queue c", "service-c", "dynamodb", "sqs"),
-    Way("kafka", "kafka", "service-c", "dynamodb", "kafka"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +67,7 @@ def of(
     source, id_ = identity
     receipt = record["receipt"] if record else {}
     findings = {finding.part: finding for finding in found}
-    ways = [_progress(way, record, [each for each in letters if each.place == way.place], findings) for way in WAYS]
+    ways = [_progress(way, record, [each for each in letters if each.place == way.key], findings) for way in WAYS]
     carried = [way.origin.get("traceparent") for way in ways] + [each.envelope.traceparent for each in letters]
     return Journey(
         source=source,
@@ -103,10 +87,11 @@ def _progress(
     copy = _copy(way, record) or {}
     dead_letters = [{"key": each.key, "reason": each.envelope.reason} for each in letters]
     state, detail = _state(way, copy, record, bool(letters)), ""
+    waits_in = f"queue {way.queue}" if way.queue else way.broker
     if state == "waiting":
-        detail = "; ".join(filter(None, (_waits(findings.get(way.waits_in)), _is_out(findings.get(way.service)))))
+        detail = "; ".join(filter(None, (_waits(findings.get(waits_in)), _is_out(findings.get(way.service)))))
     return Progress(
-        waits_in=way.waits_in,
+        waits_in=waits_in,
         service=way.service,
         store=way.store,
         via=way.via,

@@ -6,9 +6,10 @@ from rich.text import Text
 
 from cli.journey import Journey, Progress
 from cli.output import plain
+from pipeline.core.ways import SERVICE_B, SERVICE_C
 
 _STORES = {"postgres": "PostgreSQL", "dynamodb": "DynamoDB"}
-_SERVICES = {"service-b": "service B", "service-c": "service C"}
+_SERVICES = {SERVICE_B: "service B", SERVICE_C: "service C"}
 _STATES = {"stored": "green", "dead_letter": "red", "waiting": "yellow", "unknown": "yellow"}
 _ASCII = str.maketrans("├└│┬─·", "|`|+-.")
 _BRANCHES = (

@@ -14,7 +14,7 @@ from operations.places import Places
 from operations.topic_lag import TopicLag
 from pipeline.core.errors import MensageriaError
 from pipeline.core.settings import EdgeSettings, HealthSettings, QueueSettings
-from pipeline.core.ways import GROUP, HEALER_GROUP
+from pipeline.core.ways import HEALER_GROUP, SERVICE_C
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ async def _pending_for_kafka(addresses: Addresses) -> Finding:
 
 
 async def _topic(places: Places) -> Finding:
-    topic_lag = TopicLag(places.settings.kafka, GROUP)
+    topic_lag = TopicLag(places.settings.kafka, SERVICE_C)
     try:
         waiting = sum((await topic_lag.read()).values())
     finally:

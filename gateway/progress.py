@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from pipeline.core.ways import WAYS
 from pipeline.events.receipts import Report
 
 Identity = tuple[str, str]
 """Source and id."""
 
-_WAYS = (("postgres", "sqs"), ("dynamodb", "sqs"), ("dynamodb", "kafka"))
+_WAYS = tuple((way.store, way.via) for way in WAYS)
 
 
 class Progress:

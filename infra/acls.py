@@ -15,10 +15,10 @@ from aiokafka.protocol.admin import CreateAclsRequest
 from pipeline.clients import kafka, kafka_access
 from pipeline.core.errors import AccessRefused, MensageriaError
 from pipeline.core.settings import KafkaAdminSettings, KafkaSettings, read
-from pipeline.core.ways import HEALER_GROUP
+from pipeline.core.ways import HEALER_GROUP, SERVICE_B, SERVICE_C
 from pipeline.telemetry import logs
 
-GATEWAY, SERVICE_B, SERVICE_C, OPERATOR = "gateway", "service-b", "service-c", "operator"
+GATEWAY, OPERATOR = "gateway", "operator"
 """The users: who publishes, the services, and who looks after dead letters (web and the command)."""
 
 _TIMEOUT_MS = 10_000

@@ -17,12 +17,12 @@ from lambda_query.question import DYNAMODB, POSTGRES, Identity, Place, Question
 from lambda_query.records import Listed
 from lambda_query.stores import Inquiry
 from pipeline.core.comparison import conflicting, first_place, is_doubtful, lacking
-from pipeline.core.table import Way
+from pipeline.core.ways import WAYS
 
 PAGE_DIFFERENCES = 100
 """A page ends behind the batch of look-ups that brings it to so many."""
 _LOOKED_UP = 50
-_NAMES: dict[Way | None, str] = {None: "postgres", "sqs": "dynamodb.sqs", "kafka": "dynamodb.kafka"}
+_NAMES = {way.copy: f"{way.store}.{way.copy}" if way.copy else way.store for way in WAYS}
 """Where a receipt has null."""
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from lambda_query.question import Identity, Place, Question
-from pipeline.core.table import Way
+from pipeline.core.ways import Via
 
 
 class Listed(NamedTuple):
@@ -18,7 +18,7 @@ class Listed(NamedTuple):
     subject: str | None
     time: str | None
     content_hash: str
-    via: Way | None = None
+    via: Via | None = None
     event: str | None = None
 
     @property

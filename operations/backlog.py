@@ -9,7 +9,7 @@ from operations.places import Places
 from operations.topic_lag import TopicLag
 from pipeline.clients.sqs import Depth, Queue
 from pipeline.core.errors import QueueUnavailable
-from pipeline.core.ways import GROUP, HEALER_GROUP
+from pipeline.core.ways import HEALER_GROUP, SERVICE_C
 
 QueuePlace = Literal["b", "c", "pending"]
 _QUEUES: tuple[tuple[QueuePlace, bool], ...] = (("b", False), ("c", False), ("b", True), ("c", True))
@@ -66,7 +66,7 @@ class BacklogReader:
                 (place, dead): await opened.enter_async_context(places.queue(place, dead=dead))
                 for place, dead in (*_QUEUES, *([_PENDING] if places.settings.pending_queue_url else []))
             }
-            topic_lag = TopicLag(places.settings.kafka, GROUP)
+            topic_lag = TopicLag(places.settings.kafka, SERVICE_C)
             pending_lag = TopicLag.of_pending(places.settings.kafka, HEALER_GROUP)
             for lag in (topic_lag, pending_lag):
                 opened.push_async_callback(lag.close)

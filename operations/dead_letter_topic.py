@@ -25,6 +25,7 @@ from pipeline.clients import kafka
 from pipeline.core.clock import now, rfc3339, seen_at
 from pipeline.core.errors import QueueUnavailable, Rejected
 from pipeline.core.settings import KafkaSettings
+from pipeline.core.ways import SERVICE_C
 from pipeline.events.delivery import Arrival
 from pipeline.events.envelope import Envelope, enclosed, open_envelope
 
@@ -33,7 +34,6 @@ _POSITION = re.compile(rb"[0-9]+:[0-9]+")
 _FETCH_MS = 1000
 _STILL_S = 10
 """A broker that is there answers a fetch within half a second: a reading that brings nothing for so long ends."""
-_SERVICE = "service-c"
 
 
 class DeadLetterTopic:
@@ -205,4 +205,4 @@ def _envelope(record: Any) -> Envelope:
         return found
     origin = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
     raw = Arrival(record.value or b"", "kafka", origin, seen_at(record.timestamp))
-    return enclosed(raw, Rejected(UNREADABLE, "no envelope: somebody else wrote it"), _SERVICE)
+    return enclosed(raw, Rejected(UNREADABLE, "no envelope: somebody else wrote it"), SERVICE_C)

@@ -3,18 +3,19 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
 from operations.resending import Outgoing, OutgoingRecord
 from pipeline.core.errors import InvalidEvent, MalformedEvent, MessageRefused
+from pipeline.core.ways import Key
 from pipeline.events.delivery import event_of
 from pipeline.events.envelope import UNDECODABLE, Envelope
 from pipeline.events.event import Event, parse_accepted
 
-Place = Literal["b", "c", "kafka"]
-"""Where dead letters lie: by queue b, by queue c, and in the Kafka dead-letter topic."""
+Place = Key
+"""Where dead letters lie: beside queue b, beside queue c, or in the Kafka dead-letter topic."""
 
 MAX_RECEIVES = "max_receives"
 """The reason of what SQS moved by itself, without an envelope."""

@@ -13,9 +13,10 @@ from pipeline.clients.aws import Endpoint
 from pipeline.clients.aws_json import JsonApi
 from pipeline.clients.sqs import Queue
 from pipeline.core.settings import QueueSettings
+from pipeline.core.ways import WAYS
 
-PLACES: tuple[Place, ...] = ("b", "c", "kafka")
-_SERVICES = {"b": "service-b", "c": "service-c"}
+PLACES: tuple[Place, ...] = tuple(way.key for way in WAYS)
+_SERVICES = {way.key: way.service for way in WAYS}
 
 
 @dataclass(frozen=True)

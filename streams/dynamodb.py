@@ -15,7 +15,7 @@ from pipeline.clients.aws_json import CallFailed, JsonApi
 from pipeline.core import table
 from pipeline.core.clock import now, rfc3339
 from pipeline.core.errors import Rejected, StoreUnavailable
-from pipeline.core.table import Way
+from pipeline.core.ways import Via
 from pipeline.events.delivery import Delivery
 from streams.days import Days, last_expiries
 from streams.store import Copy, PartlyStored, Stored, origin_of
@@ -92,7 +92,7 @@ class DynamoStore:
         # All of them to their end: none may go on behind a batch that is tried again.
         return _combined(await asyncio.gather(*calls, return_exceptions=True), stored_at)
 
-    async def ways(self, identity: tuple[str, str]) -> Sequence[tuple[Way, Copy]]:
+    async def ways(self, identity: tuple[str, str]) -> Sequence[tuple[Via, Copy]]:
         """What the table has of one event, by each way it came. Raises StoreUnavailable."""
         names = {f"#{name}": name for name in _Held.__struct_fields__}
         request = {
@@ -104,7 +104,7 @@ class DynamoStore:
             "ExpressionAttributeValues": {":identity": {"S": table.identity_key(*identity)}},
             "ConsistentRead": True,
         }
-        found: dict[Way, Copy] = {}
+        found: dict[Via, Copy] = {}
         while True:
             page = await self._call("Query", request, _Page)
             for item in page.items:

@@ -9,9 +9,9 @@ import structlog
 from pipeline.clients.topic_tail import TopicTail
 from pipeline.core.errors import StoreUnavailable
 from pipeline.core.settings import KafkaSettings
-from pipeline.core.table import Way
+from pipeline.core.ways import Store, Via
 from pipeline.events import receipts
-from pipeline.events.receipts import FOLLOW_S, Follow, Report, Store
+from pipeline.events.receipts import FOLLOW_S, Follow, Report
 from streams.receipt_writer import ReceiptWriter
 from streams.store import Copy
 from streams.supervision import keep_running
@@ -20,7 +20,7 @@ _MOST_LOOK_UPS = 1_000
 """Follows whose event is still to be looked up; a gateway repeats one that is left out."""
 
 Identity = tuple[str, str]
-LookUp = Callable[[Identity], Awaitable[Sequence[tuple[Way, Copy]]]]
+LookUp = Callable[[Identity], Awaitable[Sequence[tuple[Via, Copy]]]]
 """What the store has of an event, by each way. Raises StoreUnavailable."""
 
 log = structlog.get_logger(__name__)
@@ -78,5 +78,5 @@ class FollowReader(mode.Service):  # type: ignore[misc]
             except TimeoutError:
                 self._writer.followed.expire()
 
-    def _report(self, follow: Follow, via: Way, copy: Copy) -> Report:
+    def _report(self, follow: Follow, via: Via, copy: Copy) -> Report:
         return Report(follow.reply_to, follow.source, follow.id, self._store, via, **copy._asdict())

@@ -10,7 +10,7 @@ import psycopg2
 
 from pipeline.core.clock import rfc3339
 from pipeline.core.errors import Rejected, StoreUnavailable
-from pipeline.core.table import Way
+from pipeline.core.ways import SERVICE_B, Via
 from pipeline.events.delivery import Delivery
 from pipeline.events.strict_json import is_rewritten
 from streams.postgres_connections import Connections
@@ -38,7 +38,7 @@ class PostgresStore:
             url,
             most=connections,
             timeout_s=timeout_s,
-            application_name="service-b",
+            application_name=SERVICE_B,
             keepalives_idle=10,
             tcp_user_timeout=int(timeout_s * 1000),
             options=f"-c statement_timeout={int(timeout_s * 1000)}",
@@ -75,7 +75,7 @@ class PostgresStore:
             for source, id_, received_at, stored_at, origin, traceparent in rows
         }
 
-    async def ways(self, identity: Identity) -> Sequence[tuple[Way, Copy]]:
+    async def ways(self, identity: Identity) -> Sequence[tuple[Via, Copy]]:
         """What the table has of one event. Raises StoreUnavailable."""
         return [("sqs", copy) for copy in (await self.copies([identity])).values()]
 

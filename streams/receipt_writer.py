@@ -14,10 +14,11 @@ from prometheus_client import CollectorRegistry
 
 from pipeline.clients.notifier import Notifier
 from pipeline.core.settings import KafkaSettings
+from pipeline.core.ways import Store
 from pipeline.events import receipts
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import Event
-from pipeline.events.receipts import MAX_REPLY_TO, Report, Store
+from pipeline.events.receipts import MAX_REPLY_TO, Report
 from pipeline.telemetry.counter import Counter
 from streams.batch_state import Refused
 from streams.followed import Followed

@@ -10,6 +10,7 @@ import faust
 
 from pipeline.clients.sqs import Queue
 from pipeline.core.settings import ServiceBSettings
+from pipeline.core.ways import SERVICE_B
 from pipeline.telemetry.call_metrics import CallMetrics
 from pipeline.telemetry.metrics import WayMetrics, new_registry
 from pipeline.telemetry.tracing import Tracing
@@ -27,14 +28,12 @@ from streams.receipt_writer import ReceiptWriter
 from streams.worker import create_worker, worker_settings
 from streams.writable_store import WritableStore
 
-SERVICE = "service-b"
-
 
 def create_app(settings: ServiceBSettings) -> faust.App:
     """The Faust app: one agent, fed by the bridge from queue b."""
     worker = settings.worker
-    app = create_worker(SERVICE, worker)
-    registry, tracing = new_registry(), Tracing(SERVICE, worker.trace)
+    app = create_worker(SERVICE_B, worker)
+    registry, tracing = new_registry(), Tracing(SERVICE_B, worker.trace)
     store = PostgresStore(
         settings.postgres_url, connections=settings.postgres_connections, timeout_s=worker.store_timeout_s
     )
@@ -43,7 +42,7 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     letters_url = settings.dead_letter_queue_url
     dead_letters = DeadLetterQueue(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))
     receipts = ReceiptWriter(settings.receipts.kafka if settings.receipts else None, "postgres", registry, store.copies)
-    intake = Intake(SERVICE, store, dead_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
+    intake = Intake(SERVICE_B, store, dead_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     intake.report_to(receipts)
     if settings.receipts:
         app.service(FollowReader(settings.receipts.kafka, "postgres", store.ways, receipts))
@@ -61,5 +60,5 @@ def create_app(settings: ServiceBSettings) -> faust.App:
 def __getattr__(name: str) -> Any:
     """`app`, made when Faust asks for it: an import alone reads no settings."""
     if name == "app":
-        return create_app(worker_settings(SERVICE, ServiceBSettings))
+        return create_app(worker_settings(SERVICE_B, ServiceBSettings))
     raise AttributeError(name)

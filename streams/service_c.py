@@ -10,6 +10,7 @@ import faust
 
 from pipeline.clients.sqs import Queue
 from pipeline.core.settings import ServiceCSettings
+from pipeline.core.ways import SERVICE_C
 from pipeline.telemetry.call_metrics import CallMetrics
 from pipeline.telemetry.metrics import WayMetrics, new_registry
 from pipeline.telemetry.tracing import Tracing
@@ -30,22 +31,20 @@ from streams.topic_way import TopicWay
 from streams.worker import create_topic_app, create_worker, worker_settings
 from streams.writable_store import WritableStore
 
-SERVICE = "service-c"
-
 
 def create_app(settings: ServiceCSettings) -> faust.App:
     """The Faust app: an agent fed by the bridge from queue c, and inside it the app with the agent on the topic."""
     worker, kafka = settings.worker, settings.kafka
-    app, topic_app = create_worker(SERVICE, worker), create_topic_app(SERVICE, worker, kafka)
-    registry, tracing = new_registry(), Tracing(SERVICE, worker.trace)
+    app, topic_app = create_worker(SERVICE_C, worker), create_topic_app(SERVICE_C, worker, kafka)
+    registry, tracing = new_registry(), Tracing(SERVICE_C, worker.trace)
     metrics, calls = WayMetrics(registry, DynamoStore.name, ("sqs", "kafka")), CallMetrics(registry)
     store = DynamoStore(settings.table, calls=settings.write_calls, retention_days=settings.retention_days)
     queue = Queue(settings.queue_url, MeasuredSqs(calls.queue(settings.queue_url)))
     letters_url = settings.dead_letter_queue_url
     queue_letters = DeadLetterQueue(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))
     topic_letters = DeadLetterTopic(topic_app, kafka.dead_letter_topic, calls.kafka(kafka.dead_letter_topic))
-    from_queue = Intake(SERVICE, store, queue_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
-    from_topic = Intake(SERVICE, store, topic_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
+    from_queue = Intake(SERVICE_C, store, queue_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
+    from_topic = Intake(SERVICE_C, store, topic_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     receipts = ReceiptWriter(kafka, "dynamodb", registry)
     app.service(FollowReader(kafka, "dynamodb", store.ways, receipts))
     for intake in (from_queue, from_topic):
@@ -71,5 +70,5 @@ def create_app(settings: ServiceCSettings) -> faust.App:
 def __getattr__(name: str) -> Any:
     """`app`, made when Faust asks for it: an import alone reads no settings."""
     if name == "app":
-        return create_app(worker_settings(SERVICE, ServiceCSettings))
+        return create_app(worker_settings(SERVICE_C, ServiceCSettings))
     raise AttributeError(name)

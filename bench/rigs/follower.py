@@ -15,7 +15,7 @@ from bench.errors import DoesNotCount
 from bench.rigs.system import System
 from pipeline.clients.aws import client
 from pipeline.core import table
-from pipeline.core.table import Way
+from pipeline.core.ways import WAYS, Via
 from pipeline.events.event import STRUCTURED, parse
 from stack.http_client import http_client
 
@@ -29,7 +29,7 @@ _REST_SHARE = 4
 _MOST_PROBES = 10
 """The oldest ones, looked for at once."""
 _LONGEST_S = 30.0
-_WAYS: tuple[Way, ...] = ("sqs", "kafka")
+_WAYS = tuple(way.copy for way in WAYS if way.copy)
 
 
 class _Probe(NamedTuple):
@@ -111,7 +111,7 @@ class Follower:
         answer = await self._dynamodb.batch_get_item(RequestItems={self._table: request})
         return {(item["id"]["S"], item["via"]["S"]) for item in answer["Responses"][self._table]}
 
-    def _key(self, probe: _Probe, way: Way) -> dict[str, dict[str, str]]:
+    def _key(self, probe: _Probe, way: Via) -> dict[str, dict[str, str]]:
         identity = table.identity_key(self._source, probe.id)
         return {table.IDENTITY: {"S": identity}, table.COPY: {"S": table.copy_key(way, probe.content_hash)}}
 

@@ -8,7 +8,7 @@ from itertools import islice
 from bench import events
 from pipeline.core.clock import now, rfc3339
 from pipeline.core.settings import ServiceBSettings, ServiceCSettings, read
-from pipeline.core.table import Way
+from pipeline.core.ways import Via
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse
 from pipeline.events.metadata import Metadata
@@ -39,7 +39,7 @@ async def fill(count: int) -> None:
     await dynamodb.close()
 
 
-def _delivery(body: bytes, via: Way, received_at: str) -> Delivery:
+def _delivery(body: bytes, via: Via, received_at: str) -> Delivery:
     return Delivery(parse(body), Arrival(body, via, {}, first_seen=received_at, metadata=Metadata(received_at)))
 
 

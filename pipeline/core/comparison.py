@@ -9,11 +9,11 @@ from itertools import groupby
 from typing import Protocol, TypeVar
 
 from pipeline.core import clock
-from pipeline.core.table import Way
+from pipeline.core.ways import WAYS, Via
 
 SETTLING = timedelta(seconds=30)
 """What is younger may still be on its way."""
-WAYS: tuple[Way | None, ...] = (None, "sqs", "kafka")
+COPIES = tuple(way.copy for way in WAYS)
 """The copies that an event has when it is complete: PostgreSQL's row (None), and DynamoDB's by each way."""
 
 
@@ -26,8 +26,8 @@ class Held(Protocol):
         ...
 
     @property
-    def via(self) -> Way | None:
-        """One of WAYS."""
+    def via(self) -> Via | None:
+        """One of COPIES."""
         ...
 
     @property
@@ -52,10 +52,10 @@ def first_place(copies: Iterable[H], is_meant: Callable[[list[H]], bool]) -> str
     return next((place for place, there in places if is_meant(list(there))), None)
 
 
-def lacking(copies: Iterable[Held]) -> tuple[Way | None, ...]:
-    """Those of WAYS that have no copy among the `copies` of an event."""
+def lacking(copies: Iterable[Held]) -> tuple[Via | None, ...]:
+    """Those of COPIES that have no copy among the `copies` of an event."""
     there = {copy.via for copy in copies}
-    return tuple(via for via in WAYS if via not in there)
+    return tuple(via for via in COPIES if via not in there)
 
 
 def conflicting(copies: Iterable[Held]) -> bool:

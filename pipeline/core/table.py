@@ -15,7 +15,8 @@ Only the standard library is imported here: the Lambda's archive holds this modu
 """
 
 import hashlib
-from typing import Literal
+
+from pipeline.core.ways import Via
 
 IDENTITY, COPY = "identity", "copy"
 BY_TIME, BUCKET, POSITION = "by_time", "bucket", "position"
@@ -32,8 +33,6 @@ DAYS = "days"
 MAX_SORT_KEY_BYTES = 1024
 """DynamoDB's limit of a sort key."""
 
-Way = Literal["sqs", "kafka"]
-
 
 def identity_key(source: str, id_: str) -> str:
     """The partition key. A line feed can stand in neither part and sorts before all that can."""
@@ -46,12 +45,12 @@ def parse_identity_key(key: str) -> tuple[str, str]:
     return source, id_
 
 
-def copy_key(via: Way, content_hash: bytes) -> str:
+def copy_key(via: Via, content_hash: bytes) -> str:
     """The sort key: `sqs#` or `kafka#` and the content's SHA-256 in hexadecimal."""
     return f"{via}#{content_hash.hex()}"
 
 
-def parse_copy_key(key: str) -> tuple[Way, str]:
+def parse_copy_key(key: str) -> tuple[Via, str]:
     """The way of a sort key, and its hash in hexadecimal."""
     via, content_hash = key.split("#")
     return "kafka" if via == "kafka" else "sqs", content_hash

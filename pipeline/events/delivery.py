@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from pipeline.core.clock import is_plausible
-from pipeline.core.table import Way
+from pipeline.core.ways import Via
 from pipeline.events import kafka_binary
 from pipeline.events.event import Event, parse, parse_accepted
 from pipeline.events.metadata import Metadata
@@ -33,7 +33,7 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
     """
 
     body: bytes
-    via: Way
+    via: Via
     origin: dict[str, Any]
     first_seen: str
     attempts: int = 1

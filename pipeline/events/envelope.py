@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from pipeline.core.errors import Rejected
-from pipeline.core.table import Way
+from pipeline.core.ways import Via
 from pipeline.events.delivery import Arrival, Attribute
 from pipeline.events.event import MAX_EVENT_BYTES
 from pipeline.events.metadata import Metadata
@@ -49,7 +49,7 @@ class Envelope(Metadata, frozen=True, kw_only=True):
     reason: str
     detail: str
     service: str
-    via: Way
+    via: Via
     origin: dict[str, Any]
     first_seen: str
     attempts: int

@@ -3,11 +3,11 @@
 A report is a record of the topic of receipts, a follow one of the topic of journeys.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from pipeline.core.table import Way
+from pipeline.core.ways import Store, Via
 
 REPLY_TO = "reply_to"
 """The attribute, and the header, in which an event carries the address of who waits for it."""
@@ -17,8 +17,6 @@ MAX_REPLY_TO = 64
 
 FOLLOW_S = 45.0
 """How long a follow lasts. A gateway repeats it every third of that, for services that have started since."""
-
-Store = Literal["postgres", "dynamodb"]
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -31,7 +29,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str
     id: str
     store: Store
-    via: Way
+    via: Via
     received_at: str | None = None
     stored_at: str | None = None
     origin: dict[str, Any] = {}

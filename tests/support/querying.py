@@ -13,7 +13,7 @@ import msgspec
 from lambda_query.app import App
 from pipeline.core.clock import rfc3339
 from pipeline.core.settings import AwsSettings, QuerySettings
-from pipeline.core.table import Way
+from pipeline.core.ways import Via
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse
 from pipeline.events.metadata import Metadata
@@ -39,7 +39,7 @@ class Seed:
         return self.received_at, *self.delivery.event.identity
 
 
-def seed(source: str, id_: str, moment: datetime, via: Way = "sqs", **attributes: Any) -> Seed:
+def seed(source: str, id_: str, moment: datetime, via: Via = "sqs", **attributes: Any) -> Seed:
     event = {"specversion": "1.0", "id": id_, "source": source, "type": "seed", "data": {"n": 1}} | attributes
     origin = {"queue": "q", "message_id": "m"} if via == "sqs" else {"topic": "t", "partition": 0, "offset": 7}
     received_at = rfc3339(moment)

@@ -3,16 +3,19 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from pipeline.core import ways
 from web.answers import Copies, Copy, Record
 
-WAYS = {
-    "postgres_sqs": ("gateway", "sns", "queue_b", "service_b", "postgres"),
-    "dynamodb_sqs": ("gateway", "sns", "queue_c", "service_c", "dynamodb"),
-    "dynamodb_kafka": ("gateway", "kafka", "service_c", "dynamodb"),
-}
-"""Each way's hops, from the gateway to a store, as in the contract's picture."""
 
-_LEGS = frozenset((("gateway", "sns"), ("gateway", "kafka")))
+def _hops(way: ways.Way) -> tuple[str, ...]:
+    queue = (f"queue_{way.queue}",) if way.queue else ()
+    return ("gateway", way.broker, *queue, way.service.replace("-", "_"), way.store)
+
+
+WAYS = {way.name: _hops(way) for way in ways.WAYS}
+"""Each way's hops, from the gateway to a store."""
+
+_LEGS = frozenset(("gateway", way.broker) for way in ways.WAYS)
 
 
 @dataclass(frozen=True)
@@ -83,5 +86,6 @@ def missing(record: Record | None) -> set[str]:
 
 def _copies(record: Record) -> dict[str, Copy]:
     dynamodb = record.receipt.dynamodb or Copies()
-    found = {"postgres_sqs": record.receipt.postgres, "dynamodb_sqs": dynamodb.sqs, "dynamodb_kafka": dynamodb.kafka}
+    by_via = {None: record.receipt.postgres, "sqs": dynamodb.sqs, "kafka": dynamodb.kafka}
+    found = {way.name: by_via[way.copy] for way in ways.WAYS}
     return {way: copy for way, copy in found.items() if copy}

@@ -14,6 +14,7 @@ import structlog
 
 from pipeline.core import clock
 from pipeline.core.settings import WebSettings
+from pipeline.core.ways import WAYS
 from web.operating.backlogs import Backlogs
 from web.operating.chart import Chart, Line
 from web.operating.exposition import ACCEPTED, ANSWER, latency, stored
@@ -26,11 +27,6 @@ _WINDOW_S = 30.0
 """A rate or a quantile is of so many seconds: of less, it would jump with every event."""
 _LONGEST_S = 20.0
 """No round takes as long: what is asked has its own deadline."""
-_WAYS = {
-    "postgres_sqs": ("postgres", "sqs"),
-    "dynamodb_sqs": ("dynamodb", "sqs"),
-    "dynamodb_kafka": ("dynamodb", "kafka"),
-}
 _log = structlog.get_logger(__name__)
 
 
@@ -141,9 +137,9 @@ class Watch:
     def _charts(self, now: float) -> tuple[Chart, ...]:
         samples = self._samples
         accepted = Line("accepted", samples.rates(ACCEPTED, _WINDOW_S))
-        arrived = (Line(name, samples.rates(stored(*way), _WINDOW_S)) for name, way in _WAYS.items())
+        arrived = (Line(way.name, samples.rates(stored(way.store, way.via), _WINDOW_S)) for way in WAYS)
         answers = Line("answer", samples.quantiles(ANSWER, 0.99, _WINDOW_S))
-        delays = (Line(name, samples.quantiles(latency(*way), 0.99, _WINDOW_S)) for name, way in _WAYS.items())
+        delays = (Line(way.name, samples.quantiles(latency(way.store, way.via), 0.99, _WINDOW_S)) for way in WAYS)
         return (
             Chart("throughput", (accepted, *arrived), now, _SPAN_S, least=1),
             Chart("latency", (answers, *delays), now, _SPAN_S, least=0.01),

@@ -16,7 +16,7 @@ from cli.stores import open_stores
 from operations.resending import Outgoing
 from pipeline.core import clock
 from pipeline.core.errors import Rejected
-from pipeline.core.table import Way
+from pipeline.core.ways import Via
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.envelope import envelope
 from pipeline.events.event import parse
@@ -52,7 +52,7 @@ async def stores(aws: dict[str, str]) -> AsyncIterator[tuple[PostgresStore, Dyna
     await items.close()
 
 
-def delivery(identity: tuple[str, str], received_at: str, data: Any, via: Way, subject: str | None = None) -> Delivery:
+def delivery(identity: tuple[str, str], received_at: str, data: Any, via: Via, subject: str | None = None) -> Delivery:
     source, id_ = identity
     content = {"specversion": "1.0", "id": id_, "source": source, "type": "t.seeded", "data": data}
     text = json.dumps(content | ({"subject": subject} if subject else {})).encode()
@@ -62,7 +62,7 @@ def delivery(identity: tuple[str, str], received_at: str, data: Any, via: Way, s
 async def seed(stores: tuple[PostgresStore, DynamoStore], events: dict[tuple[str, str], Copies]) -> None:
     rows, items = stores
     in_rows = [delivery(identity, *copies["row"], "sqs") for identity, copies in events.items() if "row" in copies]
-    ways: tuple[Way, ...] = ("sqs", "kafka")
+    ways: tuple[Via, ...] = ("sqs", "kafka")
     in_items = [
         delivery(identity, *copies[via], via) for identity, copies in events.items() for via in ways if via in copies
     ]

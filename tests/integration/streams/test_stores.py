@@ -17,7 +17,7 @@ from infra import template
 from pipeline.clients.aws import client
 from pipeline.core.errors import Rejected, StoreUnavailable
 from pipeline.core.settings import TraceSettings
-from pipeline.core.table import Way
+from pipeline.core.ways import Via
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse
 from pipeline.events.metadata import Metadata
@@ -33,7 +33,7 @@ from tests.support.waiting import until
 RECEIVED_AT = "2026-11-23T15:24:00.123456Z"
 
 
-def arrival(source: str, id_: str, data: Any = None, *, via: Way = "sqs", **attributes: Any) -> Arrival:
+def arrival(source: str, id_: str, data: Any = None, *, via: Via = "sqs", **attributes: Any) -> Arrival:
     event = {"specversion": "1.0", "id": id_, "source": source, "type": "test", "data": data} | attributes
     origin = {"queue": "events-b", "message_id": id_}
     return Arrival(json.dumps(event).encode(), via, origin, first_seen=RECEIVED_AT, metadata=Metadata(RECEIVED_AT))

@@ -20,11 +20,11 @@ from gateway.journey_stream import is_journey, parse_identity
 from pipeline.core.errors import InvalidParameters
 from pipeline.core.keys import new
 from pipeline.core.settings import GatewaySettings, KafkaSettings
-from pipeline.core.table import Way
-from pipeline.events.receipts import Report, Store
+from pipeline.core.ways import Store, Via
+from pipeline.events.receipts import Report
 
 AT = "2026-11-23T15:24:01.000000Z"
-WAYS: tuple[tuple[Store, Way], ...] = (("postgres", "sqs"), ("dynamodb", "sqs"), ("dynamodb", "kafka"))
+WAYS: tuple[tuple[Store, Via], ...] = (("postgres", "sqs"), ("dynamodb", "sqs"), ("dynamodb", "kafka"))
 PART = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=128)
 
 
@@ -83,7 +83,7 @@ async def open_stream(app: Quart, **headers: str) -> tuple[Stream, str]:
     return stream, next(reversed(app.extensions[ADDRESSES]._listeners))
 
 
-def report(address: str, store: Store, via: Way, dead_letter: str | None = None) -> Report:
+def report(address: str, store: Store, via: Via, dead_letter: str | None = None) -> Report:
     return Report(address, "s", "a/b", store, via, AT, AT, {"queue": "q"}, dead_letter)
 
 

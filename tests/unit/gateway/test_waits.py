@@ -12,14 +12,14 @@ from gateway.inbound import ClientGone
 from gateway.publication import Publication
 from gateway.waits import MAX_EVENTS, Wait, Waits
 from pipeline.core.settings import KafkaSettings
-from pipeline.core.table import Way
+from pipeline.core.ways import Store, Via
 from pipeline.events.event import parse
-from pipeline.events.receipts import Report, Store
+from pipeline.events.receipts import Report
 from pipeline.telemetry.metrics import GatewayMetrics
 
 RECEIVED_AT, STORED_AT = "2026-11-23T15:24:00.123456Z", "2026-11-23T15:24:01.000000Z"
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-WAYS: tuple[tuple[Store, Way], ...] = (("postgres", "sqs"), ("dynamodb", "sqs"), ("dynamodb", "kafka"))
+WAYS: tuple[tuple[Store, Via], ...] = (("postgres", "sqs"), ("dynamodb", "sqs"), ("dynamodb", "kafka"))
 
 
 def make(id_: str) -> Publication:
@@ -27,7 +27,7 @@ def make(id_: str) -> Publication:
     return publication.of(event, RECEIVED_AT, TRACEPARENT)
 
 
-def report(wait: Wait, id_: str, store: Store, via: Way, dead_letter: str | None = None) -> Report:
+def report(wait: Wait, id_: str, store: Store, via: Via, dead_letter: str | None = None) -> Report:
     return Report(wait.address, "s", id_, store, via, RECEIVED_AT, STORED_AT, {"queue": "q"}, dead_letter)
 
 
@@ -50,7 +50,7 @@ def waits(addresses: Addresses) -> Waits:
 
 @pytest.mark.parametrize("order", list(itertools.permutations(WAYS)))
 async def test_a_wait_ends_with_the_last_way_in_whatever_order_they_report(
-    waits: Waits, addresses: Addresses, order: tuple[tuple[Store, Way], ...]
+    waits: Waits, addresses: Addresses, order: tuple[tuple[Store, Via], ...]
 ) -> None:
     async with waits.begin([make("1")], 30) as wait:
         assert wait

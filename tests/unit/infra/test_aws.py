@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from quart import Quart
 
-from infra import acls, environment, template
+from infra import environment, template
 from infra.cloudformation import HOLDS_DATA
 from infra.environment import TEMPLATES
 from pipeline.core.settings import KafkaSettings, WebSettings
-from pipeline.core.ways import HEALER_GROUP
+from pipeline.core.ways import HEALER_GROUP, SERVICE_C
 from tests.support import dockerfile
 from tests.support.policy_statements import FILES, resources
 from tests.support.running_system import ROOT
@@ -254,7 +254,7 @@ def test_whatever_waits_in_a_queue_or_a_topic_rings() -> None:
     assert watched("QueueName") == queues
     kafka = KafkaSettings(bootstrap_servers="127.0.0.1:9092")
     assert watched("Topic") == {kafka.topic, kafka.pending_topic}
-    assert watched("Consumer Group") == {acls.SERVICE_C, HEALER_GROUP}
+    assert watched("Consumer Group") == {SERVICE_C, HEALER_GROUP}
 
 
 def test_what_is_away_rings() -> None:

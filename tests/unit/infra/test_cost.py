@@ -7,7 +7,7 @@ import pytest
 from bench import events
 from infra import cost, template
 from pipeline.core import table
-from pipeline.core.table import Way
+from pipeline.core.ways import Via
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse
 from pipeline.events.metadata import Metadata
@@ -36,7 +36,7 @@ def test_dynamodb_bills_both_ways_and_the_index() -> None:
 
 
 @pytest.mark.parametrize("via", ["sqs", "kafka"])
-def test_an_item_takes_the_units_that_are_counted(via: Way) -> None:
+def test_an_item_takes_the_units_that_are_counted(via: Via) -> None:
     """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
     item = _item(delivery(next(events.bodies()), via), "2026-11-23T15:24:01.123456Z")
     size = sum(len(name) + len(value["S"].encode()) for name, value in item.items())
@@ -46,7 +46,7 @@ def test_an_item_takes_the_units_that_are_counted(via: Way) -> None:
     assert math.ceil(entry / 1024) == cost.ENTRY_UNITS
 
 
-def delivery(body: bytes, via: Way) -> Delivery:
+def delivery(body: bytes, via: Via) -> Delivery:
     """An event of the benchmark as a queue or a topic brings it."""
     origin = {"queue": "events-c", "message_id": "i" * 36} if via == "sqs" else {"topic": "events", "partition": 1}
     moment = "2026-11-23T15:24:00.123456Z"

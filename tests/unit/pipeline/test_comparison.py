@@ -6,12 +6,12 @@ import pytest
 
 from pipeline.core.clock import now, rfc3339
 from pipeline.core.comparison import conflicting, first_place, is_doubtful, lacking, settled_until
-from pipeline.core.table import Way
+from pipeline.core.ways import Via
 
 
 class Copy(NamedTuple):
     received_at: str
-    via: Way | None
+    via: Via | None
     content_hash: str = "a"
 
 
