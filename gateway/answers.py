@@ -38,8 +38,8 @@ _CLOSE = {"connection": "close"}
 """Whoever may not publish need not send a body to its end."""
 
 _REFUSED = (
-    "a leg refuses what `errors` names, and would again, while `legs` says what is stored: "
-    "send it changed and under a new id"
+    "a broker rejected the event for the reason in `errors`, and would reject it again; `legs` says what is "
+    "stored: change the event and send it with a new id"
 )
 
 
@@ -111,14 +111,14 @@ def refusal(error: MensageriaError) -> Answer:
         case MalformedEvent():
             return _problem(400, "malformed", str(error), **_coded(error.defect))
         case InvalidEvent():
-            detail = "not a valid event: mend what `errors` names and send it again"
+            detail = "not a valid event: fix the fields listed in `errors` and send it again"
             return _problem(422, "invalid", detail, errors=_faults(error))
         case TooLarge():
             return _problem(413, "too_large", str(error), **_coded(error.defect))
         case UnsupportedCoding():
             return _problem(415, "media_type", str(error), headers={"accept-encoding": "identity"})
         case UnsupportedMediaType():
-            return _problem(415, "media_type", f"{error}; `accepted` lists what does", accepted=ACCEPTED)
+            return _problem(415, "media_type", f"{error}; `accepted` lists the supported ones", accepted=ACCEPTED)
         case InvalidBatch():
             return _batch_refusal(error)
         case InvalidParameters():
@@ -137,7 +137,7 @@ def of_error(error: Exception) -> Answer:
 
 def wrong_method() -> Answer:
     """405 at /events."""
-    detail = "this address takes events by POST: queries go to the query API"
+    detail = "publish events with POST; to find events, use the query API"
     return _problem(405, "method", detail, headers={"allow": "POST"})
 
 
@@ -153,19 +153,19 @@ def no_host() -> Answer:
 
 def foreign_host() -> Answer:
     """421 to a request for another name than this machine's own."""
-    detail = "without keys the gateway answers to localhost, 127.0.0.0/8 and [::1] alone: ask one of these"
+    detail = "without keys the gateway answers only as localhost, 127.0.0.0/8 and [::1]: use one of these"
     return _problem(421, "foreign_host", detail, headers=_CLOSE)
 
 
 def foreign_site() -> Answer:
     """403 to a request of another site's page."""
-    detail = "the gateway answers programs and its own pages: send the request from a program, not from another site"
+    detail = "the gateway doesn't answer pages of other sites: send the request from a program"
     return _problem(403, "foreign_site", detail, headers=_CLOSE)
 
 
 def fault() -> Answer:
     """500."""
-    detail = "a fault of the gateway, which its log describes: sending again with the same id is safe"
+    detail = "internal error, described in the gateway's log: it is safe to send the event again with the same id"
     return _problem(500, "internal", detail, headers=_CLOSE)
 
 
@@ -185,7 +185,7 @@ def _refused_unread(error: MensageriaError) -> Answer:
 def _batch_refusal(error: InvalidBatch) -> Answer:
     refusals = [refusal(each) for each in error.errors.values()]
     gravest = min(refusals, key=lambda each: (413, 400, 422).index(each.status))
-    detail = "nothing of the batch was published: mend the events that `errors` names and send it again"
+    detail = "nothing in the batch was published: fix the events listed in `errors` and send the batch again"
     # At least one fault of each event, and no more than one event alone may have.
     most = max(1, MAX_FAULTS // len(error.errors))
     errors = [fault for index, each in error.errors.items() for fault in _faults(each, most, index=index)]
@@ -246,8 +246,8 @@ def _refused_by_leg(receipts: Sequence[dict[str, Any]], outcomes: Sequence[Outco
 
 def _unavailable(wait_s: float, **members: Any) -> Answer:
     detail = (
-        "not accepted: a leg did not acknowledge in time. Send it again with the same id and source "
-        "(or Idempotency-Key): whatever was stored already is stored once"
+        "not accepted: a broker did not acknowledge in time. Send the event again with the same id and source "
+        "(or Idempotency-Key): a duplicate is stored once"
     )
     return _problem(503, "unavailable", detail, headers=_retry_after(wait_s), **members)
 

@@ -42,9 +42,9 @@ METRICS = "gateway.metrics"
 """Key in `app.extensions`: what runs the app counts in them what it refuses before the app sees it."""
 
 _ADVICE = {
-    404: "nothing is at this address: events go to POST /events",
-    405: "this address doesn't know the method: `Allow` names those it does",
-    500: "a fault of the gateway, which its log describes",
+    404: "not found: publish events with POST /events",
+    405: "method not allowed: `Allow` lists the allowed ones",
+    500: "internal error, described in the gateway's log",
 }
 
 

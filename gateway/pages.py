@@ -23,7 +23,7 @@ def operations(readiness: Readiness, gateway_metrics: GatewayMetrics) -> Bluepri
     @blueprint.get("/readyz")
     async def readyz() -> Response:
         if readiness.is_stopping:
-            return response(_not_ready("the process is stopping: ask another one"))
+            return response(_not_ready("the process is stopping: use another one"))
         faults = await readiness.faults()
         legs = {leg: "unreachable" if fault else "reachable" for leg, fault in faults.items()}
         missing = [leg for leg, fault in faults.items() if fault]

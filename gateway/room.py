@@ -23,7 +23,8 @@ class Room:
         are_too_large = self.size_bytes + size_bytes > self._max_bytes and self.size_bytes > held_bytes
         if are_too_many or are_too_large:
             raise Overloaded(
-                "the gateway has as much in flight as it may hold: send the same again, a little later", RETRY_AFTER_S
+                "the gateway is at its limit of requests in flight: send the same request again a little later",
+                RETRY_AFTER_S,
             )
         self.events += events
         self.size_bytes += size_bytes

@@ -96,7 +96,7 @@ class App:
     def _answer(self, request: _Request, inquiry: Inquiry) -> tuple[str | None, Response]:
         """The name of the key that asks, and its answer."""
         if request.path not in self._routes:
-            return None, problem(HTTPStatus.NOT_FOUND, "not-found", f"there are {', '.join(self._routes)}")
+            return None, problem(HTTPStatus.NOT_FOUND, "not-found", f"not found; try {', '.join(self._routes)}")
         if request.method not in _METHODS:
             headers = {"allow": ", ".join(_METHODS)}
             return None, problem(HTTPStatus.METHOD_NOT_ALLOWED, "method", "send GET or HEAD", headers)
@@ -122,7 +122,7 @@ class App:
             return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "answer-too-large", str(error))
         except StoreUnavailable as error:
             names = sorted(inquiry.failures)
-            detail = f"{' and '.join(names)} did not answer, {error}: try again soon"
+            detail = f"{' and '.join(names)} did not answer ({error}): try again soon"
             headers = {"retry-after": "1"}
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", detail, headers, unavailable=names)
 
@@ -165,5 +165,5 @@ def create_app(settings: QuerySettings) -> App:
 
 
 def _failed() -> Response:
-    detail = "the query failed: try again; its log says more"
+    detail = "internal error, described in the query's log: try again"
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)

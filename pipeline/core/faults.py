@@ -58,27 +58,28 @@ NOT_JSON = Kind("not-json", "not JSON: %(reason)s: line %(line)s column %(column
 NOT_JSON_CONSTANT = Kind(
     "not-json-constant", "not JSON: it has NaN, Infinity or an escape that is no character (a lone surrogate)"
 )
-REPEATED_NAME = Kind("repeated-name", "the name %(name)s stands twice in an object")
+REPEATED_NAME = Kind("repeated-name", "duplicate key %(name)s")
 
 # The request
-REPEATED_HEADER = Kind("repeated-header", "the header %(name)s stands twice with different values: send one")
+REPEATED_HEADER = Kind("repeated-header", "duplicate header %(name)s with different values: send one")
 BODY_TOO_LARGE = Kind(
     "body-too-large",
-    "the body has %(size)s bytes, and an event at most %(most)s: keep large data elsewhere and send a reference",
+    "the body is %(size)s bytes, and an event may have at most %(most)s: "
+    "store large data elsewhere and send a reference",
 )
 REQUEST_TOO_LARGE = Kind(
-    "request-too-large", "the body is over %(most)s bytes: send a batch in parts; an event has at most %(most_event)s"
+    "request-too-large", "the body exceeds %(most)s bytes: split the batch; an event may have at most %(most_event)s"
 )
-BATCH_TOO_LARGE = Kind("batch-too-large", "a batch of %(count)s events: send at most %(most)s")
+BATCH_TOO_LARGE = Kind("batch-too-large", "the batch has %(count)s events: send at most %(most)s")
 EVENT_TOO_LARGE = Kind(
     "event-too-large",
-    "the event has %(size)s bytes with the %(metadata)s of its metadata: the limit is %(most)s; "
-    "keep large data elsewhere and send a reference",
+    "the event is %(size)s bytes with its metadata (%(metadata)s bytes), and the limit is %(most)s: "
+    "store large data elsewhere and send a reference",
 )
 BINARY_EVENT_TOO_LARGE = Kind(
     "binary-event-too-large",
-    "the event has %(size)s bytes with the %(metadata)s of its metadata: the limit is %(most)s, and binary data "
-    "counts in base64, 4 bytes for 3; keep large data elsewhere and send a reference",
+    "the event is %(size)s bytes with its metadata (%(metadata)s bytes), and the limit is %(most)s; binary data "
+    "counts in base64, 4 bytes for 3: store large data elsewhere and send a reference",
 )
 
 UNREADABLE_TYPE = Kind("unreadable-type", "its content-type cannot be read: %(reason)s")
@@ -91,7 +92,7 @@ TOO_DEEP = Kind("too-deep", "nested deeper than %(levels)s levels")
 NUMBER_OUT_OF_RANGE = Kind("number-out-of-range", "the number %(number)s is out of range: send it as a string")
 NUMBER_TOO_LONG = Kind("number-too-long", "a number has more than %(most)s digits: send it as a string")
 UNKNOWN_MEMBER = Kind(
-    "unknown-member", "is not a member of the simple form: send application/cloudevents+json for extensions"
+    "unknown-member", "unknown member of the simple form; to send extensions, use application/cloudevents+json"
 )
 CONFLICT = Kind("conflict", "event %(index)s has the same source and id, and another content")
 
@@ -100,13 +101,13 @@ REQUIRED = Kind("required", "is required")
 EMPTY = Kind("empty", "must not be empty")
 NOT_A_STRING = Kind("not-a-string", "must be a string")
 WRONG_VERSION = Kind("wrong-version", 'must be "1.0"')
-WRONG_NAME = Kind("wrong-name", "an attribute's name has only lower-case letters a-z and digits")
-INTEGER_TOO_LARGE = Kind("integer-too-large", "a whole number in an attribute has 32 bits: send it as a string")
-NOT_AN_INTEGER = Kind("not-an-integer", "a whole number in an attribute has neither a point nor an exponent")
+WRONG_NAME = Kind("wrong-name", "an attribute name may contain only lowercase letters (a-z) and digits")
+INTEGER_TOO_LARGE = Kind("integer-too-large", "an integer attribute is limited to 32 bits: send it as a string")
+NOT_AN_INTEGER = Kind("not-an-integer", "an integer attribute can't have a decimal point or an exponent")
 NO_ATTRIBUTE_TYPE = Kind(
-    "no-attribute-type", "an attribute is a string, a whole number or a boolean: put other values into data"
+    "no-attribute-type", "an attribute must be a string, an integer or a boolean: put other values into data"
 )
-WRONG_CHARACTER = Kind("wrong-character", "has the character %(character)s, which an attribute may not have")
+WRONG_CHARACTER = Kind("wrong-character", "contains the character %(character)s, which an attribute can't have")
 TOO_LONG = Kind("too-long", "is longer than %(most)s bytes of UTF-8")
 NOT_A_URI_REFERENCE = Kind(
     "not-a-uri-reference", "must be a URI-reference (RFC 3986, section 4.1): write other characters as %%XX"
@@ -122,11 +123,11 @@ NOT_A_URI_DECODED = Kind(
     "must be an absolute URI (RFC 3986, section 4.3); headers are percent-decoded, so write a %% as %%25",
 )
 NOT_A_MEDIA_TYPE = Kind("not-a-media-type", "must be a media type (RFC 2046), such as %(example)s")
-NOT_A_TIME = Kind("not-a-time", "must be a time after RFC 3339 with its zone, such as %(example)s")
+NOT_A_TIME = Kind("not-a-time", "must be an RFC 3339 time with a time zone, such as %(example)s")
 TIME_OUT_OF_RANGE = Kind(
-    "time-out-of-range", "is a time outside the years 1 to 9999 of UTC, which no store can keep: send one in them"
+    "time-out-of-range", "is outside the years 1 to 9999 in UTC, which the stores can't keep: send a time within them"
 )
-REPEATED_ATTRIBUTE = Kind("repeated-attribute", "stands twice in the headers")
+REPEATED_ATTRIBUTE = Kind("repeated-attribute", "duplicate header: send it once")
 DATA_IN_HEADER = Kind("data-in-header", "is the body in binary mode, not a header")
 DATA_IN_KAFKA_HEADER = Kind("data-in-kafka-header", "is the value in binary mode, not a header")
 CONTENT_TYPE_IN_HEADER = Kind("content-type-in-header", "is the %(header)s header in binary mode")
@@ -134,14 +135,14 @@ NOT_UTF8_ENCODED = Kind("not-utf8-encoded", "is not UTF-8 in percent-encoding")
 NOT_UTF8 = Kind("not-utf8", "is not UTF-8")
 
 # Data
-DATA_TWICE = Kind("data-twice", "stands beside data: send one of them")
+DATA_TWICE = Kind("data-twice", "can't be sent together with data: send one of them")
 NOT_BASE64 = Kind("not-base64", "must be a string in base64 (RFC 4648)")
-NUL_IN_DATA = Kind("nul-in-data", "has the character U+0000, which PostgreSQL cannot keep: send it in data_base64")
-UNKNOWN_TYPE = Kind("unknown-type", "%(type)s is not a type that is taken here: GET /schemas lists them")
+NUL_IN_DATA = Kind("nul-in-data", "contains U+0000, which PostgreSQL can't store: send it in data_base64")
+UNKNOWN_TYPE = Kind("unknown-type", "unknown type %(type)s; GET /schemas lists the known ones")
 SCHEMA_WANTS_JSON = Kind("schema-wants-json", "this type's data is JSON, by its schema: send it as data")
 SCHEMA_WANTS_DATA = Kind("schema-wants-data", "is required by this type's schema")
 SCHEMA_TYPE = Kind("schema-type", "must be of the type %(wanted)s, by this type's schema")
-SCHEMA_REQUIRED = Kind("schema-required", "lacks the member %(name)s, by this type's schema")
+SCHEMA_REQUIRED = Kind("schema-required", "lacks the member %(name)s, which this type's schema requires")
 SCHEMA_UNKNOWN_MEMBERS = Kind("schema-unknown-members", "may not have %(names)s, by this type's schema")
 SCHEMA_CHOICES = Kind("schema-choices", "must be one of %(choices)s, by this type's schema")
 SCHEMA_AT_LEAST = Kind("schema-at-least", "must be %(limit)s or more, by this type's schema")
@@ -157,23 +158,25 @@ MORE = Kind("more", "and %(count)s more")
 REFUSED_BY_LEG = Kind("refused-by-leg", "refused by %(reason)s")
 
 # The query's parameters
-UNKNOWN_PARAMETER = Kind("unknown-parameter", "is no parameter here: there are %(known)s")
-NO_PARAMETERS = Kind("no-parameters", "is no parameter here: there are none")
-REPEATED_PARAMETER = Kind("repeated-parameter", "stands more than once")
+UNKNOWN_PARAMETER = Kind("unknown-parameter", "unknown parameter; expected one of %(known)s")
+NO_PARAMETERS = Kind("no-parameters", "unknown parameter; this route takes none")
+REPEATED_PARAMETER = Kind("repeated-parameter", "duplicate parameter: send it once")
 NOT_A_CHOICE = Kind("not-a-choice", "must be one of %(choices)s")
-NOT_CHOICES = Kind("not-choices", "must be names of %(choices)s, with commas between")
-NOT_A_COUNT = Kind("not-a-count", "must be a whole number from %(least)s to %(most)s")
-IMPOSSIBLE_CHARACTER = Kind("impossible-character", "has the character %(character)s, which no event can have here")
+NOT_CHOICES = Kind("not-choices", "must be a comma-separated list of %(choices)s")
+NOT_A_COUNT = Kind("not-a-count", "must be an integer from %(least)s to %(most)s")
+IMPOSSIBLE_CHARACTER = Kind(
+    "impossible-character", "contains the character %(character)s, which no event can have here"
+)
 NOT_A_TIME_IN_URL = Kind(
     "not-a-time-in-url",
-    "must be a time after RFC 3339 with its zone, such as %(example)s (in a URL, + is %%2B)",
+    "must be an RFC 3339 time with a time zone, such as %(example)s (in a URL, + is %%2B)",
 )
-RANGE_REVERSED = Kind("range-reversed", "is after `to`: exchange them")
+RANGE_REVERSED = Kind("range-reversed", "is after `to`: swap them")
 RANGE_TOO_LONG = Kind("range-too-long", "is more than %(days)s days before `to`: ask for less")
 RANGE_TOO_FULL = Kind(
-    "range-too-full", "begins a range with more events than can be counted in time: ask for a shorter one"
+    "range-too-full", "begins a range with more events than can be counted in time: ask for a shorter range"
 )
-FOREIGN_CURSOR = Kind("foreign-cursor", "is not from this list: take `next` of a page with the same parameters")
+FOREIGN_CURSOR = Kind("foreign-cursor", "belongs to another list: use `next` of a page with the same parameters")
 
 KINDS = {kind.code: kind for kind in vars().copy().values() if isinstance(kind, Kind)}
 """Each kind by its code, which no other has."""

@@ -47,7 +47,7 @@ def owner(keys: Iterable[Key], authorization: str | None, whose: str) -> str:
     if scheme.lower() != "bearer" or not sent.strip():
         raise NoKey(f"no key was sent: {how}")
     if not (key := _find(keys, sent.strip())):
-        raise NoKey(f"nobody has this key: {how}")
+        raise NoKey(f"unknown key: {how}")
     if key.is_revoked:
         raise KeyRevoked(f"the key {key.name!r} was revoked: ask for a new one")
     return key.name

@@ -74,11 +74,11 @@ class _Refusal(NamedTuple):
 _HEAD_TOO_LARGE = _Refusal(
     431,
     "head-too-large",
-    f"the headers, or what frames the body, are over {MAX_HEAD_BYTES} bytes or {MAX_FIELDS} fields",
+    f"the headers or the chunk framing exceed {MAX_HEAD_BYTES} bytes or {MAX_FIELDS} fields",
 )
 _MALFORMED = "not an HTTP request"
 _TIMEOUT = _Refusal(408, "timeout", "the request did not arrive in time: send it again")
-_NO_PROXY = _Refusal(501, "method", "this is no proxy")
+_NO_PROXY = _Refusal(501, "method", "this server is not a proxy")
 _TOO_MANY = _Refusal(503, "overloaded", "too many connections: try again a little later")
 _TOO_MUCH = _Refusal(503, "overloaded", "too much is being received: try again a little later")
 

@@ -43,7 +43,7 @@ async def test_a_key_that_no_header_takes_is_a_wrong_setting(key: str) -> None:
 
 
 async def test_wrong_parameters_are_told_once() -> None:
-    fault = "is after `to`: exchange them"
+    fault = "is after `to`: swap them"
     problem = {"detail": f"from {fault}", "errors": [{"parameter": "from", "detail": fault}]}
     with pytest.raises(InvalidParameters) as raised:
         await edges([httpx.Response(400, json=problem)], []).page({})

@@ -132,7 +132,8 @@ def test_the_document_names_the_parameters_that_there_are(app: App) -> None:
     for path, operations in document["paths"].items():
         told = json.loads(app(request(path, "colour=1"))["body"])["errors"][0]["detail"]
         named = [parameter["name"] for parameter in operations["get"].get("parameters", [])]
-        assert told == f"is no parameter here: there are {', '.join(named) or 'none'}"
+        expected = f"expected one of {', '.join(named)}" if named else "this route takes none"
+        assert told == f"unknown parameter; {expected}"
 
 
 def test_both_stores_down_is_503_and_says_when_to_come_again(app: App) -> None:

@@ -435,7 +435,7 @@ def test_pointers_escape_their_two_characters() -> None:
     ],
 )
 def test_a_name_that_stands_twice_is_found_however_it_is_written(body: bytes) -> None:
-    with pytest.raises(MalformedEvent, match="stands twice"):
+    with pytest.raises(MalformedEvent, match="duplicate key"):
         parse_json(body)
 
 
@@ -458,7 +458,7 @@ def test_what_has_each_name_once_is_read_as_it_is(content: dict[str, Any], ascii
 def test_what_has_a_name_twice_is_refused(content: dict[str, Any], ascii_only: bool, data: st.DataObject) -> None:
     name, other = data.draw(st.sampled_from(sorted(content))), data.draw(JSON)
     twice = f"{{{json.dumps(name, ensure_ascii=ascii_only)}:{json.dumps(other, ensure_ascii=ascii_only)},"
-    with pytest.raises(MalformedEvent, match="stands twice"):
+    with pytest.raises(MalformedEvent, match="duplicate key"):
         parse_json(twice.encode() + json.dumps(content, ensure_ascii=ascii_only).encode()[1:])
 
 
