@@ -1,4 +1,4 @@
-"""Where the system is: from the environment, or from what `make run` tells.
+"""The addresses of the system: from the environment, or from the file that `make run` writes.
 
 Never from both: half of one system and half of another would be mended, replayed or
 erased together.

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and on stderr why."""
+"""Exit codes of the command, and the reason on stderr."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""How far an event has come by each of its three ways: from its receipt, and where that ends, from what waits there."""
+"""An event's progress by each of its three ways: from its receipt, and where that ends, from the backlog."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field

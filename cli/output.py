@@ -1,4 +1,4 @@
-"""What a command writes: tables for people, one JSON object a line for programs; the rest to stderr."""
+"""Output of a command: tables for people, one JSON object a line for programs; the rest to stderr."""
 
 import codecs
 import io

@@ -1,4 +1,4 @@
-"""How long events are kept in PostgreSQL; in DynamoDB it is the attribute `expires_at` of each item."""
+"""Retention in PostgreSQL; in DynamoDB it is the attribute `expires_at` of each item."""
 
 from collections.abc import AsyncIterator
 

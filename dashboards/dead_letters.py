@@ -1,4 +1,4 @@
-"""What could never be stored."""
+"""Dashboard of dead letters."""
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 

@@ -1,4 +1,4 @@
-"""Whether any are lost, whether they flow, and where they wait."""
+"""Overview dashboard: loss, throughput and backlog."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a dashboard is made of: panels with a title, a description, a unit and queries, in rows."""
+"""Building blocks of a dashboard: panels with a title, a description, a unit and queries, in rows."""
 
 import itertools
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a publisher may do: whose key it is, and how much it may publish."""
+"""Access of publishers: the name of their key, and their rate."""
 
 from pathlib import Path
 

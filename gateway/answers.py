@@ -1,4 +1,4 @@
-"""What the gateway answers to `POST /events`: an acceptance, or a problem that says what to do next."""
+"""Answers to `POST /events`: an acceptance, or a problem that says what to do next."""
 
 import math
 from collections.abc import Sequence

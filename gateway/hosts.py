@@ -1,4 +1,4 @@
-"""Whom a gateway answers: programs, its own pages, and by this machine's own names.
+"""Host and origin checks: programs and own pages are answered, under this machine's own names.
 
 Every page that a browser shows may send requests here; what it sends says where it is from. A site can also
 have its name lead to a loopback address (DNS rebinding), and its pages would then publish here as if they came

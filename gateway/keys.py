@@ -1,4 +1,4 @@
-"""Who may publish: named keys (pipeline/core/keys.py) in a file that is read again when it changes.
+"""Keys of publishers: named keys (pipeline/core/keys.py) in a file that is read again when it changes.
 
 A key is a line; `#` begins a comment. `python -m gateway.keys NAME` makes a key.
 """

@@ -1,4 +1,4 @@
-"""Where an event has got to, by what services B and C report of it."""
+"""Progress of an event, by the reports of services B and C."""
 
 from typing import Any
 

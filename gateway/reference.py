@@ -1,4 +1,4 @@
-"""What the gateway says of itself: `/openapi.json` and `/docs`."""
+"""API reference: `/openapi.json` and `/docs`."""
 
 from pathlib import Path
 from typing import Any

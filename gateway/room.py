@@ -1,4 +1,4 @@
-"""What may be in flight at once, so that memory stays bounded at any offered load."""
+"""Limit on requests in flight: memory stays bounded at any offered load."""
 
 from types import TracebackType
 from typing import Self

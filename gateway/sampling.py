@@ -1,4 +1,4 @@
-"""Which requests are traced: decided here, once. What comes later goes by the flag of the traceparent alone."""
+"""Head sampling: whether a request is traced is decided here, once; later hops follow the flag in the traceparent."""
 
 import random
 from typing import TYPE_CHECKING, Self

@@ -1,4 +1,4 @@
-"""Who may ask: named keys as at the gateway, from a setting."""
+"""Access to the query: named keys as at the gateway, from a setting."""
 
 from collections.abc import Callable, Mapping
 

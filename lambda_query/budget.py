@@ -1,4 +1,4 @@
-"""What a walk through DynamoDB's index may cost."""
+"""Budget of a scan of DynamoDB's index."""
 
 from dataclasses import dataclass
 from time import monotonic

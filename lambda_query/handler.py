@@ -1,4 +1,4 @@
-"""What Lambda calls. The app, with its connections, lives as long as the instance."""
+"""Entry point of the Lambda function. The app, with its connections, lives as long as the instance."""
 
 from functools import cache
 from typing import Any

@@ -1,4 +1,4 @@
-"""What both stores gave of a list, as far as both reach, and the events that it makes."""
+"""Merge of both stores' pages of a list, as far as both reach."""
 
 from collections.abc import Mapping
 from typing import NamedTuple

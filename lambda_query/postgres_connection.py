@@ -1,4 +1,4 @@
-"""How the query connects to PostgreSQL, and which of its errors mean that it cannot be used now."""
+"""The query's connection to PostgreSQL, and which errors mean that it is unavailable."""
 
 import ssl
 from urllib.parse import parse_qsl, unquote, urlsplit

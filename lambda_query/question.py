@@ -1,4 +1,4 @@
-"""What a list asks for, and the one order that both stores share."""
+"""A list's question, and the one order that both stores share."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

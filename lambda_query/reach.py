@@ -1,4 +1,4 @@
-"""How far PostgreSQL's page of a list goes: the walk in DynamoDB need go no further."""
+"""The end of PostgreSQL's page of a list: the scan in DynamoDB need go no further."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What the stores hold of an event, as they give it."""
+"""Records of an event, as the stores give them."""
 
 from dataclasses import dataclass
 from typing import NamedTuple

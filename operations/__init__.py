@@ -1,1 +1,1 @@
-"""What the command and the pages do to a running pipeline."""
+"""Operations on a running pipeline, for the command and the pages."""

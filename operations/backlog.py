@@ -1,4 +1,4 @@
-"""What waits: the messages of the queues and of their dead-letter queues, the events of the topic, and pending ones."""
+"""Backlog: the messages of the queues and of their dead-letter queues, the events of the topic, and pending ones."""
 
 import asyncio
 from collections.abc import AsyncIterator

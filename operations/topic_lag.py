@@ -1,4 +1,4 @@
-"""How far a consumer group is behind on a topic, read from outside of the group.
+"""Lag of a consumer group on a topic, read from outside the group.
 
 What a consumer tells of itself ends with the consumer, which is when it is needed most.
 """

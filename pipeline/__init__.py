@@ -1,1 +1,1 @@
-"""What the services share: the event, settings, errors, dead letters, logs and metrics."""
+"""Shared by the services: the event, settings, errors, dead letters, clients, logs and metrics."""

@@ -1,4 +1,4 @@
-"""What a person sees while the system runs."""
+"""Console output while the system runs."""
 
 import sys
 import time

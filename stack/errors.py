@@ -1,4 +1,4 @@
-"""What can go wrong with the stack, each with the one message that a person sees."""
+"""Errors of the stack, each with the one message that a person sees."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where things are: the checkout, what is installed in it, and the home of one system's data."""
+"""Paths: the checkout, what is installed in it, and the home of one system's data."""
 
 import fcntl
 import json

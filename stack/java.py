@@ -1,4 +1,4 @@
-"""How the Java server is run: the locked runtime and the locked jars."""
+"""The Java server: the locked runtime and the locked jars."""
 
 from pathlib import Path
 

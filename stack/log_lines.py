@@ -1,4 +1,4 @@
-"""Which lines of a part's log are meant, by the id in them and by how severe they are; and how people read them."""
+"""Filter of a part's log lines, by id and severity, and their layout for people."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What a part of the system is: a program to run, and how to tell that it is ready."""
+"""A part of the system: a program to run, and a probe of its readiness."""
 
 import signal
 from collections.abc import Awaitable, Callable, Mapping

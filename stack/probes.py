@@ -1,4 +1,4 @@
-"""How to tell that a server answers. Each makes one attempt."""
+"""Readiness probes of servers. Each makes one attempt."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

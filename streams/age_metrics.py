@@ -1,4 +1,4 @@
-"""How long the oldest message of each queue waits, as of each scrape."""
+"""Age of the oldest message of each queue, as of each scrape."""
 
 import time
 from collections.abc import Iterator, Mapping

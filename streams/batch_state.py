@@ -1,4 +1,4 @@
-"""What is known of a batch while it is being settled."""
+"""State of a batch while it is being settled."""
 
 import asyncio
 import time

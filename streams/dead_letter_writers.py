@@ -1,4 +1,4 @@
-"""Where services B and C put dead letters: a queue, or a Kafka topic."""
+"""Writers of dead letters: to a queue, or to a Kafka topic."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence

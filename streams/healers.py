@@ -1,4 +1,4 @@
-"""What publishes pending events to the broker that was out when the gateway accepted them.
+"""Healers: they publish pending events to the broker that was out when the gateway accepted them.
 
 Each broker is the other's outbox: the pending topic holds what SNS is still to get, the pending
 queue what Kafka is still to get. Both are consumed as events are, and settled once published.

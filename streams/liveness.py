@@ -1,4 +1,4 @@
-"""Whether each way still moves: a process that is stuck is better started again.
+"""Liveness of each way: a process that is stuck is better started again.
 
 Faust is known to stall now and then, with nothing raised and nothing logged. A way is
 stuck when there is work, nothing moves, and nothing outside of the process explains it.

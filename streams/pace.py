@@ -1,4 +1,4 @@
-"""How fast a store is asked: the number of events under way at it, and the pause after a failure."""
+"""Pace of calls to a store: a window of events under way, and backoff after a failure."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""What a worker tells of itself: /healthz, /readyz and /metrics."""
+"""Pages of a worker: /healthz, /readyz and /metrics."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""How far the consumer has read each partition, so that it commits what holds nothing to read.
+"""Read positions of the consumer, so that it commits past records that hold nothing to read.
 
 Kafka counts offsets that no consumer is ever given: the markers of transactions, records of
 aborted ones, records that expired or were deleted. Faust commits up to the last record that was

@@ -1,4 +1,4 @@
-"""What a service has stored, reported to the gateways whose senders wait for it, or whose clients follow it.
+"""Reports of stored events to the gateways whose senders wait for them, or whose clients follow them.
 
 A report helps who waits now and nobody else, so no event waits for one: what can't be sent is dropped.
 """

@@ -1,4 +1,4 @@
-"""What services B and C ask of a store."""
+"""The interface of a store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

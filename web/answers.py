@@ -1,4 +1,4 @@
-"""What the gateway and the query answer, as the contract has it. Times are in UTC."""
+"""Answers of the gateway and the query, typed. Times are in UTC."""
 
 from datetime import datetime
 from typing import Any

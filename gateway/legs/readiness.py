@@ -1,4 +1,4 @@
-"""Whether this process should get requests now."""
+"""Readiness of this process."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Whether a Kafka cluster lets this process do its work, and if not, why.
+"""Check of this process' rights on a Kafka cluster.
 
 aiokafka takes a refused password for a broker that can't be reached and tries for ever,
 and so it does with a topic that it may not see: who starts asks here first.

@@ -1,1 +1,1 @@
-"""What every program needs, with the standard library alone: the Lambda's archive holds this folder."""
+"""Shared by every program, on the standard library alone: the Lambda's archive holds this folder."""

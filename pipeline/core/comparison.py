@@ -1,4 +1,4 @@
-"""When an event is everywhere with one content: the one comparison of the tools and of the query.
+"""Comparison of the stores: the one rule, of the tools and of the query, for an event that is complete.
 
 Only the standard library is imported here: the Lambda's archive holds this module.
 """

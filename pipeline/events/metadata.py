@@ -1,4 +1,4 @@
-"""What the gateway says of an event, beside it: carried, stored and shown under the same names everywhere.
+"""The gateway's metadata of an event: carried, stored and shown under the same names everywhere.
 
 SNS' and SQS' message attributes, Kafka's headers, PostgreSQL's columns, the table's attributes and the members
 of a dead letter have these names. A further one needs a column (a migration, insert_events.sql, find.sql),

@@ -1,4 +1,4 @@
-"""What services B and C report of an event that a gateway waits for or follows, and how a gateway has one followed.
+"""Reports of services B and C about events that a gateway waits for or follows, and its requests to follow one.
 
 A report is a record of the topic of receipts, a follow one of the topic of journeys.
 """

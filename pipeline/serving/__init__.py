@@ -1,1 +1,1 @@
-"""What the HTTP servers share."""
+"""Shared by the HTTP servers."""

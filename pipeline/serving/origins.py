@@ -1,4 +1,4 @@
-"""Where a request comes from, as its headers say: a program or an own page, or another site's page.
+"""Origin of a request, by its headers: a program or an own page, or another site's page.
 
 Every page that a browser shows may send requests to this machine. It can't hide that: the browser itself
 adds `Origin` and `Sec-Fetch-Site` (Fetch, sections 3.2 and 5.1 of Fetch Metadata), and `Host` is the name in its

@@ -1,4 +1,4 @@
-"""How long the calls to SNS, SQS and Kafka take (semantic conventions: messaging.client.operation.duration)."""
+"""Durations of calls to SNS, SQS and Kafka (semantic conventions: messaging.client.operation.duration)."""
 
 import time
 from collections.abc import Iterator, Sequence

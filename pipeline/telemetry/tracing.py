@@ -1,4 +1,4 @@
-"""What the services trace: each call here costs an event that is not sampled a look at its traceparent.
+"""Spans of the services: each call here costs an event that is not sampled a look at its traceparent.
 
 Names and attributes are those of OpenTelemetry's semantic conventions for messaging. A batch has a span
 of its own, with links to its sampled events; each of these has one too, in its own trace.

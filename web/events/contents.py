@@ -1,4 +1,4 @@
-"""What an event holds, as its page shows it."""
+"""An event's content, as its page shows it."""
 
 from dataclasses import dataclass
 

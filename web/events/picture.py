@@ -1,4 +1,4 @@
-"""Where each hop of the journey stands in the drawing: lying for wide pages, standing for narrow ones."""
+"""Layout of the journey's drawing: lying for wide pages, standing for narrow ones."""
 
 from dataclasses import dataclass
 

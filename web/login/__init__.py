@@ -1,1 +1,1 @@
-"""Who may do what, and the login."""
+"""Login and roles."""

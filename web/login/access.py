@@ -1,4 +1,4 @@
-"""Who is here, and what they may do.
+"""The user of a request, and their roles.
 
 Without a login these pages are on a loopback address, and who reaches them may do all.
 With one, every page needs the role of a reader, and every action the role that it names:

@@ -1,4 +1,4 @@
-"""What waits on each of the three roads to a store, and for how long."""
+"""Backlog and age of each of the three ways."""
 
 import asyncio
 import time

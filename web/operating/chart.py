@@ -1,4 +1,4 @@
-"""Where the lines of a chart run, in the drawing's own units."""
+"""Coordinates of a chart's lines, in the drawing's own units."""
 
 import math
 from dataclasses import dataclass

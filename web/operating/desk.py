@@ -1,4 +1,4 @@
-"""Where dead letters are dealt with: one reading at a time at each place.
+"""Service that reads and redrives dead letters: one reading at a time at each place.
 
 Two readings of a queue would hide its letters from each other.
 """

@@ -1,4 +1,4 @@
-"""What the charts need of the services' /metrics (Prometheus' text format)."""
+"""Parser of the services' /metrics (Prometheus' text format), as far as the charts need it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

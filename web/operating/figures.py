@@ -1,4 +1,4 @@
-"""How the numbers of /pipeline stand on the page."""
+"""Template filters for the numbers of /pipeline."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What is typed on the publish page, and the event that it makes."""
+"""A draft typed on the publish page, and the event that it makes."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""What is wrong with a draft, at the fields it belongs to and in the reader's language."""
+"""Faults of a draft, at the fields they belong to and in the reader's language."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

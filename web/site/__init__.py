@@ -1,1 +1,1 @@
-"""What all pages share: languages, formats, protection, pages of errors, live streams."""
+"""Shared by all pages: languages, filters, protection, error pages, live streams."""

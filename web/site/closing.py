@@ -1,4 +1,4 @@
-"""What is followed ends when web stops: uvicorn would wait for it."""
+"""Ends live streams when web stops: uvicorn would wait for them."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""How times, durations and JSON stand on a page."""
+"""Template filters for times, durations and JSON."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Whether the process lives and can serve, and its numbers."""
+"""Liveness, readiness and metrics of the process."""
 
 from quart import Blueprint, Response, current_app, request
 

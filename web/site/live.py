@@ -1,4 +1,4 @@
-"""What is live on a page: its parts, sent again as server-sent events whenever they change."""
+"""Live parts of a page, sent again as server-sent events whenever they change."""
 
 import asyncio
 import math

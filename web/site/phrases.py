@@ -1,4 +1,4 @@
-"""What is wrong with an event or a search, in the reader's language, by the fault's code."""
+"""Translation of the API's faults, by their codes."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What keeps other sites' pages and hostile events from acting through these pages."""
+"""Protection against other sites' pages and hostile events."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import SplitResult, urlsplit
