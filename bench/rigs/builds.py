@@ -12,6 +12,8 @@ from stack.home import ROOT
 
 EARLIER_COMMIT = "dfe25e0"
 """The first that starts with dynalite: no earlier one runs without DynamoDB Local, which is not open source."""
+_EMULATOR = "stack/aws.py", '"-m", "stack.emulator")', '"-m", "stack.emulator", "--unchanged")'
+"""The index of the emulator's queues came before dynalite: in that commit they are let be ministack's own."""
 _CHECKOUTS = ROOT / ".build" / "earlier"
 
 
@@ -20,11 +22,14 @@ async def _this_checkout() -> Path:
 
 
 async def _earlier_checkout() -> Path:
-    """A worktree of EARLIER_COMMIT, made once, with all installed that is locked there. Raises BenchError."""
+    """A worktree of EARLIER_COMMIT with ministack's own queues, and all that is locked there. Raises BenchError."""
     tree = _CHECKOUTS / EARLIER_COMMIT
     if not (tree / "Makefile").exists():
         # Forced: a worktree whose folder was removed is still known.
         await _run("git", "worktree", "add", "--force", "--detach", str(tree), EARLIER_COMMIT)
+    name, before, after = _EMULATOR
+    file = tree / name
+    file.write_text(file.read_text().replace(before, after))
     await _run("make", "-C", str(tree), "install", f"PYTHON={sys._base_executable}")  # type: ignore[attr-defined]
     return tree
 
