@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -13,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.codec import zstd_decode
 from aiokafka.errors import KafkaError
 from aiokafka.record.util import calc_crc32c
 
@@ -20,7 +22,7 @@ from cli.addresses import find
 from operations.dead_letters import DeadLetter, Place, Reading
 from pipeline.clients import kafka as kafka_clients
 from pipeline.clients.aws import client
-from pipeline.clients.kafka_records import ExactBatch
+from pipeline.clients.kafka_records import MAX_DECOMPRESSED_BYTES, ExactBatch
 from pipeline.core.settings import KafkaSettings
 from pipeline.events.delivery import Attribute
 from stack.http_client import http_client
@@ -29,6 +31,8 @@ from tests.support.mensageria import Tool
 from tests.support.waiting import until
 
 STORED_S = 20
+HEADER_BYTES = 61
+"""Of a batch in version 2 of the format."""
 
 
 @pytest.fixture
@@ -318,6 +322,29 @@ async def test_a_record_whose_letter_is_too_large_holds_nothing_up(
     watched.require_no_restart()
 
 
+async def test_a_record_of_many_faults_holds_nothing_up(
+    aws: dict[str, str],
+    query: httpx.AsyncClient,
+    kafka: AIOKafkaProducer,
+    watched: Watched,
+    source: str,
+    system: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = b",".join(b'"%c%x":0' % (65 + number % 26, number) for number in range(25_000))
+    body = b'{"source":"%s",%s}' % (source.encode(), names)
+    offset = await put(kafka, aws["kafka_topic"], body, partition=1)
+    await put(kafka, aws["kafka_topic"], event(source, "behind"), partition=1)
+    await stored(query, source, "behind")
+    async with letters_of(system, "kafka", monkeypatch) as reading:
+        origin = {"topic": aws["kafka_topic"], "partition": 1, "offset": offset}
+        (letter,) = [letter async for letter in reading.letters() if letter.envelope.origin == origin]
+    assert (letter.body, letter.envelope.reason, letter.envelope.omitted) == (body, "invalid", ())
+    assert letter.envelope.detail.endswith("and 24,983 more")
+    assert len(letter.envelope.detail) < 10_000
+    watched.require_no_restart()
+
+
 class DamagedBatch(ExactBatch):
     """Its bytes are changed by `damage` before they are sent, with the right checksum."""
 
@@ -354,3 +381,32 @@ async def test_the_broker_takes_no_batch_that_cannot_be_decoded(
     batch.append(timestamp=None, key=None, value=event(source, "1"))
     with pytest.raises(KafkaError):
         await (await kafka.send_batch(batch, aws["kafka_topic"], partition=3))
+
+
+async def test_a_batch_that_expands_to_very_much_is_one_letter(
+    aws: dict[str, str],
+    query: httpx.AsyncClient,
+    kafka: AIOKafkaProducer,
+    watched: Watched,
+    source: str,
+    system: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    peak_kib = peak_of(system.pid("service-c"))
+    body = b"\0" * (4 * MAX_DECOMPRESSED_BYTES)
+    offset = await put(kafka, aws["kafka_topic"], body, partition=2, codec="zstd")
+    await put(kafka, aws["kafka_topic"], event(source, "behind"), partition=2)
+    await stored(query, source, "behind")
+    async with letters_of(system, "kafka", monkeypatch) as reading:
+        origin = {"topic": aws["kafka_topic"], "partition": 2, "offset": offset, "last_offset": offset}
+        (letter,) = [letter async for letter in reading.letters() if letter.envelope.origin == origin]
+    assert letter.envelope.reason == "undecodable"
+    assert zstd_decode(letter.body[HEADER_BYTES:]).count(b"\0") >= len(body)
+    watched.require_no_restart()
+    assert peak_of(system.pid("service-c")) - peak_kib < 2 * MAX_DECOMPRESSED_BYTES // 1024
+
+
+def peak_of(pid: int) -> int:
+    """The most memory that a process has had so far, in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
