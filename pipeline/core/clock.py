@@ -1,7 +1,9 @@
 """The one clock: UTC, as RFC 3339 text with microseconds."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _RFC3339 = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt]((?:[01]\d|2[0-3]):[0-5]\d:)([0-5]\d|60)(?:\.(\d+))?"
@@ -44,6 +46,8 @@ def parse_rfc3339(text: str) -> datetime:
         raise ValueError("not a time after RFC 3339")
     day, minutes, seconds, fraction, zone = parts.groups()
     is_leap = seconds == "60"
+    if zone == "Z" and not is_leap:
+        return datetime.fromisoformat(text)  # as most are: it cuts the fraction off as is done below
     try:
         moment = datetime.fromisoformat(f"{day}T{minutes}{'59' if is_leap else seconds}{zone.upper()}").astimezone(UTC)
         if is_leap:
@@ -62,10 +66,15 @@ def from_epoch_ms(milliseconds: int) -> datetime:
 
 def seen_at(milliseconds: int) -> str:
     """The moment of a stamp that others write, as `rfc3339` does; now, where it is none that an event can have."""
-    moment = now()
-    if _EARLIEST_MS <= milliseconds <= moment.timestamp() * 1000:
-        moment = from_epoch_ms(milliseconds)
-    return rfc3339(moment)
+    if _EARLIEST_MS <= milliseconds <= time.time() * 1000:
+        return _text_of(milliseconds)
+    return rfc3339(now())
+
+
+@lru_cache(1024)
+def _text_of(milliseconds: int) -> str:
+    """What comes in together has few stamps."""
+    return rfc3339(from_epoch_ms(milliseconds))
 
 
 def is_plausible(text: str) -> bool:
@@ -73,12 +82,10 @@ def is_plausible(text: str) -> bool:
 
     A list that begins with the newest would have an event of the year 9999 on top for ever.
     """
-    return is_rfc3339(text) and _EARLIEST <= text <= rfc3339(now() + _AHEAD)
-
-
-def is_rfc3339(text: str) -> bool:
-    """Whether `text` is a moment as `rfc3339` writes it, to the letter."""
-    try:
-        return rfc3339(datetime.fromisoformat(text)) == text
-    except (ValueError, OverflowError):
+    if not text.endswith("Z") or text < _EARLIEST:
         return False
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return moment <= now() + _AHEAD and f"{moment.isoformat(timespec='microseconds')[:-6]}Z" == text

@@ -30,7 +30,8 @@ _MOST_ZEROS = 40
 """At the end of a whole number that is kept in all its digits; 1e307 in full is 60 times its text."""
 _MANY_ZEROS = b"0" * (_MOST_ZEROS + 1)
 _EVERY_DIGIT = Context(prec=5000)
-_MAY_BE_REWRITTEN = re.compile(rb"[0-9][eE][+-]?[0-9]|-0")
+_MAY_BE_REWRITTEN = re.compile(rb"[:\[,][ \t\r\n]*+(?:-?+[0-9.]++[eE]|-0)")
+"""What stands in an id or a time alone, such as `-0` and `3e5`, is no such number."""
 
 
 def parse_json(body: bytes) -> Any:
@@ -117,6 +118,8 @@ class _NumberRefused(ValueError):
 
 def _number(text: str) -> float | int | Decimal:
     value = float(text)
+    if len(text) <= _EXACT_CHARACTERS and "e" not in text and "E" not in text:
+        return int(value) if value.is_integer() else value
     if math.isinf(value) or (value == 0 and _SIGNIFICANT.match(text)) or _HUGE_EXPONENT.search(text):
         raise _NumberRefused(faults.NUMBER_OUT_OF_RANGE(number=text[:40]))
     if len(text) > MAX_DIGITS:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core import faults as kinds
+from pipeline.core.clock import parse_rfc3339
 from pipeline.core.errors import Fault, InvalidEvent, MalformedEvent
 from pipeline.events import attributes, binary_mode
 from pipeline.events.event import parse, parse_accepted
@@ -389,6 +391,25 @@ JSON = st.recursive(
 def test_any_json_is_read_as_the_standard_library_reads_it(value: Any) -> None:
     body = json.dumps(value).encode(errors="surrogatepass")
     assert parse_json(body) == value
+
+
+NUMBERS = st.from_regex(r"-?(0|[1-9][0-9]{0,3})(\.[0-9]{1,3})?([eE][+-]?[0-9]{1,2})?", fullmatch=True)
+
+
+@given(
+    text=st.text() | st.from_regex(r'[:\[,"\\]*-?[0-9.]+[eE]?-?0'), number=NUMBERS, space=st.text(" \t\r\n", max_size=2)
+)
+def test_a_number_that_jsonb_rewrites_is_found_wherever_it_stands(text: str, number: str, space: str) -> None:
+    is_other = "e" in number.lower() or (number[0] == "-" and not number.strip("-0."))
+    for data in (f"{space}{number}", f"[{space}{number}{space}]", f'{{"a":{space}{number}}}', f"[1,{space}{number}]"):
+        assert is_rewritten(f'{{"x":{json.dumps(text)},"data":{data}}}'.encode()) is is_other
+
+
+@given(st.datetimes(), st.integers(0, 9))
+def test_a_time_in_utc_is_the_same_in_each_of_its_forms(moment: datetime, digits: int) -> None:
+    fraction = f".{f'{moment.microsecond:06}789'[:digits]}" if digits else ""
+    text = f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}".zfill(19 + len(fraction))
+    assert parse_rfc3339(f"{text}Z") == parse_rfc3339(f"{text}+00:00") == parse_rfc3339(f"{text}z")
 
 
 @given(st.binary(max_size=200))
