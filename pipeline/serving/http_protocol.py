@@ -148,6 +148,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._look.cancel()
         self._hold(0)
         super().connection_lost(exc)
+        # These lead back here. Left to the garbage collector, which runs seldom, the heads of thousands of
+        # connections that were refused in a few seconds take more than a hundred MB.
+        self._extensions = {}
+        self.pipeline.clear()
+        self.cycle = self.scope = None  # type: ignore[assignment]
+        self.headers = []
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -246,7 +252,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _release(self) -> None:
         """The request at work holds its head alone; what else of the connection is there is not told apart from it."""
-        if not (self.pipeline or self._is_in_head or self._is_in_body):
+        is_open = self.parser is not None
+        if is_open and not (self.pipeline or self._is_in_head or self._is_in_body):
             self._received_bytes = self._head_bytes
             self._hold(self._head_bytes)
 

@@ -1,7 +1,9 @@
 """The HTTP protocol of gateway and web: whatever is split, slow or endless, its bounds and its order hold."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -276,3 +278,42 @@ async def test_a_request_that_waits_without_its_body_holds_its_head_alone() -> N
         for writer in connections:
             writer.close()
         await until(server.holds_nothing, within_s=5)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\n" + b"a: b\r\n" * (MAX_FIELDS + 1),
+        b"GET / HTTP/1.1\r\nhost: localhost\r\na: " + b"b" * (MAX_HEAD_BYTES + 1),
+        b"no request\r\n\r\n",
+        chunked("/a", b"x") + chunked("/b", b"x")[:-4],
+        post("/a", b"x")[:-1],
+        get("/a", b"connection: upgrade\r\nupgrade: h2c\r\n") + LAST,
+        TWO,
+    ],
+)
+async def test_a_connection_leaves_nothing_for_the_garbage_collector(
+    server: Server, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs seldom in a process that answers much: a flood of refused heads would pile up until then."""
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    made = server.protocol.connection_made
+
+    def note(protocol: Any, transport: Any) -> None:
+        alive.add(protocol)
+        made(protocol, transport)
+
+    monkeypatch.setattr(server.protocol, "connection_made", note)
+    gc.disable()
+    try:
+        await server.talk(sent)
+
+        async def is_gone() -> bool:
+            return not alive
+
+        await until(is_gone, within_s=5)
+    finally:
+        gc.enable()
+    assert await server.holds_nothing()
