@@ -15,6 +15,9 @@ REPLY_TO = "reply_to"
 MAX_REPLY_TO = 64
 """Characters of an address, which is a gateway's own: what is longer is none."""
 
+_MAX_IDENTITY = 1024
+"""Characters: the services keep those of thousands of events that are followed."""
+
 FOLLOW_S = 45.0
 """How long a follow lasts. A gateway repeats it every third of that, for services that have started since."""
 
@@ -67,4 +70,5 @@ def decode_follow(value: bytes | None) -> Follow | None:
         follow = _follows.decode(value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return follow if 0 < len(follow.reply_to) <= MAX_REPLY_TO else None
+    is_bounded = 0 < len(follow.reply_to) <= MAX_REPLY_TO and len(follow.source) + len(follow.id) <= _MAX_IDENTITY
+    return follow if is_bounded else None

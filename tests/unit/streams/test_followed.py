@@ -102,8 +102,11 @@ def test_follows_are_bounded_and_make_room_when_they_expire(clock: Clock, monkey
     assert list(one.addresses(("urn:test", "1"))) == ["c"]
 
 
+LONG = receipts.encode(receipts.Follow("a", "s" * 1024, "1"))
+
+
 @pytest.mark.parametrize(
-    "value", [None, b"", b"[]", b"\xff", b'{"reply_to": "", "source": "s", "id": "1"}', b"[" * 10_000]
+    "value", [None, b"", b"[]", b"\xff", b'{"reply_to": "", "source": "s", "id": "1"}', b"[" * 10_000, LONG]
 )
 def test_what_is_no_follow_is_passed_over(value: bytes | None) -> None:
     assert receipts.decode_follow(value) is None
