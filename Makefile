@@ -34,7 +34,7 @@ SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-run: $(APP) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## the whole system on this machine, until Ctrl-C (OBSERVE=1: with Prometheus)
+run: $(APP) $(STACK) $(JARS) $(DYNAMODB) $(ARCHIVE) ## the whole system on this machine, until Ctrl-C (OBSERVE=1: with Prometheus and, where it is installed, Jaeger)
 	@$(if $(OBSERVE),MENSAGERIA_OBSERVE=$(call quoted,$(OBSERVE))) exec .venv/bin/python -m stack run
 
 up: ## the same system in containers, with Prometheus, Grafana and Jaeger

@@ -1,13 +1,16 @@
 """The ports that a system listens on, all on 127.0.0.1."""
 
 import random
+import shutil
 import socket
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 
 from pipeline.core.settings import StackSettings
 from stack.errors import StackError
 
 HOST = "127.0.0.1"
+JAEGER = "jaeger"
+"""The program whose presence decides whether traces are taken."""
 _RANGE = range(20_000, 32_000)  # below where systems take ports for outgoing connections
 
 
@@ -25,6 +28,8 @@ class Ports:
     aws: int
     dynamodb: int
     prometheus: int | None = None
+    jaeger: int | None = None
+    jaeger_otlp: int | None = None
 
 
 def choose(settings: StackSettings) -> Ports:
@@ -32,7 +37,7 @@ def choose(settings: StackSettings) -> Ports:
 
     Raises StackError, which names every port that is taken.
     """
-    names = [item.name for item in fields(Ports) if item.name != "prometheus" or settings.observe == "1"]
+    names = [item.name for item in fields(Ports) if item.default is MISSING or item.name in _observers(settings)]
     if settings.ports == "free":
         candidates = (port for port in random.sample(_RANGE, len(_RANGE)) if is_free(port))
         return Ports(**dict(zip(names, candidates, strict=False)))
@@ -44,6 +49,13 @@ def choose(settings: StackSettings) -> Ports:
             " (docs/settings.md), or set MENSAGERIA_PORTS=free"
         )
     return Ports(**ports)
+
+
+def _observers(settings: StackSettings) -> set[str]:
+    """The ports of what watches the system, where that is asked for; Jaeger is started where it is installed."""
+    if settings.observe != "1":
+        return set()
+    return {"prometheus", "jaeger", "jaeger_otlp"} if shutil.which(JAEGER) else {"prometheus"}
 
 
 def is_free(port: int) -> bool:

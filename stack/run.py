@@ -12,7 +12,7 @@ from stack.ports import Ports
 from stack.supervisor import Supervisor
 
 _INTERRUPTED = 130
-_SHOWN = ("web", "gateway", "query", "service_b", "service_c", "kafka", "aws", "dynamodb", "prometheus")
+_SHOWN = ("web", "gateway", "query", "service_b", "service_c", "kafka", "aws", "dynamodb", "prometheus", "jaeger")
 
 
 async def run(settings: StackSettings, home: Home, start: system.Start = system.start) -> int:

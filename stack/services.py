@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.core.settings import GatewaySettings, ServiceBSettings, ServiceCSettings, WebSettings, given, inherited
-from stack import aws, postgres
+from stack import aws, jaeger, postgres
 from stack.home import BIN, Home
 from stack.part import Part
 from stack.ports import HOST, Ports
@@ -15,6 +15,7 @@ def gateway(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
     """Service A."""
     own = _own(
         GatewaySettings,
+        ports,
         GATEWAY_PORT=str(ports.gateway),
         TOPIC_ARN=outputs["TopicArn"],
         KAFKA_BOOTSTRAP_SERVERS=kafka_address(ports),
@@ -26,6 +27,7 @@ def web(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
     """The web pages."""
     own = _own(
         WebSettings,
+        ports,
         WEB_PORT=str(ports.web),
         WEB_URL=url(ports.web),
         GATEWAY_URL=url(ports.gateway),
@@ -46,6 +48,7 @@ def service_b(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
     """Service B."""
     own = _own(
         ServiceBSettings,
+        ports,
         QUEUE_B_URL=outputs["QueueBUrl"],
         DEAD_LETTER_B_URL=outputs["DeadLetterBUrl"],
         POSTGRES_URL=postgres.service_b_url(home, ports),
@@ -59,6 +62,7 @@ def service_c(home: Home, ports: Ports, outputs: Mapping[str, str]) -> Part:
     """Service C."""
     own = _own(
         ServiceCSettings,
+        ports,
         QUEUE_C_URL=outputs["QueueCUrl"],
         PENDING_QUEUE_URL=outputs["PendingQueueUrl"],
         TOPIC_ARN=outputs["TopicArn"],
@@ -96,9 +100,10 @@ def _worker(module: str, port: int) -> tuple[str, ...]:
     return ("faust", "--quiet", "-A", f"streams.{module}", "worker", "-l", "info", "--web-port", str(port))
 
 
-def _own(kind: type[Any], **settings: str) -> dict[str, str]:
-    """The settings of `kind`: what the person who runs the system set, then what the system knows."""
-    return given(kind) | {f"MENSAGERIA_{name}": value for name, value in settings.items()}
+def _own(kind: type[Any], ports: Ports, **settings: str) -> dict[str, str]:
+    """The settings of `kind`: where traces go, what the person who runs the system set, then what the system knows."""
+    watched = given(kind, jaeger.variables(ports))
+    return watched | given(kind) | {f"MENSAGERIA_{name}": value for name, value in settings.items()}
 
 
 def _aws(home: Home, ports: Ports) -> dict[str, str]:

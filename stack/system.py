@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from pipeline.core.settings import StackSettings
-from stack import aws, dynamodb, kafka, postgres, prometheus, services
+from stack import aws, dynamodb, jaeger, kafka, postgres, prometheus, services
 from stack.console import say
 from stack.home import Home
 from stack.ports import Ports
@@ -44,6 +44,7 @@ async def start_servers(supervisor: Supervisor, settings: StackSettings, home: H
         postgres.part(home, ports),
         dynamodb.part(home, ports, aws.endpoint(home, ports.dynamodb), settings.dynamodb),
         aws.part(home, ports),
+        *([jaeger.part(home, ports)] if ports.jaeger else []),
     )
     return await aws.outputs(home, ports)
 
@@ -71,4 +72,4 @@ def endpoints(settings: StackSettings, home: Home, ports: Ports, outputs: dict[s
         "kafka_topic": settings.kafka.topic,
         "kafka_dead_letter_topic": settings.kafka.dead_letter_topic,
         "table": outputs["TableName"],
-    } | ({"prometheus": services.url(ports.prometheus)} if ports.prometheus else {})
+    } | {name: services.url(port) for name in ("prometheus", "jaeger") if (port := getattr(ports, name))}

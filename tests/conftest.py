@@ -1,10 +1,11 @@
 """What all tests share: one real system, and the full counts behind `--long`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
 
+from tests.containers import engine
 from tests.support import jaeger_server, logged, prometheus_server, sdk_programs
 from tests.support.otlp_receiver import Receiver, receiving
 from tests.support.running_system import System, running
@@ -20,35 +21,52 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is marked `long`, unless asked for, and what needs a program that is not installed."""
-    left_out = {name for name, is_in in _conditions(config).items() if not is_in}
-    out = [item for item in items if left_out & {marker.name for marker in item.iter_markers()}]
+    marked = {item: {marker.name for marker in item.iter_markers()} for item in items}
+    conditions = _conditions(config)
+    left_out = {name for name in set().union(*marked.values()) if not conditions.get(name, lambda: True)()}
+    out = [item for item in items if left_out & marked[item]]
     items[:] = [item for item in items if item not in out]
     config.hook.pytest_deselected(items=out)
 
 
-def pytest_report_header() -> list[str]:
+def pytest_report_header(config: pytest.Config) -> list[str]:
     """What the tests of this run do without."""
     missing = []
     if not prometheus_server.IS_INSTALLED:
         missing.append(
             "prometheus is not installed (Debian and Ubuntu: the package prometheus): its tests are left out"
         )
-    if not jaeger_server.PROGRAM:
-        missing.append("no program `jaeger`, version 2, is in PATH: the test of its API is left out")
+    if not _has_jaeger(config):
+        missing.append("no program `jaeger`, version 2, is in PATH, and no Go to build one: its tests are left out")
+    if config.getoption("--long"):
+        if lacking := engine.missing():
+            missing.append(f"no Docker engine, and no {', '.join(lacking)} to start one: its tests are left out")
+        elif engine.here():
+            missing.append("a Docker engine runs here and is used: the tests that restart an engine are left out")
     for language in sdk_programs.TOOLCHAINS:
         if programs := sdk_programs.missing(language):
             missing.append(f"{' and '.join(programs)} not in PATH: the test of the {language} SDK is left out")
     return missing
 
 
-def _conditions(config: pytest.Config) -> dict[str, bool]:
+def _has_jaeger(config: pytest.Config) -> bool:
+    return bool(jaeger_server.program()) or (bool(config.getoption("--long")) and jaeger_server.can_be_built())
+
+
+def _conditions(config: pytest.Config) -> dict[str, Callable[[], bool]]:
     """Whether the tests with each marker are in."""
     return {
-        "long": bool(config.getoption("--long")),
-        "prometheus": prometheus_server.IS_INSTALLED,
-        "jaeger": jaeger_server.PROGRAM is not None,
-        **{language: not sdk_programs.missing(language) for language in sdk_programs.TOOLCHAINS},
+        "long": lambda: bool(config.getoption("--long")),
+        "prometheus": lambda: prometheus_server.IS_INSTALLED,
+        "jaeger": lambda: _has_jaeger(config),
+        "containers": lambda: not engine.missing(),
+        "own_engine": lambda: engine.here() is None,
+        **{language: _has_toolchain(language) for language in sdk_programs.TOOLCHAINS},
     }
+
+
+def _has_toolchain(language: str) -> Callable[[], bool]:
+    return lambda: not sdk_programs.missing(language)
 
 
 @pytest.fixture(scope="session")

@@ -544,7 +544,9 @@ class StackSettings:
     aws_port: int = setting("AWS_PORT", "Port of the AWS emulator.", default=4566, least=1, most=65535)
     dynamodb_port: int = setting("DYNAMODB_PORT", "Port of the table's server.", default=4567, least=1, most=65535)
     observe: Literal["0", "1"] = setting(
-        "OBSERVE", "`1` starts Prometheus too, which must be installed: `make run OBSERVE=1`.", default="0"
+        "OBSERVE",
+        "`1` starts Prometheus too, which must be installed, and the `jaeger` of PATH: `make run OBSERVE=1`.",
+        default="0",
     )
     prometheus_port: int = setting(
         "PROMETHEUS_PORT",
@@ -552,6 +554,10 @@ class StackSettings:
         default=9095,
         least=1,
         most=65535,
+    )
+    jaeger_port: int = setting("JAEGER_PORT", "Port of Jaeger.", default=16686, least=1, most=65535)
+    jaeger_otlp_port: int = setting(
+        "JAEGER_OTLP_PORT", "Port on which Jaeger takes traces.", default=4318, least=1, most=65535
     )
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -1,5 +1,9 @@
-"""A real Jaeger, version 2, where the program `jaeger` is installed: it takes traces, and shows them by its API."""
+"""A real Jaeger, version 2: it takes traces, and shows them by its API.
 
+The program is the `jaeger` in PATH, or one that is built once from its Go module and kept in `~/.cache`.
+"""
+
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,10 +15,45 @@ from typing import Any
 import httpx
 import yaml
 
+from pipeline.core.settings import inherited
+from stack import jaeger
 from tests.support.server_start import wait_until_ready
 
-PROGRAM = shutil.which("jaeger")
+MODULE = "github.com/jaegertracing/jaeger@v1.76.0"
+"""Of the release 2.13.0: the newer ones are not served as a module. It is its program without the pages."""
 _HOST = "127.0.0.1"
+_KEPT = Path.home() / ".cache" / "mensageria" / MODULE.rpartition("/")[2] / "jaeger"
+_BUILD_S = 3600
+
+
+def program() -> Path | None:
+    """The program that is there; None where there is none yet."""
+    in_path = shutil.which("jaeger")
+    if in_path:
+        return Path(in_path)
+    return _KEPT if _KEPT.exists() else None
+
+
+def can_be_built() -> bool:
+    """Whether the machine has what builds one."""
+    return shutil.which("go") is not None
+
+
+def provided() -> Path:
+    """The program that is there, or one that is built now, in some 8 minutes of CPU time."""
+    return program() or _built()
+
+
+def _built() -> Path:
+    environment = inherited()
+    download = ("go", "mod", "download", "-json", MODULE)
+    source = json.loads(subprocess.run(download, env=environment, capture_output=True, check=True).stdout)["Dir"]
+    _KEPT.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = _KEPT.with_name("jaeger.new")
+    # In its own folder: its go.mod has replacements, which count in a main module alone.
+    build = ("go", "build", "-mod=readonly", "-trimpath", "-ldflags=-s -w", "-o", str(unfinished), "./cmd/jaeger")
+    subprocess.run(build, cwd=source, env=environment, check=True, timeout=_BUILD_S)
+    return unfinished.rename(_KEPT)
 
 
 @dataclass(frozen=True)
@@ -43,10 +82,12 @@ def serving(folder: Path, free_port: Callable[[], int]) -> Iterator[JaegerServer
     """A server that keeps traces in memory, with its configuration and its log in `folder`."""
     taking, asking = f"{_HOST}:{free_port()}", f"{_HOST}:{free_port()}"
     file = folder / "jaeger.yml"
-    file.write_text(yaml.safe_dump(_configuration(taking, asking, f"{_HOST}:{free_port()}")))
+    file.write_text(yaml.safe_dump(jaeger.configuration(taking, asking)))
     with (
         (folder / "log").open("wb") as log,
-        subprocess.Popen((str(PROGRAM), "--config", str(file)), stdout=log, stderr=log) as process,
+        subprocess.Popen(
+            (str(provided()), "--config", str(file)), env=inherited() | jaeger.ENVIRONMENT, stdout=log, stderr=log
+        ) as process,
     ):
         try:
             with httpx.Client(base_url=f"http://{asking}", timeout=10, trust_env=False) as client:
@@ -59,23 +100,3 @@ def serving(folder: Path, free_port: Callable[[], int]) -> Iterator[JaegerServer
 def _hop(span: dict[str, Any], processes: dict[str, Any]) -> tuple[str, str, str]:
     [kind] = (tag["value"] for tag in span["tags"] if tag["key"] == "span.kind")
     return processes[span["processID"]]["serviceName"], kind.upper(), span["operationName"]
-
-
-def _configuration(taking: str, asking: str, asking_by_grpc: str) -> dict[str, Any]:
-    return {
-        "service": {
-            "extensions": ["jaeger_storage", "jaeger_query"],
-            "pipelines": {"traces": {"receivers": ["otlp"], "exporters": ["jaeger_storage_exporter"]}},
-            "telemetry": {"metrics": {"level": "none"}},
-        },
-        "extensions": {
-            "jaeger_storage": {"backends": {"memory": {"memory": {"max_traces": 10_000}}}},
-            "jaeger_query": {
-                "storage": {"traces": "memory"},
-                "http": {"endpoint": asking},
-                "grpc": {"endpoint": asking_by_grpc},
-            },
-        },
-        "receivers": {"otlp": {"protocols": {"http": {"endpoint": taking}}}},
-        "exporters": {"jaeger_storage_exporter": {"trace_storage": "memory"}},
-    }

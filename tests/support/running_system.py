@@ -47,8 +47,11 @@ class System:
         return self.process.wait(STOP_S)
 
 
-def launch(home: Path, *, traces_to: str = "", **settings: str) -> System:
-    """Begin to start a system on `home`, with free ports and a table in memory unless `settings` say otherwise."""
+def launch(home: Path, *, traces_to: str | None = "", **settings: str) -> System:
+    """Begin to start a system on `home`, with free ports and a table in memory unless `settings` say otherwise.
+
+    `traces_to` is where its traces go; "" is nowhere, None where the system itself sends them.
+    """
     home.mkdir(parents=True, exist_ok=True)
     logged.watch(home)
     (home / "endpoints.json").unlink(missing_ok=True)  # what a system that was killed had left
@@ -62,7 +65,7 @@ def launch(home: Path, *, traces_to: str = "", **settings: str) -> System:
             cwd=ROOT,
             env=os.environ  # noqa: TID251 - what a shell gives it
             | {f"MENSAGERIA_{name}": value for name, value in own.items()}
-            | {"OTEL_EXPORTER_OTLP_ENDPOINT": traces_to},
+            | ({} if traces_to is None else {"OTEL_EXPORTER_OTLP_ENDPOINT": traces_to}),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -87,7 +90,7 @@ def wait_until_ready(system: System) -> float:
 
 
 @contextmanager
-def running(home: Path, *, traces_to: str = "", **settings: str) -> Iterator[System]:
+def running(home: Path, *, traces_to: str | None = "", **settings: str) -> Iterator[System]:
     """A system that is ready; it is stopped at the block's end, unless the block did so."""
     system = launch(home, traces_to=traces_to, **settings)
     try:

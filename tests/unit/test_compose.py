@@ -21,6 +21,7 @@ from stack import aws, dynamodb, kafka, postgres, prometheus, services
 from stack.home import Home
 from stack.part import Part
 from stack.ports import Ports
+from tests.containers import documented
 from tests.support import compose, dockerfile
 from tests.support.running_system import ROOT
 
@@ -100,7 +101,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Part]:
 
 def _default_ports() -> Ports:
     settings = StackSettings()
-    return Ports(**{name: getattr(settings, f"{name}_port") for name in Ports.__dataclass_fields__})
+    names = [name for name in Ports.__dataclass_fields__ if not name.startswith("jaeger")]  # no part, but a container
+    return Ports(**{name: getattr(settings, f"{name}_port") for name in names})
 
 
 def _on_this_machine(text: str, file: dict[str, Any]) -> str:
@@ -225,6 +227,20 @@ def test_images_have_the_versions_that_make_run_has(file: dict[str, Any]) -> Non
     assert images["postgres"].partition(".")[0] == postgres.MAJOR
 
 
+def test_postgres_is_the_release_that_make_run_has(file: dict[str, Any]) -> None:
+    told = subprocess.run([postgres.binary("postgres"), "--version"], capture_output=True, text=True, check=True).stdout
+    assert file["services"]["postgres"]["image"] == f"postgres:{told.split()[-1]}"
+
+
+def test_the_tables_server_is_installed_from_the_lock_of_make_run() -> None:
+    copied = {source for _, sources, _ in dockerfile.copies(dockerfile.stages()["dynamodb"]) for source in sources}
+    locked = {f"requirements/dynamodb/{name}" for name in ("package.json", "package-lock.json")}
+    assert locked < copied
+    rule = re.search(r"^\$\(DYNAMODB\): (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert rule
+    assert locked < set(rule[1].split())
+
+
 def test_only_the_edges_are_published_and_on_loopback_alone(file: dict[str, Any]) -> None:
     ports = {name: service["ports"] for name, service in file["services"].items() if "ports" in service}
     assert ports.keys() <= PUBLISHED
@@ -339,6 +355,10 @@ def test_the_gateways_keys_are_mounted_as_a_folder(file: dict[str, Any]) -> None
     [mounted] = gateway["volumes"]
     assert mounted == f"{MADE_BY_MAKE_SECRETS}:/etc/mensageria:ro"
     assert gateway["environment"]["MENSAGERIA_GATEWAY_KEYS_FILE"] == "/etc/mensageria/keys"
+
+
+def test_every_documented_command_is_run_by_a_test_of_containers() -> None:
+    assert set(documented.commands()) == documented.RUN_BY_TESTS
 
 
 def test_each_configuration_that_is_mounted_is_there(file: dict[str, Any]) -> None:
