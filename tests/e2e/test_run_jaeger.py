@@ -13,7 +13,7 @@ from tests.support.running_system import running
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.jaeger, pytest.mark.prometheus, pytest.mark.timeout(3600)]
-EVENT = {"type": "test.run.jaeger", "source": "urn:test:run-jaeger", "id": "1", "data": {}}
+IDENTITY = {"source": "urn:test:run-jaeger", "id": "1"}
 
 
 async def test_the_page_of_an_event_links_to_its_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,12 +29,14 @@ async def test_the_page_of_an_event_links_to_its_trace(tmp_path: Path, monkeypat
 
 
 async def published(client: httpx.AsyncClient, gateway: str) -> bool:
-    return (await client.post(f"{gateway}/events", json=EVENT)).status_code == 202
+    return (
+        await client.post(f"{gateway}/events", json={"type": "test.run.jaeger", "data": {}} | IDENTITY)
+    ).status_code == 202
 
 
 async def linked(client: httpx.AsyncClient, web: str) -> str:
     """Where the event's page leads for its trace; empty while it has no link."""
-    page = await client.get(f"{web}/event", params={"source": EVENT["source"], "id": EVENT["id"]})
+    page = await client.get(f"{web}/event", params=IDENTITY)
     found = re.search(r'href="(http://127\.0\.0\.1:\d+/trace/[0-9a-f]{32})"', page.text)
     return found[1] if found else ""
 
