@@ -13,15 +13,9 @@ from operations.places import Places
 from pipeline.clients import aws
 from pipeline.clients.sqs import PENDING_QUEUE, queue_beside
 from pipeline.core.errors import MensageriaError
-from pipeline.core.settings import (
-    EdgeSettings,
-    HealthSettings,
-    QueueSettings,
-    StackSettings,
-    StoreSettings,
-    given,
-    read,
-)
+from pipeline.core.settings import given, read
+from pipeline.core.settings.stack import StackSettings
+from pipeline.core.settings.tools import EdgeSettings, HealthSettings, QueueSettings, StoreSettings
 
 _ROOT = Path(__file__).resolve().parent.parent
 _NAMES = {

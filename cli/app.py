@@ -3,7 +3,8 @@
 import typer
 
 from cli import dead_letter_commands, difference_command, event_commands, status_command, store_commands, trace_command
-from pipeline.core.settings import LogSettings, given, read
+from pipeline.core.settings import given, read
+from pipeline.core.settings.process import LogSettings
 from pipeline.telemetry import logs
 
 app = typer.Typer(

@@ -8,9 +8,9 @@ import msgspec
 import stamina
 import uuid_utils
 
-from operations.http_api import Access, EdgeUnavailable, HttpApi, Refused
+from operations.http_api import EdgeUnavailable, HttpApi, Refused
 from pipeline.core.errors import InvalidParameters
-from pipeline.core.settings import EdgeSettings
+from pipeline.core.settings.tools import EdgeSettings
 from pipeline.events.event import STRUCTURED
 
 _RETRIES_S = 20
@@ -39,7 +39,7 @@ class Edges:
     @asynccontextmanager
     async def connected(cls, settings: EdgeSettings) -> AsyncIterator[Self]:
         """The edges that `settings` name. Raises SettingsError where a key can't stand in a header."""
-        async with HttpApi.connected(access(settings), settings.timeout_s) as api:
+        async with HttpApi.connected(settings, settings.timeout_s) as api:
             yield cls(api)
 
     async def publish(self, body: bytes) -> dict[str, Any]:
@@ -77,16 +77,6 @@ class Edges:
             if faults := {fault.parameter: fault.defect for fault in refusal.problem.errors if fault.parameter}:
                 raise InvalidParameters(faults) from refusal
             raise
-
-
-def access(settings: EdgeSettings) -> Access:
-    """Where the edges are that `settings` name, and their keys."""
-    return Access(
-        gateway_url=settings.gateway_url,
-        query_url=settings.query_url,
-        gateway_key=settings.gateway_key,
-        query_key=settings.query_key,
-    )
 
 
 def _read(members: Members) -> dict[str, Any]:

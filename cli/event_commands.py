@@ -16,7 +16,7 @@ from cli.ending import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json, write_table
 from cli.times import moment
 from operations.http_api import LISTED, NotFound
-from pipeline.core.settings import EdgeSettings
+from pipeline.core.settings.tools import EdgeSettings
 
 _COLUMNS = ("received_at", "type", "source", "id", "subject", "stores")
 _PAGE = 200

@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 
 from cli.addresses import Addresses
-from cli.edges import Edges, access
+from cli.edges import Edges
 from operations.http_api import HttpApi, base_url, http_client
 from operations.places import Places
 from operations.topic_lag import TopicLag
 from pipeline.core.errors import MensageriaError
-from pipeline.core.settings import EdgeSettings, HealthSettings, QueueSettings
+from pipeline.core.settings.tools import EdgeSettings, HealthSettings, QueueSettings
 from pipeline.core.ways import HEALER_GROUP, SERVICE_C
 
 
@@ -39,7 +39,7 @@ async def findings(addresses: Addresses) -> list[Finding]:
     async with http_client(settings.timeout_s) as http:
         return await asyncio.gather(
             _service(http, "gateway", settings.gateway_url),
-            _known("query", _query(Edges(HttpApi(http, access(settings))))),
+            _known("query", _query(Edges(HttpApi(http, settings)))),
             _service(http, "web", health.web_url),
             _service(http, "service-b", health.service_b_url),
             _service(http, "service-c", health.service_c_url),

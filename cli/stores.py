@@ -10,7 +10,7 @@ from cli.dynamodb import Items
 from cli.postgres import Rows
 from pipeline.clients.aws import client
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import StoreSettings
+from pipeline.core.settings.tools import StoreSettings
 
 
 @asynccontextmanager

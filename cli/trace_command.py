@@ -18,7 +18,7 @@ from operations.dead_letters import DeadLetter
 from operations.http_api import NotFound
 from operations.places import PLACES
 from pipeline.core.errors import MensageriaError
-from pipeline.core.settings import EdgeSettings, StoreSettings
+from pipeline.core.settings.tools import EdgeSettings, StoreSettings
 
 _NEWEST = "200"
 Source = Annotated[str | None, typer.Option("--source", help="Its source; needed where several have this id.")]

@@ -18,7 +18,9 @@ from gateway.app import ACCESS, ADDRESSES, METRICS, READINESS, create_app
 from gateway.legs.readiness import Readiness
 from pipeline.clients import kafka_access
 from pipeline.core.errors import AccessRefused, SettingsError
-from pipeline.core.settings import GatewaySettings, KafkaSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.gateway import GatewaySettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.serving import http_protocol
 from pipeline.serving.origins import is_loopback
 from pipeline.telemetry import logs

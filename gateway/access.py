@@ -4,7 +4,7 @@ from pathlib import Path
 
 from gateway.keys import Keys
 from pipeline.core.errors import RateLimited
-from pipeline.core.settings import GatewaySettings
+from pipeline.core.settings.gateway import GatewaySettings
 from pipeline.core.token_bucket import TokenBucket
 
 _OPEN = ""

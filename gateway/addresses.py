@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from pipeline.clients.topic_tail import TopicTail
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events import receipts
 from pipeline.events.receipts import Report
 

@@ -24,7 +24,7 @@ from gateway.room import Room
 from gateway.sampling import Sampler
 from gateway.waits import Waits
 from pipeline.core import problems
-from pipeline.core.settings import GatewaySettings
+from pipeline.core.settings.gateway import GatewaySettings
 from pipeline.telemetry.http_metrics import measure
 from pipeline.telemetry.metrics import GatewayMetrics
 from pipeline.telemetry.tracing import Tracing

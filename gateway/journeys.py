@@ -16,7 +16,7 @@ from gateway.addresses import Addresses
 from gateway.progress import Identity, Progress
 from pipeline.clients.notifier import Notifier
 from pipeline.core.errors import Overloaded
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events import receipts
 from pipeline.events.receipts import FOLLOW_S, Follow, Report
 from pipeline.telemetry.metrics import GatewayMetrics

@@ -4,7 +4,7 @@ import random
 from typing import TYPE_CHECKING, Self
 
 from pipeline.core import trace_context
-from pipeline.core.settings import GatewaySettings
+from pipeline.core.settings.gateway import GatewaySettings
 from pipeline.core.token_bucket import TokenBucket
 from pipeline.core.trace_context import TraceContext
 from pipeline.events.event import Event

@@ -14,7 +14,9 @@ from aiokafka.protocol.admin import CreateAclsRequest
 
 from pipeline.clients import kafka, kafka_access
 from pipeline.core.errors import AccessRefused, MensageriaError
-from pipeline.core.settings import KafkaAdminSettings, KafkaSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.infra import KafkaAdminSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.ways import HEALER_GROUP, SERVICE_B, SERVICE_C
 from pipeline.telemetry import logs
 

@@ -13,7 +13,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - a class
 from psycopg2.extensions import encrypt_password, parse_dsn
 
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import DatabaseRolesSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.infra import DatabaseRolesSettings
 
 SERVICE_B, QUERY = "mensageria_service_b", "mensageria_query"
 

@@ -15,7 +15,8 @@ from infra import deploy, environment, table, topics
 from infra.cloudformation import DeployFailed
 from pipeline.clients.aws import Endpoint, client
 from pipeline.core.errors import MensageriaError
-from pipeline.core.settings import LayoutSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.infra import LayoutSettings
 from pipeline.telemetry import logs
 
 _BUCKET = "mensageria-code"

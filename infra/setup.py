@@ -16,7 +16,8 @@ from botocore.exceptions import BotoCoreError
 
 from infra import acls, database_roles, topics
 from pipeline.core.errors import MensageriaError
-from pipeline.core.settings import SetupSettings, inherited, read
+from pipeline.core.settings import inherited, read
+from pipeline.core.settings.infra import SetupSettings
 from pipeline.telemetry import logs
 
 _MIGRATE = ("dbmate", "--migrations-dir", "migrations", "--no-dump-schema", "up")

@@ -9,7 +9,9 @@ from aiokafka.errors import KafkaError, for_code
 
 from pipeline.clients.kafka import admin
 from pipeline.core.errors import MensageriaError
-from pipeline.core.settings import KafkaAdminSettings, KafkaSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.infra import KafkaAdminSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.telemetry import logs
 
 _DEAD_LETTER_BYTES = 2 * 1024**2

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from pipeline.core import keys
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import QuerySettings
+from pipeline.core.settings.query import QuerySettings
 
 Check = Callable[[Mapping[str, str]], str | None]
 """The name of the key in a request's headers, None where none is asked for; raises NoKey and KeyRevoked."""

@@ -29,7 +29,7 @@ from lambda_query.receipt import AnswerTooLarge, find_event
 from lambda_query.stats import count_events
 from lambda_query.stores import Inquiry, Stores
 from pipeline.core.errors import InvalidParameters, KeyRevoked, NoKey, SettingsError, StoreUnavailable
-from pipeline.core.settings import QuerySettings
+from pipeline.core.settings.query import QuerySettings
 
 MIN_KEY_CHARACTERS = 32
 _OPEN = ("/openapi.json",)
@@ -160,7 +160,7 @@ def create_app(settings: QuerySettings) -> App:
     check = access.check(settings)
     timeout_s = settings.store_timeout_s
     dynamodb = DynamoDB(settings.table, settings.aws, timeout_s)
-    stores = Stores(Postgres(settings.postgres_url, timeout_s), dynamodb, timeout_s)
+    stores = Stores(Postgres(settings.query_postgres_url, timeout_s), dynamodb, timeout_s)
     return App(stores, settings.cursor_key, check)
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from lambda_query.http_connection import HttpConnection
 from pipeline.core import clock
 from pipeline.core.errors import MensageriaError
-from pipeline.core.settings import AwsSettings
+from pipeline.core.settings.query import AwsSettings
 from pipeline.core.signature import Credentials, Signer
 
 AT_ONCE = 8

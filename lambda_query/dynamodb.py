@@ -8,7 +8,7 @@ from lambda_query.aws_calls import AwsCalls, CallFailed
 from lambda_query.question import Identity, Place
 from lambda_query.records import Listed, Stored
 from pipeline.core.errors import StoreUnavailable
-from pipeline.core.settings import AwsSettings
+from pipeline.core.settings.query import AwsSettings
 from pipeline.core.table import BY_TIME, COPY, DAYS, IDENTITY, INDEXED, identity_key, parse_copy_key, parse_identity_key
 
 _GET_ITEMS = 50

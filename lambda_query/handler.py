@@ -6,7 +6,8 @@ from typing import Any
 from lambda_query import secret
 from lambda_query.answers import Response
 from lambda_query.app import App, create_app
-from pipeline.core.settings import AwsSettings, QuerySettings, SecretSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.query import AwsSettings, QuerySettings, SecretSettings
 
 
 def handle(event: dict[str, Any], _context: object) -> Response:

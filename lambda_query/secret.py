@@ -5,7 +5,7 @@ from typing import Any
 
 from lambda_query.aws_calls import AwsCalls, CallFailed
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import AwsSettings
+from pipeline.core.settings.query import AwsSettings
 
 _TIMEOUT_S = 5
 

@@ -24,7 +24,7 @@ from operations.resending import TopicOutlet, producing
 from pipeline.clients import kafka
 from pipeline.core.clock import now, rfc3339, seen_at
 from pipeline.core.errors import QueueUnavailable, Rejected
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.ways import SERVICE_C
 from pipeline.events.delivery import Arrival
 from pipeline.events.envelope import Envelope, enclosed, open_envelope

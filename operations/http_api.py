@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self, TypeVar
 
 import httpx
@@ -11,6 +10,7 @@ import msgspec
 from operations.bearer import authorization
 from pipeline.core.errors import MensageriaError
 from pipeline.core.faults import Defect
+from pipeline.core.settings.shared import ApiSettings
 
 Service = Literal["gateway", "query"]
 LISTED = "source,id,type,subject,received_at,stores"
@@ -74,21 +74,12 @@ class NotFound(Refused):
     """There is no such event."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Access:
-    """Base URLs of the gateway and the query, and the key of each, which is empty where it asks for none."""
-
-    gateway_url: str
-    query_url: str
-    gateway_key: str = field(default="", repr=False)
-    query_key: str = field(default="", repr=False)
-
-    def headers(self) -> "dict[Service, dict[str, str]]":
-        """The header with the key of each. Raises SettingsError where a key can't stand in a header."""
-        return {
-            "gateway": authorization(self.gateway_key, "GATEWAY_KEY"),
-            "query": authorization(self.query_key, "QUERY_KEY"),
-        }
+def key_headers(settings: ApiSettings) -> dict[Service, dict[str, str]]:
+    """The header with the key of each. Raises SettingsError where a key can't stand in a header."""
+    return {
+        "gateway": authorization(settings.gateway_key, "GATEWAY_KEY"),
+        "query": authorization(settings.query_key, "QUERY_KEY"),
+    }
 
 
 @asynccontextmanager
@@ -102,18 +93,21 @@ async def http_client(timeout_s: float, connections: int = _CONNECTIONS) -> Asyn
 class HttpApi:
     """Both, over `http`. Each call raises EdgeUnavailable and Refused."""
 
-    def __init__(self, http: httpx.AsyncClient, access: Access) -> None:
+    def __init__(self, http: httpx.AsyncClient, settings: ApiSettings) -> None:
         """Raises SettingsError where a key can't stand in a header."""
         self._http = http
-        self._urls: dict[Service, str] = {"gateway": base_url(access.gateway_url), "query": base_url(access.query_url)}
-        self._keys = access.headers()
+        self._urls: dict[Service, str] = {
+            "gateway": base_url(settings.gateway_url),
+            "query": base_url(settings.query_url),
+        }
+        self._keys = key_headers(settings)
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls, access: Access, timeout_s: float) -> AsyncIterator[Self]:
+    async def connected(cls, settings: ApiSettings, timeout_s: float) -> AsyncIterator[Self]:
         """Over a client of its own. Raises SettingsError where a key can't stand in a header."""
         async with http_client(timeout_s) as http:
-            yield cls(http, access)
+            yield cls(http, settings)
 
     async def publish(self, body: bytes, headers: dict[str, str], kind: type[T]) -> T:
         """Publish one event; returns the gateway's receipt once the event is durable."""

@@ -12,7 +12,7 @@ from operations.resending import Outlet, QueueOutlet, TopicOutlet, producing
 from pipeline.clients.aws import Endpoint
 from pipeline.clients.aws_json import JsonApi
 from pipeline.clients.sqs import Queue
-from pipeline.core.settings import QueueSettings
+from pipeline.core.settings.tools import QueueSettings
 from pipeline.core.ways import WAYS
 
 PLACES: tuple[Place, ...] = tuple(way.key for way in WAYS)

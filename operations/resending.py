@@ -18,7 +18,7 @@ from pipeline.clients.kafka_records import ExactBatch
 from pipeline.clients.sqs import Queue
 from pipeline.clients.sqs_text import sqs_text
 from pipeline.core.errors import QueueUnavailable
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events.delivery import Attribute
 
 _TIMEOUT_S = 10

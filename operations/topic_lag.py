@@ -13,7 +13,7 @@ from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgre
 
 from pipeline.clients import kafka
 from pipeline.core.errors import QueueUnavailable
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 
 _TIMEOUT_S = 5.0
 _COORDINATOR_STARTS = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError)

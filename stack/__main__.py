@@ -6,7 +6,8 @@ import os
 import sys
 
 from pipeline.core.errors import MensageriaError
-from pipeline.core.settings import StackSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.stack import StackSettings
 from stack import reset
 from stack.console import complain
 from stack.home import Home

@@ -4,7 +4,8 @@ import uuid
 from dataclasses import replace
 
 from infra import topics
-from pipeline.core.settings import KafkaSettings, inherited
+from pipeline.core.settings import inherited
+from pipeline.core.settings.kafka import KafkaSettings
 from stack import process
 from stack.errors import PartFailed
 from stack.home import ROOT, Home

@@ -5,7 +5,7 @@ import shutil
 import socket
 from dataclasses import MISSING, dataclass, fields
 
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack.errors import StackError
 
 HOST = "127.0.0.1"

@@ -9,7 +9,8 @@ import signal
 import psycopg2
 
 from infra import database_roles
-from pipeline.core.settings import DatabaseRolesSettings, inherited
+from pipeline.core.settings import inherited
+from pipeline.core.settings.infra import DatabaseRolesSettings
 from stack import process
 from stack.errors import PartFailed, StackError
 from stack.home import ROOT, STACK_BIN, Home, package_folder, write_private

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import time
 
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack import ports, system
 from stack.console import say
 from stack.home import Home

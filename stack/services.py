@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.core.settings import GatewaySettings, ServiceBSettings, ServiceCSettings, WebSettings, given, inherited
+from pipeline.core.settings import given, inherited
+from pipeline.core.settings.gateway import GatewaySettings
+from pipeline.core.settings.web import WebSettings
+from pipeline.core.settings.workers import ServiceBSettings, ServiceCSettings
 from stack import aws, jaeger, postgres
 from stack.home import BIN, Home
 from stack.part import Part

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack import aws, dynamodb, jaeger, kafka, postgres, prometheus, services
 from stack.console import say
 from stack.home import Home

@@ -8,7 +8,7 @@ import structlog
 
 from pipeline.clients.topic_tail import TopicTail
 from pipeline.core.errors import StoreUnavailable
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.ways import Store, Via
 from pipeline.events import receipts
 from pipeline.events.receipts import FOLLOW_S, Follow, Report

@@ -11,7 +11,7 @@ import faust
 from prometheus_client import CollectorRegistry
 
 from pipeline.clients.sqs import Queue
-from pipeline.core.settings import ServiceCSettings, WorkerSettings
+from pipeline.core.settings.workers import ServiceCSettings, WorkerSettings
 from pipeline.core.ways import HEALER_GROUP
 from pipeline.telemetry.call_metrics import CallMetrics
 from pipeline.telemetry.counter import Counter

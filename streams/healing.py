@@ -18,7 +18,7 @@ from pipeline.clients.sqs_text import size_bytes, sqs_text
 from pipeline.core import clock
 from pipeline.core.errors import Rejected, StoreUnavailable
 from pipeline.core.pace import Pace
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import MAX_EVENT_BYTES
 from pipeline.telemetry.counter import Count

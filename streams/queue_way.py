@@ -6,7 +6,7 @@ from typing import Any
 import faust
 
 from pipeline.clients.sqs import Queue
-from pipeline.core.settings import WorkerSettings
+from pipeline.core.settings.workers import WorkerSettings
 from streams.batch_channel import BatchChannel
 from streams.in_flight import InFlight
 from streams.intake import Intake, Interrupted

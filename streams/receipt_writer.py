@@ -13,7 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from pipeline.clients.notifier import Notifier
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.ways import Store
 from pipeline.events import receipts
 from pipeline.events.delivery import Arrival, Delivery

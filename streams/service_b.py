@@ -9,7 +9,7 @@ from typing import Any
 import faust
 
 from pipeline.clients.sqs import Queue
-from pipeline.core.settings import ServiceBSettings
+from pipeline.core.settings.workers import ServiceBSettings
 from pipeline.core.ways import SERVICE_B
 from pipeline.telemetry.call_metrics import CallMetrics
 from pipeline.telemetry.metrics import WayMetrics, new_registry
@@ -38,8 +38,8 @@ def create_app(settings: ServiceBSettings) -> faust.App:
         settings.postgres_url, connections=settings.postgres_connections, timeout_s=worker.store_timeout_s
     )
     metrics, calls = WayMetrics(registry, store.name, ("sqs",)), CallMetrics(registry)
-    queue = Queue(settings.queue_url, MeasuredSqs(calls.queue(settings.queue_url)))
-    letters_url = settings.dead_letter_queue_url
+    queue = Queue(settings.queue_b_url, MeasuredSqs(calls.queue(settings.queue_b_url)))
+    letters_url = settings.dead_letter_b_url
     dead_letters = DeadLetterQueue(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))
     receipts = ReceiptWriter(settings.receipts.kafka if settings.receipts else None, "postgres", registry, store.copies)
     intake = Intake(SERVICE_B, store, dead_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)

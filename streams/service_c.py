@@ -9,7 +9,7 @@ from typing import Any
 import faust
 
 from pipeline.clients.sqs import Queue
-from pipeline.core.settings import ServiceCSettings
+from pipeline.core.settings.workers import ServiceCSettings
 from pipeline.core.ways import SERVICE_C
 from pipeline.telemetry.call_metrics import CallMetrics
 from pipeline.telemetry.metrics import WayMetrics, new_registry
@@ -39,8 +39,8 @@ def create_app(settings: ServiceCSettings) -> faust.App:
     registry, tracing = new_registry(), Tracing(SERVICE_C, worker.trace)
     metrics, calls = WayMetrics(registry, DynamoStore.name, ("sqs", "kafka")), CallMetrics(registry)
     store = DynamoStore(settings.table, calls=settings.write_calls, retention_days=settings.retention_days)
-    queue = Queue(settings.queue_url, MeasuredSqs(calls.queue(settings.queue_url)))
-    letters_url = settings.dead_letter_queue_url
+    queue = Queue(settings.queue_c_url, MeasuredSqs(calls.queue(settings.queue_c_url)))
+    letters_url = settings.dead_letter_c_url
     queue_letters = DeadLetterQueue(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))
     topic_letters = DeadLetterTopic(topic_app, kafka.dead_letter_topic, calls.kafka(kafka.dead_letter_topic))
     from_queue = Intake(SERVICE_C, store, queue_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)

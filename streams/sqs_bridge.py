@@ -17,7 +17,7 @@ import structlog
 
 from pipeline.clients.sqs import CALL_MESSAGES, Message, Queue
 from pipeline.core.errors import QueueUnavailable, ReceiptExpired
-from pipeline.core.settings import WorkerSettings
+from pipeline.core.settings.workers import WorkerSettings
 from pipeline.events.delivery import Arrival
 from streams.batch_channel import Batch, BatchChannel
 from streams.in_flight import InFlight

@@ -15,7 +15,7 @@ import faust
 
 from pipeline.clients.kafka_records import Undecodable
 from pipeline.core.clock import seen_at
-from pipeline.core.settings import WorkerSettings
+from pipeline.core.settings.workers import WorkerSettings
 from pipeline.events.delivery import Arrival, healing
 from pipeline.events.metadata import Metadata
 from pipeline.events.receipts import REPLY_TO

@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from pipeline.clients import kafka_access
 from pipeline.core.errors import AccessRefused, QueueUnavailable
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from streams.intake import Intake
 
 log = structlog.get_logger(__name__)

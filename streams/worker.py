@@ -13,7 +13,9 @@ from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
 from pipeline.clients import kafka, kafka_records
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import KafkaSettings, WorkerSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.kafka import KafkaSettings
+from pipeline.core.settings.workers import WorkerSettings
 from pipeline.telemetry.logs import configure, logging_config
 from streams.read_positions import PositionTransport
 

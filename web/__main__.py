@@ -10,7 +10,8 @@ import structlog
 import uvicorn
 
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import WebSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.web import WebSettings
 from pipeline.serving import http_protocol
 from pipeline.telemetry import logs
 from web.app import create_app

@@ -9,13 +9,12 @@ from jinja2 import StrictUndefined
 from prometheus_client import CollectorRegistry
 from quart import Quart
 
-from operations.http_api import HttpApi, http_client
+from operations.http_api import HttpApi, http_client, key_headers
 from operations.places import Places
-from pipeline.core.settings import WebSettings
+from pipeline.core.settings.web import WebSettings
 from pipeline.events.event import MAX_EVENT_BYTES
 from pipeline.telemetry import metrics
 from pipeline.telemetry.http_metrics import measure
-from web import edges
 from web.edges import Edges
 from web.events import event, listing
 from web.login import access, sessions
@@ -41,8 +40,7 @@ def create_app(settings: WebSettings) -> Quart:
     `extensions["closing"]` is to be set when it stops: it ends what is followed.
     Raises SettingsError where `settings` would let anyone in, or their key can't stand in a header.
     """
-    edge_access = edges.access(settings)
-    edge_access.headers()  # a key that no header takes is a wrong setting, said before anything starts
+    key_headers(settings)  # a key that no header takes is a wrong setting, said before anything starts
     app = Quart(__name__)
     app.extensions.update(closing=asyncio.Event(), settings=settings)
     app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES)
@@ -66,7 +64,7 @@ def create_app(settings: WebSettings) -> Quart:
     @app.while_serving
     async def connections() -> AsyncGenerator[None, None]:
         async with http_client(settings.timeout_s) as client, http_client(settings.timeout_s, MAX_STREAMS) as streaming:
-            api, streams = HttpApi(client, edge_access), HttpApi(streaming, edge_access)
+            api, streams = HttpApi(client, settings), HttpApi(streaming, settings)
             both = app.extensions["edges"] = Edges(client, api, streams, settings)
             app.extensions["suggestions"] = Suggestions(both.types)
             app.extensions["provider"] = _provider(client, settings)

@@ -6,8 +6,8 @@ from urllib.parse import quote
 import httpx
 from quart import current_app
 
-from operations.http_api import LISTED, Access, HttpApi, NotFound, base_url
-from pipeline.core.settings import WebSettings
+from operations.http_api import LISTED, HttpApi, NotFound, base_url
+from pipeline.core.settings.web import WebSettings
 from pipeline.events.event import STRUCTURED
 from web.answers import Accepted, Arrivals, Page, Record, Schemas
 
@@ -66,16 +66,6 @@ class Edges:
         except httpx.TransportError:
             return False
         return answer.is_success
-
-
-def access(settings: WebSettings) -> Access:
-    """Where the gateway and the query are that `settings` name, and their keys."""
-    return Access(
-        gateway_url=settings.gateway_url,
-        query_url=settings.query_url,
-        gateway_key=settings.gateway_key,
-        query_key=settings.query_key,
-    )
 
 
 def current() -> Edges:

@@ -22,7 +22,9 @@ from bench.rigs import pinned
 from bench.rigs.pinned import Place
 from bench.rigs.running import running
 from pipeline.core import variables
-from pipeline.core.settings import HealerSettings, KafkaSettings, inherited, read
+from pipeline.core.settings import inherited, read
+from pipeline.core.settings.kafka import KafkaSettings
+from pipeline.core.settings.workers import HealerSettings
 from stack import kafka, postgres, services
 from stack.home import BIN
 from stack.http_client import http_client

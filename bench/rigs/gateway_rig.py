@@ -17,7 +17,8 @@ from bench.rigs import load_process, pinned, topic
 from bench.rigs.pinned import Place
 from bench.rigs.running import running
 from bench.workload import Durations
-from pipeline.core.settings import KafkaSettings, inherited, read
+from pipeline.core.settings import inherited, read
+from pipeline.core.settings.kafka import KafkaSettings
 from stack import kafka, services
 from stack.home import BIN
 from stack.http_client import http_client

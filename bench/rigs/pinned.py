@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measuring import cpu
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack import ports
 from stack.home import Home
 from stack.ports import Ports

@@ -7,7 +7,8 @@ from itertools import islice
 
 from bench import events
 from pipeline.core.clock import now, rfc3339
-from pipeline.core.settings import ServiceBSettings, ServiceCSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.workers import ServiceBSettings, ServiceCSettings
 from pipeline.core.ways import Via
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse

@@ -12,7 +12,8 @@ from operations.backlog import BacklogReader
 from operations.places import Places
 from pipeline.clients.aws import Endpoint
 from pipeline.clients.sqs import PENDING_QUEUE, queue_beside
-from pipeline.core.settings import KafkaSettings, QueueSettings
+from pipeline.core.settings.kafka import KafkaSettings
+from pipeline.core.settings.tools import QueueSettings
 
 
 class Waiting:

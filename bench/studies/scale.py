@@ -18,7 +18,7 @@ from bench.studies import partitions
 from bench.workload import Record
 from infra import cost
 from pipeline.core import table
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from stack.home import ROOT
 
 RATES = (1_000, 10_000, 100_000, 1_000_000)

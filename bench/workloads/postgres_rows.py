@@ -17,7 +17,8 @@ import uvloop
 
 from bench import events
 from pipeline.core.clock import now, rfc3339
-from pipeline.core.settings import ServiceBSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.workers import ServiceBSettings
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse
 from streams.postgres import PostgresStore

@@ -15,7 +15,7 @@ from aiokafka.errors import ProducerClosed
 
 from pipeline.clients import kafka_records
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=UTF-8")
 """Structured mode of the CloudEvents Kafka binding, section 3.3."""

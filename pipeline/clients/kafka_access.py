@@ -19,7 +19,7 @@ from aiokafka.errors import (
 
 from pipeline.clients import kafka
 from pipeline.core.errors import AccessRefused
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 
 _TIMEOUT_MS = 3000
 _ADVICE = "`python -m infra.acls`, run by an administrator, gives each service its rights"

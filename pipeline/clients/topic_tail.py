@@ -8,7 +8,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from pipeline.clients import kafka
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 
 _CONNECT_TIMEOUT_S = 5.0
 _LONGEST_PAUSE_S = 10.0

@@ -7,7 +7,7 @@ from typing import Any
 import stamina.instrumentation
 import structlog
 
-from pipeline.core.settings import LogSettings
+from pipeline.core.settings.process import LogSettings
 from pipeline.telemetry.log_rate import LogRate
 
 

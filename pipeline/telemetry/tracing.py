@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.core import trace_context
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import TraceSettings
+from pipeline.core.settings.process import TraceSettings
 from pipeline.core.trace_context import TraceContext
 from pipeline.events.delivery import Arrival
 

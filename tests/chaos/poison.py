@@ -10,7 +10,7 @@ import stamina
 from aiokafka.errors import KafkaError
 
 from pipeline.clients import kafka
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from tests.chaos.journal import Journal, Way
 from tests.chaos.rig import Rig
 

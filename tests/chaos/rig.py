@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.clients.aws import Endpoint, client
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack import aws, dynamodb, kafka, ports, postgres, services, system
 from stack.home import ROOT, Home
 from stack.part import Part

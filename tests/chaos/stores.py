@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 
 from pipeline.clients import kafka
 from pipeline.core import table
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from stack.http_client import http_client
 from tests.chaos.journal import Way, content_hash, raw_hash
 from tests.chaos.rig import Rig

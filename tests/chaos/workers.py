@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack import ports, process
 from stack.home import ROOT
 from tests.chaos.rig import Rig

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack.http_client import http_client
 from stack.ports import choose
 from tests.support import compose

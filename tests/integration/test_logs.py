@@ -8,7 +8,7 @@ import pytest
 from pipeline.clients.aws import client
 from pipeline.clients.kafka import producer
 from pipeline.core.keys import new
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events.event import STRUCTURED
 from stack.http_client import http_client
 from tests.support.logged import BODY

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import yaml
 
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack import prometheus
 from stack.ports import choose
 from tests.support.server_start import wait_until_ready

@@ -12,7 +12,7 @@ import msgspec
 
 from lambda_query.app import App
 from pipeline.core.clock import rfc3339
-from pipeline.core.settings import AwsSettings, QuerySettings
+from pipeline.core.settings.query import AwsSettings, QuerySettings
 from pipeline.core.ways import Via
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse
@@ -80,7 +80,7 @@ def settings(endpoints: dict[str, str], **changes: Any) -> QuerySettings:
         dynamodb_url=changes.pop("dynamodb", endpoints["dynamodb"]),
     )
     values: dict[str, Any] = {
-        "postgres_url": endpoints["postgres"],
+        "query_postgres_url": endpoints["postgres"],
         "table": endpoints["table"],
         "cursor_key": "k" * 32,
     }

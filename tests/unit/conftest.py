@@ -13,7 +13,9 @@ from quart import Quart
 from quart.typing import TestClientProtocol as Client
 
 import gateway.app
-from pipeline.core.settings import GatewaySettings, KafkaSettings, WebSettings
+from pipeline.core.settings.gateway import GatewaySettings
+from pipeline.core.settings.kafka import KafkaSettings
+from pipeline.core.settings.web import WebSettings
 from tests.support.clock import Clock
 from web.app import create_app
 

@@ -12,7 +12,7 @@ import yaml
 from gateway import publication
 from pipeline.clients.kafka import CONTENT_TYPE
 from pipeline.core.errors import Rejected
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events import receipts
 from pipeline.events.delivery import Arrival
 from pipeline.events.envelope import envelope

@@ -7,16 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.core.settings import (
-    DatabaseRolesSettings,
-    GatewaySettings,
-    LayoutSettings,
-    ServiceBSettings,
-    ServiceCSettings,
-    StackSettings,
-    WebSettings,
-    read,
-)
+from pipeline.core.settings import read
+from pipeline.core.settings.gateway import GatewaySettings
+from pipeline.core.settings.infra import DatabaseRolesSettings, LayoutSettings
+from pipeline.core.settings.stack import StackSettings
+from pipeline.core.settings.web import WebSettings
+from pipeline.core.settings.workers import ServiceBSettings, ServiceCSettings
 from stack import aws, dynamodb, kafka, postgres, prometheus, services
 from stack.home import Home
 from stack.part import Part

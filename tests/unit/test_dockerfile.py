@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from pipeline.serving.ready import is_ready
 from tests.support import compose, dockerfile
 from tests.support.running_system import ROOT

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from quart import Quart, current_app, g, redirect, request, session, url_for
 
 from pipeline.core.errors import MensageriaError
-from pipeline.core.settings import WebSettings
+from pipeline.core.settings.web import WebSettings
 
 Action = TypeVar("Action", bound=Callable[..., Any])
 

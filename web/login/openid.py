@@ -15,7 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from pipeline.core.errors import MensageriaError
-from pipeline.core.settings import LoginSettings
+from pipeline.core.settings.web import LoginSettings
 from web.login.access import Person, Role
 
 _SCOPE = "openid profile email"

@@ -9,7 +9,7 @@ import structlog
 from quart import Blueprint, Quart, Response, abort, current_app, redirect, render_template, request, session, url_for
 
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import LoginSettings
+from pipeline.core.settings.web import LoginSettings
 from pipeline.serving.origins import is_loopback
 from web.login import access
 from web.login.openid import Attempt, LoginRefused, Provider

@@ -6,7 +6,7 @@ from typing import Any
 
 from quart import Blueprint, current_app, render_template
 
-from pipeline.core.settings import QueueSettings
+from pipeline.core.settings.tools import QueueSettings
 from pipeline.core.variables import required
 from web.operating.chart import HEIGHT, WIDTH
 from web.operating.state import State

@@ -8,7 +8,7 @@ from typing import Literal
 import httpx
 
 from operations.http_api import EdgeUnavailable, Refused, base_url
-from pipeline.core.settings import WebSettings
+from pipeline.core.settings.web import WebSettings
 from web.edges import Edges
 from web.operating.exposition import NoExposition, Numbers, numbers
 

@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 
 from pipeline.core import clock
-from pipeline.core.settings import WebSettings
+from pipeline.core.settings.web import WebSettings
 from pipeline.core.ways import WAYS
 from web.operating.backlogs import Backlogs
 from web.operating.chart import Chart, Line

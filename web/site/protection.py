@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 from quart import Quart, Response, abort, request
 
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import WebSettings
+from pipeline.core.settings.web import WebSettings
 from pipeline.serving.origins import host_name, is_foreign, is_loopback, is_navigation
 
 _HEADERS = {

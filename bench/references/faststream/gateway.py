@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from faststream.kafka import KafkaBroker
 
 from bench.references.faststream.event import Event
-from pipeline.core.settings import GatewaySettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.gateway import GatewaySettings
 
 
 def create_app(settings: GatewaySettings) -> FastAPI:

@@ -9,7 +9,8 @@ import asyncpg
 import uvicorn
 
 from bench.references.faststream.queue_worker import Received, Store, create_app
-from pipeline.core.settings import ServiceBSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.workers import ServiceBSettings
 
 _INSERT = """
 insert into events (source, id, type, subject, "time", received_at, origin, content_hash, event)
@@ -37,7 +38,7 @@ def main() -> None:
 
             yield store
 
-    app = create_app(settings.queue_url, opened)
+    app = create_app(settings.queue_b_url, opened)
     uvicorn.run(app, host=settings.worker.web_host, port=int(sys.argv[1]), access_log=False)
 
 

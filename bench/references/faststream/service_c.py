@@ -13,7 +13,8 @@ from faststream.kafka import KafkaBroker
 
 from bench.references.faststream.event import Event
 from bench.references.faststream.queue_worker import Received, Store, create_app
-from pipeline.core.settings import ServiceCSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.workers import ServiceCSettings
 
 _CALL_ITEMS = 25
 _MOST_RECORDS = 500
@@ -64,7 +65,7 @@ def main() -> None:
                 await broker.start()
                 yield from_queue
 
-    app = create_app(settings.queue_url, opened)
+    app = create_app(settings.queue_c_url, opened)
     uvicorn.run(app, host=settings.worker.web_host, port=int(sys.argv[1]), access_log=False)
 
 

@@ -15,7 +15,8 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from quart import Quart, request
 
-from pipeline.core.settings import GatewaySettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.gateway import GatewaySettings
 
 _REQUIRED = ("specversion", "id", "source", "type")
 

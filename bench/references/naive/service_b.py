@@ -13,7 +13,8 @@ import faust
 from faust import web
 from faust.app import BootStrategy
 
-from pipeline.core.settings import ServiceBSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.workers import ServiceBSettings
 
 _INSERT = """
 insert into events (source, id, type, subject, "time", received_at, origin, content_hash, event)
@@ -44,12 +45,12 @@ async def consume() -> None:
         connection.cursor() as cursor,
     ):
         while not app.should_stop:
-            answer = await sqs.receive_message(QueueUrl=settings.queue_url, WaitTimeSeconds=1)
+            answer = await sqs.receive_message(QueueUrl=settings.queue_b_url, WaitTimeSeconds=1)
             for message in answer.get("Messages", []):
                 event = json.loads(message["Body"])
                 row = [event.get(name) for name in ("source", "id", "type", "subject", "time")]
                 await cursor.execute(_INSERT, [*row, datetime.now(UTC), message["Body"]])
-                await sqs.delete_message(QueueUrl=settings.queue_url, ReceiptHandle=message["ReceiptHandle"])
+                await sqs.delete_message(QueueUrl=settings.queue_b_url, ReceiptHandle=message["ReceiptHandle"])
 
 
 @app.page("/readyz")  # type: ignore[untyped-decorator]

@@ -14,7 +14,8 @@ import faust
 from faust import web
 
 from pipeline.core import table
-from pipeline.core.settings import ServiceCSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.workers import ServiceCSettings
 
 settings = read(ServiceCSettings)
 app = faust.App(
@@ -46,13 +47,13 @@ async def consume_queue() -> None:
     async with aioboto3.Session().client("sqs") as sqs, aioboto3.Session().client("dynamodb") as dynamodb:
         async for message in _messages(sqs):
             await dynamodb.put_item(TableName=settings.table, Item=_item(message["Body"].encode(), "sqs"))
-            await sqs.delete_message(QueueUrl=settings.queue_url, ReceiptHandle=message["ReceiptHandle"])
+            await sqs.delete_message(QueueUrl=settings.queue_c_url, ReceiptHandle=message["ReceiptHandle"])
             stored["sqs"] += 1
 
 
 async def _messages(sqs: Any) -> AsyncGenerator[dict[str, Any], None]:
     while not app.should_stop:
-        answer = await sqs.receive_message(QueueUrl=settings.queue_url, WaitTimeSeconds=1)
+        answer = await sqs.receive_message(QueueUrl=settings.queue_c_url, WaitTimeSeconds=1)
         for message in answer.get("Messages", []):
             yield message
 

@@ -5,7 +5,8 @@ import os
 import sys
 
 from bench.pipelines import NAIVE
-from pipeline.core.settings import StackSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.stack import StackSettings
 from stack import services, system
 from stack.home import Home
 from stack.ports import Ports

@@ -11,7 +11,8 @@ from aiobotocore.session import get_session
 from aiohttp import web
 from aiokafka import AIOKafkaProducer
 
-from pipeline.core.settings import GatewaySettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.gateway import GatewaySettings
 
 _LINGER_S = 0.005
 _MOST_ENTRIES = 10

@@ -9,7 +9,8 @@ import msgspec
 from aiobotocore.session import get_session
 
 from bench.references.plain import worker
-from pipeline.core.settings import ServiceBSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.workers import ServiceBSettings
 
 _INSERT = """
 insert into events (source, id, type, subject, "time", received_at, origin, content_hash, event)
@@ -46,7 +47,7 @@ async def work(settings: ServiceBSettings) -> None:
         async def store(bodies: list[str]) -> None:
             await pool.executemany(_INSERT, [_row(body) for body in bodies])
 
-        await worker.drain(sqs, settings.queue_url, store)
+        await worker.drain(sqs, settings.queue_b_url, store)
 
 
 def main() -> None:

@@ -10,7 +10,8 @@ from aiobotocore.session import get_session
 from aiokafka import AIOKafkaConsumer
 
 from bench.references.plain import worker
-from pipeline.core.settings import ServiceCSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.workers import ServiceCSettings
 
 _CALL_ITEMS = 25
 _MOST_RECORDS = 500
@@ -73,7 +74,7 @@ async def work(settings: ServiceCSettings) -> None:
         table = Table(dynamodb, settings.table)
         await asyncio.gather(
             _drain_topic(settings, table),
-            worker.drain(sqs, settings.queue_url, lambda bodies: table.put(bodies, "sqs")),
+            worker.drain(sqs, settings.queue_c_url, lambda bodies: table.put(bodies, "sqs")),
         )
 
 

@@ -14,7 +14,8 @@ from boto3.dynamodb.conditions import Key
 from pg8000.native import Connection
 from pydantic import BaseModel
 
-from pipeline.core.settings import QuerySettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.query import QuerySettings
 from pipeline.core.table import BUCKET, BY_TIME, SHARDS, bucket_of_day
 
 _NEWEST = """
@@ -26,7 +27,7 @@ settings = read(QuerySettings)
 logger = Logger(service="query")
 app = APIGatewayHttpResolver(enable_validation=True)
 table = boto3.resource("dynamodb").Table(settings.table)
-address = urlsplit(settings.postgres_url)
+address = urlsplit(settings.query_postgres_url)
 connection = Connection(
     user=unquote(address.username or ""),
     password=unquote(address.password or ""),

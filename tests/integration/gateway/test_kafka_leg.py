@@ -17,7 +17,8 @@ from gateway.legs.kafka_leg import KafkaLeg
 from gateway.publication import Publication
 from pipeline.clients import kafka
 from pipeline.core.errors import LegUnavailable
-from pipeline.core.settings import KafkaSettings, TraceSettings
+from pipeline.core.settings.kafka import KafkaSettings
+from pipeline.core.settings.process import TraceSettings
 from pipeline.events.event import parse
 from pipeline.telemetry.metrics import GatewayMetrics
 from pipeline.telemetry.tracing import Tracing

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from infra import deploy, environment, setup_task
 from infra.cloudformation import DeployFailed
 from infra.environment import Environment
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack import aws
 from stack.home import Home
 from stack.ports import choose

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError
 from infra import acls, topics
 from pipeline.clients import kafka, kafka_access
 from pipeline.core.errors import AccessRefused
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from stack.http_client import http_client
 from tests.support.gateway_process import answers, gateway
 from tests.support.secured_kafka import SecuredKafka, secured_kafka

@@ -14,7 +14,8 @@ from aiokafka.errors import KafkaConnectionError
 from infra import acls
 from pipeline.clients import kafka_access
 from pipeline.core.errors import AccessRefused
-from pipeline.core.settings import StackSettings, inherited
+from pipeline.core.settings import inherited
+from pipeline.core.settings.stack import StackSettings
 from stack import postgres
 from stack.home import ROOT, STACK_BIN, Home
 from stack.ports import HOST, choose

@@ -185,7 +185,7 @@ async def test_without_postgresql_the_answers_are_dynamodbs_and_say_so(
 ) -> None:
     one = seed(source, "1", PAST)
     await writers.store([one], [one])
-    app = create_app(settings(aws, postgres_url=NOWHERE, store_timeout_s=10.0))
+    app = create_app(settings(aws, query_postgres_url=NOWHERE, store_timeout_s=10.0))
     try:
         status, page = await get(app, "/events", source=source, **DAY)
         assert (status, page["partial"], page["unavailable"]) == (200, True, ["postgres"])
@@ -206,7 +206,7 @@ async def test_without_dynamodb_the_answers_are_postgresqls_and_without_both_503
     one = seed(source, "1", PAST)
     await writers.store([one], [one])
     for url, expected in ((aws["postgres"], 200), (NOWHERE, 503)):
-        app = create_app(settings(aws, postgres_url=url, dynamodb="http://127.0.0.1:1"))
+        app = create_app(settings(aws, query_postgres_url=url, dynamodb="http://127.0.0.1:1"))
         try:
             status, page = await get(app, "/events", source=source, **DAY)
             assert status == expected

@@ -20,7 +20,8 @@ from lambda_query.aws_calls import AwsCalls
 from lambda_query.differences import PAGE_DIFFERENCES
 from pipeline.core.clock import now, rfc3339
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import AwsSettings, QuerySettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.query import AwsSettings, QuerySettings
 from stack.http_client import http_client
 from tests.integration.gateway.test_openapi import CHECKS
 from tests.support.querying import Seed, Writers, get, reading_url, seed, settings
@@ -28,7 +29,7 @@ from tests.support.running_system import System
 
 YEAR = datetime(2018, 1, 1, tzinfo=UTC)
 NOWHERE = {
-    "postgres": {"postgres_url": "postgresql://nobody:x@127.0.0.1:1/none"},
+    "postgres": {"query_postgres_url": "postgresql://nobody:x@127.0.0.1:1/none"},
     "dynamodb": {"dynamodb": "http://127.0.0.1:1"},
 }
 
@@ -195,7 +196,7 @@ async def test_a_store_that_is_silent_costs_no_more_than_the_deadline_and_leaves
     await writers.store([one[0]], one)
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections, and says nothing
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        silent = {"postgres": {"postgres_url": f"postgresql://u:p@{address}/d?sslmode=disable"}}
+        silent = {"postgres": {"query_postgres_url": f"postgresql://u:p@{address}/d?sslmode=disable"}}
         silent["dynamodb"] = {"dynamodb": f"http://{address}"}
         app = create_app(settings(aws, store_timeout_s=3.0, **silent[down]))
         begun = now()
@@ -249,7 +250,7 @@ def test_the_variables_of_a_secret_count_before_the_environments(aws: dict[str, 
     own = {"AWS_REGION": "r", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
     environ = own | {"MENSAGERIA_CURSOR_KEY": "e" * 32}
     found = read(QuerySettings, environ, before=secret.fetch(arn, where))
-    assert (found.postgres_url, found.cursor_key) == ("postgresql://held", "h" * 32)
+    assert (found.query_postgres_url, found.cursor_key) == ("postgresql://held", "h" * 32)
     with pytest.raises(SettingsError, match="can't be read"):
         secret.fetch(f"{arn}-none", where)
 

@@ -166,7 +166,7 @@ async def test_a_page_takes_a_bounded_number_of_calls_of_dynamodb(
 async def test_pages_walk_through_everything_exactly_once_while_events_arrive(
     aws: dict[str, str], system: System, crowd: Crowd, record_property: Callable[[str, object], None]
 ) -> None:
-    app = create_app(settings(aws, postgres_url=reading_url(system), store_timeout_s=20.0))
+    app = create_app(settings(aws, query_postgres_url=reading_url(system), store_timeout_s=20.0))
     arriving = asyncio.create_task(_arrive(aws))
     seen: dict[str, int] = {}
     cursor, pages, begun = None, 0, time.monotonic()

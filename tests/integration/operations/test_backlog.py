@@ -16,7 +16,8 @@ from operations.topic_lag import TopicLag
 from pipeline.clients import kafka
 from pipeline.clients.aws import client
 from pipeline.core.errors import QueueUnavailable
-from pipeline.core.settings import KafkaSettings, QueueSettings
+from pipeline.core.settings.kafka import KafkaSettings
+from pipeline.core.settings.tools import QueueSettings
 from tests.support.proxies.wire import KafkaProxy
 
 

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import template
 from pipeline.clients.aws import client
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack import aws, dynamodb, ports, process
 from stack.home import ROOT, Home
 from stack.http_client import http_client

@@ -23,7 +23,7 @@ from operations.dead_letters import DeadLetter, Place, Reading
 from pipeline.clients import kafka as kafka_clients
 from pipeline.clients.aws import client
 from pipeline.clients.kafka_records import MAX_DECOMPRESSED_BYTES, ExactBatch
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events.delivery import Attribute
 from stack.http_client import http_client
 from tests.support.foreign_records import CODECS, Headers, Watched, event, producing, put, stored_by_kafka

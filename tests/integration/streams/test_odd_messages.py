@@ -12,7 +12,7 @@ from cli.addresses import find
 from operations.dead_letters import DeadLetter, Place
 from pipeline.clients.aws import client
 from pipeline.clients.kafka import producer
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from stack.http_client import http_client
 from tests.support.waiting import until
 

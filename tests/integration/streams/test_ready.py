@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 
 from pipeline.clients import kafka
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from tests.support.waiting import until
 from tests.support.worker_process import Worker, worker
 

@@ -17,7 +17,7 @@ from aiokafka.admin import NewTopic
 
 from pipeline.clients import kafka
 from pipeline.clients.aws import client
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from tests.support.proxies.aws import AwsProxy
 from tests.support.proxies.wire import WireProxy
 from tests.support.waiting import until

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from infra import template
 from pipeline.clients.aws import client
 from pipeline.core.errors import Rejected, StoreUnavailable
-from pipeline.core.settings import TraceSettings
+from pipeline.core.settings.process import TraceSettings
 from pipeline.core.ways import Via
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse

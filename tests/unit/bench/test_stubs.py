@@ -15,7 +15,7 @@ from bench.stubs.queue_and_table import QueueAndTable
 from bench.stubs.sns import SnsStub
 from pipeline.clients.aws import Endpoint, client
 from pipeline.core import trace_context
-from pipeline.core.settings import TraceSettings
+from pipeline.core.settings.process import TraceSettings
 from pipeline.telemetry.tracing import Tracing
 from stack.http_client import http_client
 from tests.support.waiting import until

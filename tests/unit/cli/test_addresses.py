@@ -7,7 +7,7 @@ import pytest
 
 from cli.addresses import _NAMES, NoSystem, find
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import EdgeSettings, QueueSettings
+from pipeline.core.settings.tools import EdgeSettings, QueueSettings
 
 OTHERS = ("aws", "dynamodb", "region", "access_key", "secret_key")
 

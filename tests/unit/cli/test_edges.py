@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from cli.edges import Edges, access
+from cli.edges import Edges
 from cli.output import write_json
 from operations.http_api import HttpApi
 from pipeline.core.errors import InvalidParameters, SettingsError
-from pipeline.core.settings import EdgeSettings
+from pipeline.core.settings.tools import EdgeSettings
 
 
 def edges(answers: list[httpx.Response], seen: list[httpx.Request]) -> Edges:
@@ -19,7 +19,7 @@ def edges(answers: list[httpx.Response], seen: list[httpx.Request]) -> Edges:
         return answers[len(seen) - 1]
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
-    return Edges(HttpApi(http, access(EdgeSettings(query_url="http://query/stage/", query_key="q"))))
+    return Edges(HttpApi(http, EdgeSettings(query_url="http://query/stage/", query_key="q")))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from gateway.app import READINESS, create_app
 from gateway.front import MAX_REQUEST_BYTES
 from pipeline.core.errors import SettingsError
 from pipeline.core.keys import new
-from pipeline.core.settings import GatewaySettings
+from pipeline.core.settings.gateway import GatewaySettings
 from pipeline.events.event import STRUCTURED
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}

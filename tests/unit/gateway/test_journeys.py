@@ -19,7 +19,8 @@ from gateway.app import ADDRESSES, create_app
 from gateway.journey_stream import is_journey, parse_identity
 from pipeline.core.errors import InvalidParameters
 from pipeline.core.keys import new
-from pipeline.core.settings import GatewaySettings, KafkaSettings
+from pipeline.core.settings.gateway import GatewaySettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.ways import Store, Via
 from pipeline.events.receipts import Report
 

@@ -10,7 +10,7 @@ from gateway.access import Access
 from gateway.keys import CHECK_EVERY_S, Keys
 from pipeline.core.errors import KeyRevoked, NoKey, RateLimited, SettingsError
 from pipeline.core.keys import new
-from pipeline.core.settings import GatewaySettings
+from pipeline.core.settings.gateway import GatewaySettings
 from tests.support.clock import Clock
 
 

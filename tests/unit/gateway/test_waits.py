@@ -11,7 +11,7 @@ from gateway.addresses import Addresses
 from gateway.inbound import ClientGone
 from gateway.publication import Publication
 from gateway.waits import MAX_EVENTS, Wait, Waits
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.ways import Store, Via
 from pipeline.events.event import parse
 from pipeline.events.receipts import Report

@@ -10,7 +10,8 @@ from quart import Quart
 from infra import environment, template
 from infra.cloudformation import HOLDS_DATA
 from infra.environment import TEMPLATES
-from pipeline.core.settings import KafkaSettings, WebSettings
+from pipeline.core.settings.kafka import KafkaSettings
+from pipeline.core.settings.web import WebSettings
 from pipeline.core.ways import HEALER_GROUP, SERVICE_C
 from tests.support import dockerfile
 from tests.support.policy_statements import FILES, resources

@@ -4,7 +4,7 @@ import pytest
 
 from infra import database_roles
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import DatabaseRolesSettings
+from pipeline.core.settings.infra import DatabaseRolesSettings
 
 NOWHERE = "127.0.0.1:1/mensageria"
 B, QUERY = f"postgresql://mensageria_service_b:p@{NOWHERE}", f"postgresql://mensageria_query:q@{NOWHERE}"

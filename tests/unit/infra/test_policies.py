@@ -13,7 +13,14 @@ import pytest
 
 from infra import environment, template
 from infra.cloudformation import DeployFailed
-from pipeline.core import settings, table
+from pipeline.core import table
+from pipeline.core.settings.docs import markdown
+from pipeline.core.settings.gateway import GatewaySettings
+from pipeline.core.settings.infra import SetupSettings
+from pipeline.core.settings.kafka import KafkaSettings
+from pipeline.core.settings.tools import StoreSettings
+from pipeline.core.settings.web import LoginSettings, WebSettings
+from pipeline.core.settings.workers import ServiceBSettings, ServiceCSettings
 from pipeline.core.variables import required
 from streams.dynamodb import _Held
 from tests.support import dockerfile
@@ -119,7 +126,7 @@ def test_every_service_has_a_role_of_its_own_and_one_that_reads_its_own_secrets_
 
 def test_the_setup_task_may_make_every_topic() -> None:
     """What a role may not describe is not listed to it either: it would be made again, and be refused."""
-    kafka = settings.KafkaSettings(bootstrap_servers="127.0.0.1:9092")
+    kafka = KafkaSettings(bootstrap_servers="127.0.0.1:9092")
     topics = {getattr(kafka, each.name) for each in fields(kafka) if each.name.endswith("topic")}
     [making] = [
         filled(each["Resource"])
@@ -155,25 +162,25 @@ def test_the_services_run_what_they_run_everywhere() -> None:
 def test_every_variable_is_a_setting(file: Path) -> None:
     """By its name in the text: a misspelt one would be read by nobody."""
     given = set(re.findall(r"\b(MENSAGERIA_\w+)(?:,|: )", file.read_text()))
-    assert given <= set(re.findall(r"MENSAGERIA_\w+", settings.markdown()))
+    assert given <= set(re.findall(r"MENSAGERIA_\w+", markdown()))
 
 
 def test_each_service_is_given_all_that_it_needs() -> None:
     kinds = {
-        "gateway": settings.GatewaySettings,
-        "service-b": settings.ServiceBSettings,
-        "service-c": settings.ServiceCSettings,
-        "web": settings.WebSettings,
-        "setup": settings.SetupSettings,
+        "gateway": GatewaySettings,
+        "service-b": ServiceBSettings,
+        "service-c": ServiceCSettings,
+        "web": WebSettings,
+        "setup": SetupSettings,
     }
     for task in of_type("AWS::ECS::TaskDefinition"):
         main = task["ContainerDefinitions"][0]
         given = {each["Name"] for each in (*main["Environment"], *main["Secrets"])}
         assert set(required(kinds[main["Name"]])) <= given, main["Name"]
         if main["Name"] == "web":
-            assert set(required(settings.LoginSettings)) <= given
+            assert set(required(LoginSettings)) <= given
         if main["Name"] == "setup":  # `mensageria retention` runs in it: docs/aws.md
-            assert set(required(settings.StoreSettings)) <= given
+            assert set(required(StoreSettings)) <= given
 
 
 def test_every_alarm_names_a_runbook_that_is_there() -> None:

@@ -9,7 +9,7 @@ from lambda_query.answers import Verbatim, array, encode
 from lambda_query.app import App, create_app
 from pipeline.core.errors import SettingsError
 from pipeline.core.keys import new
-from pipeline.core.settings import AwsSettings, QuerySettings
+from pipeline.core.settings.query import AwsSettings, QuerySettings
 
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
@@ -17,7 +17,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 def settings(**changes: Any) -> QuerySettings:
     aws = AwsSettings(region="eu-west-1", access_key="a", secret_key="s", endpoint_url="http://127.0.0.1:1")
     values: dict[str, Any] = {
-        "postgres_url": "postgresql://127.0.0.1:1/none",
+        "query_postgres_url": "postgresql://127.0.0.1:1/none",
         "cursor_key": "k" * 32,
         "access": "open",
         "aws": aws,

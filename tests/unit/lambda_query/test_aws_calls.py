@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from lambda_query.aws_calls import AwsCalls, CallFailed
-from pipeline.core.settings import AwsSettings
+from pipeline.core.settings.query import AwsSettings
 
 OK = b'HTTP/1.1 200 OK\r\nServer: test\r\nContent-Length: 11\r\n\r\n{"Items":1}'
 BUSY = b"HTTP/1.1 503 Slow\r\nContent-Length: 2\r\n\r\n{}"

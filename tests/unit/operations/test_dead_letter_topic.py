@@ -9,7 +9,7 @@ from aiokafka import TopicPartition
 
 from operations.dead_letter_topic import TopicReading
 from operations.dead_letters import UNREADABLE
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 
 TOPIC = TopicPartition("dead", 0)
 

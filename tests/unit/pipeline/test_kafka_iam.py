@@ -11,7 +11,7 @@ from botocore.exceptions import NoCredentialsError, NoRegionError
 from pipeline.clients import kafka
 from pipeline.clients.kafka_iam import RoleToken, signed
 from pipeline.core import settings
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 
 
 def opened(token: str) -> tuple[str, dict[str, list[str]]]:

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from pipeline.core.settings import LogSettings
+from pipeline.core.settings.process import LogSettings
 from pipeline.telemetry import logs
 
 

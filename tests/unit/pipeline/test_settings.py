@@ -1,13 +1,17 @@
 """Settings come from the environment, and every fault is named at once."""
 
-from dataclasses import MISSING, dataclass
+from collections import Counter
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import GatewaySettings, WorkerSettings, markdown, read, settings_classes
+from pipeline.core.settings import read, shared
+from pipeline.core.settings.docs import markdown, settings_classes
+from pipeline.core.settings.gateway import GatewaySettings
+from pipeline.core.settings.workers import WorkerSettings
 from pipeline.core.variables import required, setting, typed_fields
 
 
@@ -99,3 +103,18 @@ def test_a_number_with_which_nothing_would_go_is_refused_at_the_start(name: str,
     kind = WorkerSettings if name.startswith("WORKER") else GatewaySettings
     with pytest.raises(SettingsError, match=f"MENSAGERIA_{name} is '{value}': give at"):
         read(kind, {f"MENSAGERIA_{name}": value, "MENSAGERIA_TOPIC_ARN": "arn"})
+
+
+def test_no_variable_is_declared_twice() -> None:
+    """But ports, which `make run` hands on, and what means or does another thing in each program that reads it."""
+    declared = [
+        (item.metadata["name"], kind.__name__)
+        for kind in [*settings_classes(), *vars(shared).values()]
+        if isinstance(kind, type) and is_dataclass(kind)
+        for item in fields(kind)
+        if "name" in item.metadata and item.name in vars(kind).get("__annotations__", {})
+    ]
+    counts = Counter(name for name, _ in declared if not name.endswith("_PORT"))
+    other_role = {"MENSAGERIA_POSTGRES_URL"}
+    turns_a_part_on = {"MENSAGERIA_KAFKA_BOOTSTRAP_SERVERS", "MENSAGERIA_PENDING_QUEUE_URL", "MENSAGERIA_TOPIC_ARN"}
+    assert {name for name, count in counts.items() if count > 1} == other_role | turns_a_part_on

@@ -6,7 +6,8 @@ from dataclasses import astuple
 
 import pytest
 
-from pipeline.core.settings import StackSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.stack import StackSettings
 from stack.errors import StackError
 from stack.ports import choose, is_free
 

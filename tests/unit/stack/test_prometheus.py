@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.settings import StackSettings
+from pipeline.core.settings.stack import StackSettings
 from stack import prometheus
 from stack.errors import StackError
 from stack.home import Home

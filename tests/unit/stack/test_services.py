@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.settings import GatewaySettings, ServiceBSettings, ServiceCSettings, StackSettings, WebSettings, read
+from pipeline.core.settings import read
+from pipeline.core.settings.gateway import GatewaySettings
+from pipeline.core.settings.stack import StackSettings
+from pipeline.core.settings.web import WebSettings
+from pipeline.core.settings.workers import ServiceBSettings, ServiceCSettings
 from stack import services
 from stack.home import Home
 from stack.part import Part
@@ -41,7 +45,7 @@ def parts(tmp_path: Path, ports: Ports) -> dict[str, Part]:
 def test_each_can_read_its_settings(parts: dict[str, Part], ports: Ports) -> None:
     assert read(GatewaySettings, parts["gateway"].environment).port == ports.gateway
     assert read(WebSettings, parts["web"].environment).gateway_url == f"http://127.0.0.1:{ports.gateway}"
-    assert read(ServiceBSettings, parts["service-b"].environment).queue_url == OUTPUTS["QueueBUrl"]
+    assert read(ServiceBSettings, parts["service-b"].environment).queue_b_url == OUTPUTS["QueueBUrl"]
     assert read(ServiceCSettings, parts["service-c"].environment).table == "events"
 
 

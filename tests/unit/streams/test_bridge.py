@@ -10,7 +10,7 @@ import pytest
 from pipeline.clients.aws_json import JsonApi
 from pipeline.clients.sqs import Message, Queue
 from pipeline.core.errors import QueueUnavailable, ReceiptExpired
-from pipeline.core.settings import WorkerSettings
+from pipeline.core.settings.workers import WorkerSettings
 from streams import sqs_bridge
 from streams.in_flight import InFlight
 from streams.queue_way import Receiving

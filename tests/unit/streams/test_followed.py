@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pipeline.core.errors import Rejected
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events import receipts
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse

@@ -6,7 +6,7 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pipeline.core.settings import KafkaSettings
+from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events.delivery import Arrival, Attribute, Delivery, healing
 from pipeline.events.event import MAX_EVENT_BYTES, parse
 from pipeline.events.metadata import Metadata

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from pipeline.core.settings import TraceSettings
+from pipeline.core.settings.process import TraceSettings
 from pipeline.events.delivery import Arrival
 from pipeline.telemetry.metrics import WayMetrics
 from pipeline.telemetry.tracing import Tracing

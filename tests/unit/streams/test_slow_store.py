@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from pipeline.core.errors import StoreUnavailable
-from pipeline.core.settings import TraceSettings
+from pipeline.core.settings.process import TraceSettings
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.telemetry.metrics import WayMetrics
 from pipeline.telemetry.tracing import Tracing

@@ -9,7 +9,8 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 
 from pipeline.core.clock import now, rfc3339
-from pipeline.core.settings import HealthSettings, WebSettings
+from pipeline.core.settings.tools import HealthSettings
+from pipeline.core.settings.web import WebSettings
 from tests.unit.conftest import Edge
 from web.app import create_app
 from web.events.follow import Sighting, Sought, look

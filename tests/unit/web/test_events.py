@@ -13,10 +13,11 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 
 from lambda_query.parameters import parse_list
-from operations.http_api import LISTED, Access, HttpApi
+from operations.http_api import LISTED, HttpApi
 from pipeline.core.clock import rfc3339
 from pipeline.core.errors import InvalidParameters
-from pipeline.core.settings import WebSettings
+from pipeline.core.settings.shared import ApiSettings
+from pipeline.core.settings.web import WebSettings
 from tests.unit.conftest import Edge
 from web.app import create_app
 from web.edges import Edges
@@ -175,7 +176,7 @@ async def test_what_dynamodb_alone_tells_is_new_where_it_was_not_on_the_page(edg
     newer = ROW | {"id": "newer"}
     edge.answer("/stage/events", listing(ROW), listing(newer, ROW))
     edge.answer("/stage/stored", (503, {"unavailable": ["postgres"]}))
-    api = HttpApi(httpx.AsyncClient(), Access(gateway_url=edge.url, query_url=f"{edge.url}/stage"))
+    api = HttpApi(httpx.AsyncClient(), ApiSettings(gateway_url=edge.url, query_url=f"{edge.url}/stage"))
     both = Edges(httpx.AsyncClient(), api, api, WebSettings(query_url=edge.url))
     for filters in ({}, {"store": "dynamodb"}):
         edge.answer("/stage/events", listing(ROW), listing(newer, ROW))

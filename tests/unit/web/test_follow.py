@@ -11,9 +11,8 @@ import pytest
 
 from operations.http_api import HttpApi
 from pipeline.core import clock
-from pipeline.core.settings import WebSettings
+from pipeline.core.settings.web import WebSettings
 from tests.support.waiting import until
-from web import edges
 from web.edges import Edges
 from web.events import follow
 from web.events.follow import Sighting, Sought
@@ -73,7 +72,7 @@ async def running(servers: Servers) -> AsyncIterator[Edges]:
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     settings = WebSettings(gateway_url=url, query_url=url)
     async with httpx.AsyncClient(trust_env=False) as client:
-        api = HttpApi(client, edges.access(settings))
+        api = HttpApi(client, settings)
         yield Edges(client, api, api, settings)
     for connection in connections:
         connection.close()

@@ -16,7 +16,8 @@ from quart import g
 from quart.typing import TestClientProtocol as Client
 
 from pipeline.core.errors import SettingsError
-from pipeline.core.settings import HealthSettings, LoginSettings, WebSettings
+from pipeline.core.settings.tools import HealthSettings
+from pipeline.core.settings.web import LoginSettings, WebSettings
 from tests.unit.conftest import Edge
 from web.app import create_app
 from web.login import access

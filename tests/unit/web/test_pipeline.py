@@ -11,7 +11,8 @@ from operations.dead_letters import Place, Reading
 from operations.places import Places
 from pipeline.core import clock
 from pipeline.core.errors import QueueUnavailable
-from pipeline.core.settings import HealthSettings, WebSettings
+from pipeline.core.settings.tools import HealthSettings
+from pipeline.core.settings.web import WebSettings
 from tests.support.waiting import until
 from tests.unit.conftest import Edge
 from tests.unit.web.test_events import listing, text_of

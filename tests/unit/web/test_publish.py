@@ -12,7 +12,8 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 
 from pipeline.core.errors import InvalidEvent, MalformedEvent, SettingsError
-from pipeline.core.settings import WebSettings, inherited
+from pipeline.core.settings import inherited
+from pipeline.core.settings.web import WebSettings
 from pipeline.events.event import parse
 from tests.unit.conftest import Edge
 from tests.unit.web.test_event import record

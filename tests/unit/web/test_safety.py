@@ -9,7 +9,8 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 
 import web
-from pipeline.core.settings import WebSettings, inherited
+from pipeline.core.settings import inherited
+from pipeline.core.settings.web import WebSettings
 from tests.unit.conftest import Edge
 from web.app import create_app
 
