@@ -14,6 +14,7 @@ from pipeline.core.settings import read
 from pipeline.core.settings.web import WebSettings
 from pipeline.serving import http_protocol
 from pipeline.telemetry import logs
+from web import context
 from web.app import create_app
 
 _STOP_TIMEOUT_S = 5
@@ -41,6 +42,7 @@ def main() -> None:
     try:
         settings = read(WebSettings)
         app = create_app(settings)
+        web = context.of(app)
     except SettingsError as error:
         sys.exit(f"web: {error}")
     # uvicorn raises the signal again once it has stopped: the process ends in order, with 0.
@@ -53,7 +55,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=http_protocol.bounded(_RECEIVED_BYTES, app.extensions["refusals"].count),
+        http=http_protocol.bounded(_RECEIVED_BYTES, web.refusals.count),
         ws="none",
         log_config=logs.logging_config("web", settings.log),
         access_log=False,
@@ -61,7 +63,7 @@ def main() -> None:
         timeout_keep_alive=http_protocol.KEEP_ALIVE_S,
         timeout_graceful_shutdown=_STOP_TIMEOUT_S,
     )
-    server = Server(config, app.extensions["closing"])
+    server = Server(config, web.closing)
     with suppress(KeyboardInterrupt):  # Ctrl-C, which uvicorn raises again once all is stopped
         server.run()
     if not server.started:

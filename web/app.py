@@ -1,6 +1,5 @@
 """The app of the pages: what it is made of, on one page."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +14,7 @@ from pipeline.core.settings.web import WebSettings
 from pipeline.events.event import MAX_EVENT_BYTES
 from pipeline.telemetry import metrics
 from pipeline.telemetry.http_metrics import measure
+from web.context import Web
 from web.edges import Edges
 from web.events import event, listing
 from web.login import access, sessions
@@ -37,17 +37,17 @@ _MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
 def create_app(settings: WebSettings) -> Quart:
     """The pages for one gateway and one query; the connections are made when it starts to serve.
 
-    `extensions["closing"]` is to be set when it stops: it ends what is followed.
+    Its `context.Web.closing` is to be set when it stops: it ends what is followed.
     Raises SettingsError where `settings` would let anyone in, or their key can't stand in a header.
     """
     key_headers(settings)  # a key that no header takes is a wrong setting, said before anything starts
     app = Quart(__name__)
-    app.extensions.update(closing=asyncio.Event(), settings=settings)
     app.config.update(MAX_CONTENT_LENGTH=_MAX_FORM_BYTES)
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
 
-    registry = app.extensions["metrics"] = metrics.new_registry()
-    app.extensions["refusals"] = Refusals(registry)
+    registry = metrics.new_registry()
+    web = Web(settings=settings, registry=registry, refusals=Refusals(registry))
+    web.install(app)
     measure(app, metrics.request_seconds(registry))
     backlogs = _backlogs(settings, registry)
     languages.install(app)
@@ -65,10 +65,11 @@ def create_app(settings: WebSettings) -> Quart:
     async def connections() -> AsyncGenerator[None, None]:
         async with http_client(settings.timeout_s) as client, http_client(settings.timeout_s, MAX_STREAMS) as streaming:
             api, streams = HttpApi(client, settings), HttpApi(streaming, settings)
-            both = app.extensions["edges"] = Edges(client, api, streams, settings)
-            app.extensions["suggestions"] = Suggestions(both.types)
-            app.extensions["provider"] = _provider(client, settings)
-            async with _operating(app, Watch(Services(client, both, settings), backlogs, settings), settings):
+            web.edges = Edges(client, api, streams, settings)
+            web.suggestions = Suggestions(web.edges.types)
+            web.provider = _provider(client, settings)
+            web.watch = Watch(Services(client, web.edges, settings), backlogs, settings)
+            async with _operating(web):
                 yield
 
     return app
@@ -83,16 +84,16 @@ def _backlogs(settings: WebSettings, registry: CollectorRegistry) -> Backlogs | 
 
 
 @asynccontextmanager
-async def _operating(app: Quart, watch: Watch, settings: WebSettings) -> AsyncIterator[None]:
+async def _operating(web: Web) -> AsyncIterator[None]:
     """The watch over the pipeline, and the desk at which its dead letters are dealt with."""
-    desk = Desk(Places(settings.queues), watch.look_anew) if settings.queues else None
-    app.extensions.update(watch=watch, desk=desk)
-    async with watch.running():
+    queues = web.settings.queues
+    web.desk = Desk(Places(queues), web.watch.look_anew) if queues else None
+    async with web.watch.running():
         try:
             yield
         finally:
-            if desk:
-                await desk.close()
+            if web.desk:
+                await web.desk.close()
 
 
 def _provider(client: httpx.AsyncClient, settings: WebSettings) -> Provider | None:

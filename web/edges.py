@@ -4,7 +4,6 @@ from collections.abc import AsyncGenerator
 from urllib.parse import quote
 
 import httpx
-from quart import current_app
 
 from operations.http_api import LISTED, HttpApi, NotFound, base_url
 from pipeline.core.settings.web import WebSettings
@@ -66,9 +65,3 @@ class Edges:
         except httpx.TransportError:
             return False
         return answer.is_success
-
-
-def current() -> Edges:
-    """The running app's."""
-    edges: Edges = current_app.extensions["edges"]
-    return edges

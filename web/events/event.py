@@ -4,12 +4,13 @@ from collections.abc import AsyncGenerator, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from quart import Blueprint, Response, abort, current_app, render_template, request
+from quart import Blueprint, Response, abort, render_template, request
+from quart.typing import ResponseReturnValue
 
 from operations.http_api import EdgeUnavailable
 from pipeline.core import clock, trace_context
-from web import edges
 from web.answers import Copy
+from web.context import current
 from web.events import follow
 from web.events.contents import Contents
 from web.events.follow import Sighting, Sought
@@ -24,10 +25,10 @@ _FRESH = timedelta(minutes=10)
 
 
 @blueprint.get("/event")
-async def show() -> Any:
+async def show() -> ResponseReturnValue:
     """One event with its receipt; on its way where it was only just accepted; else a 404 that helps."""
     sought = _sought()
-    sighting = await follow.look(edges.current(), sought)
+    sighting = await follow.look(current().edges, sought)
     if not sighting.record and not sought.accepted_at:
         if not sighting.reachable:
             raise EdgeUnavailable("query", "no answer about an event")
@@ -36,22 +37,22 @@ async def show() -> Any:
 
 
 @blueprint.get("/event/journey")
-async def journey() -> Any:
+async def journey() -> ResponseReturnValue:
     """The changing parts of the page as they change, until every store has the event."""
-    sought, closing = _sought(), current_app.extensions["closing"]
+    sought, closing = _sought(), current().closing
 
     async def parts() -> AsyncGenerator[str, None]:
-        async for sighting in follow.sightings(edges.current(), sought, closing):
+        async for sighting in follow.sightings(current().edges, sought, closing):
             yield await render_template("event_parts.html", **_view(sought, sighting))
 
     return live.stream(parts())
 
 
 @blueprint.get("/event/json")
-async def download() -> Any:
+async def download() -> ResponseReturnValue:
     """The event itself, as a file."""
     sought = _sought()
-    record = await edges.current().event(sought.source, sought.id)
+    record = await current().edges.event(sought.source, sought.id)
     if record is None:
         abort(404)
     attachment = {"Content-Disposition": 'attachment; filename="event.json"'}
@@ -95,7 +96,7 @@ def _view(sought: Sought, sighting: Sighting) -> dict[str, Any]:
 
 def _trace(copies: Iterable[Copy]) -> str:
     """The address of the event's trace; "" where none was recorded, or nothing shows traces here."""
-    address: str = current_app.extensions["settings"].trace_url
+    address = current().settings.trace_url
     for copy in copies:
         context = trace_context.parse(str(copy.origin.get("traceparent", "")))
         if context and context.is_sampled:

@@ -3,14 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Any
 
-from quart import Blueprint, abort, current_app, render_template, request
+from quart import Blueprint, abort, render_template, request
+from quart.typing import ResponseReturnValue
 
 from operations.http_api import Problem, Refused
 from pipeline.core.clock import rfc3339
-from web import edges
 from web.answers import Page
+from web.context import current
 from web.events.news import MOST, News, begin
 from web.site import formats, live
 from web.site.phrases import phrase
@@ -23,28 +23,28 @@ _NEWS_EVERY_S = 3.0
 
 
 @blueprint.get("/events")
-async def show() -> Any:
+async def show() -> ResponseReturnValue:
     """The list that the address asks for, newest first."""
     filters, cursor = _filters(), request.args.get("cursor", "")
     # Asked before the list: what is stored meanwhile is new, or shown, or both.
-    since = "" if cursor or "to" in filters else await begin(edges.current(), filters)
+    since = "" if cursor or "to" in filters else await begin(current().edges, filters)
     try:
-        page = await edges.current().events(_parameters(filters) | ({"cursor": cursor} if cursor else {}))
+        page = await current().edges.events(_parameters(filters) | ({"cursor": cursor} if cursor else {}))
     except Refused as refusal:
         return await _page(filters, cursor, Page(events=[]), "", refusal.problem), 400
     return await _page(filters, cursor, page, since, None)
 
 
 @blueprint.get("/events/news")
-async def news() -> Any:
+async def news() -> ResponseReturnValue:
     """How many events of the list were stored after `since`, whenever that changes, as server-sent events."""
     since = formats.in_utc(request.args.get("since", ""))
     if not since:
         abort(400)
-    filters, closing = _filters(), current_app.extensions["closing"]
+    filters, closing = _filters(), current().closing
 
     async def parts() -> AsyncGenerator[str, None]:
-        count, counted = 0, News(edges.current(), _parameters(filters), rfc3339(since))
+        count, counted = 0, News(current().edges, _parameters(filters), rfc3339(since))
         while not closing.is_set():
             if (found := await counted.count()) > count:
                 count = found
@@ -83,7 +83,7 @@ async def _page(filters: dict[str, str], cursor: str, page: Page, since: str, re
         refusal=refusal,
         faults=at_fields,
         other_faults=faults,
-        types=await current_app.extensions["suggestions"].types(),
+        types=await current().suggestions.types(),
         since=since,
     )
 

@@ -12,9 +12,11 @@ from enum import IntEnum
 from typing import Any, TypeVar
 
 from quart import Quart, current_app, g, redirect, request, session, url_for
+from quart.typing import ResponseReturnValue
 
 from pipeline.core.errors import MensageriaError
 from pipeline.core.settings.web import WebSettings
+from web.context import current
 
 Action = TypeVar("Action", bound=Callable[..., Any])
 
@@ -73,7 +75,6 @@ def needed_role(app: Quart, endpoint: str | None) -> Role | None:
 
 def install(app: Quart, settings: WebSettings) -> None:
     """Ask everybody who they are, where `settings` have a login."""
-    app.extensions["has_login"] = settings.login is not None
     app.jinja_env.globals.update(person=person, may=may, operator=OPERATOR, publisher=PUBLISHER)
     if settings.login:
         app.before_request(_guard)
@@ -101,13 +102,13 @@ def name() -> str:
 
 def may(role: Role) -> bool:
     """Whether the request's sender has `role`."""
-    if not current_app.extensions["has_login"]:
+    if not current().settings.login:
         return True
     found = person()
     return found is not None and found.role >= role
 
 
-async def _guard() -> Any:
+async def _guard() -> ResponseReturnValue | None:
     if request.blueprint in ("health", "login") or request.endpoint == "static":
         return None
     if not person():
@@ -118,7 +119,7 @@ async def _guard() -> Any:
     return None
 
 
-def _send_to_login() -> Any:
+def _send_to_login() -> ResponseReturnValue:
     """To the login, and back to the page; a program, a script or an action gets a 401."""
     if request.method == "GET" and request.accept_mimetypes.accept_html:
         return redirect(url_for("login.begin", next=request.full_path.removesuffix("?")))

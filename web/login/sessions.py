@@ -2,15 +2,16 @@
 
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from quart import Blueprint, Quart, Response, abort, current_app, redirect, render_template, request, session, url_for
+from quart import Blueprint, Quart, Response, abort, redirect, render_template, request, session, url_for
+from quart.typing import ResponseReturnValue
 
 from pipeline.core.errors import SettingsError
 from pipeline.core.settings.web import LoginSettings
 from pipeline.serving.origins import is_loopback
+from web.context import current
 from web.login import access
 from web.login.openid import Attempt, LoginRefused, Provider
 from web.login.own_path import own_path
@@ -41,7 +42,7 @@ def install(app: Quart, settings: LoginSettings, web_url: str) -> None:
 
 
 @blueprint.get("/login")
-async def begin() -> Any:
+async def begin() -> ResponseReturnValue:
     """On to the provider; what the answer must fit stands in the session meanwhile.
 
     Whoever is logged in stays so until `finish`: another site can lead a browser here.
@@ -52,7 +53,7 @@ async def begin() -> Any:
 
 
 @blueprint.get(CALLBACK)
-async def finish() -> Any:
+async def finish() -> ResponseReturnValue:
     """Back from the provider, and on to the page that was asked for."""
     provider = _provider()
     attempt = session.pop("attempt", None)
@@ -68,7 +69,7 @@ async def finish() -> Any:
 
 
 @blueprint.post("/logout")
-async def end() -> Any:
+async def end() -> ResponseReturnValue:
     """Out: nobody is here any more in this browser."""
     session.clear()
     return redirect(url_for("login.ended"), 303)
@@ -95,5 +96,4 @@ def _is_private(url: str) -> bool:
 
 def _provider() -> Provider:
     """The running app's; 404 where it has none."""
-    found: Provider | None = current_app.extensions["provider"]
-    return found or abort(404)
+    return current().provider or abort(404)

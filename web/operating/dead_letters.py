@@ -3,13 +3,15 @@
 from typing import Any
 
 import msgspec
-from quart import Blueprint, abort, current_app, render_template, request, stream_template
+from quart import Blueprint, Response, abort, render_template, request, stream_template
+from quart.typing import ResponseReturnValue
 
 from operations.dead_letters import DeadLetter, Place
 from operations.places import PLACES
 from operations.redrive import Choice
 from pipeline.core.errors import QueueUnavailable
 from pipeline.events.envelope import Envelope
+from web.context import current
 from web.operating.desk import Desk
 from web.operating.letters import MOST_SHOWN, Listing
 
@@ -20,26 +22,26 @@ _MOST_BYTES_SHOWN = 65_536
 
 
 @blueprint.get("/pipeline/dead-letters")
-async def show() -> Any:
+async def show() -> ResponseReturnValue:
     """The letters of one place.
 
     A reading takes a second at least, so the page is sent as it comes: first what is known without it.
     """
     place, filters = place_of(request.args.get("place", "b")), filters_of(request.args)
-    current = desk()
+    at_desk = desk()
 
     async def read() -> Listing | QueueUnavailable:
         try:
-            return await current.listing(place, choice_of(filters))
+            return await at_desk.listing(place, choice_of(filters))
         except QueueUnavailable as error:
             return error
 
-    view = {"place": place, "places": PLACES, "filters": filters, "most": MOST_SHOWN, "redrive": current.at_work(place)}
-    return await stream_template("dead_letters.html", read=read, **view)
+    view = {"place": place, "places": PLACES, "filters": filters, "most": MOST_SHOWN, "redrive": at_desk.at_work(place)}
+    return Response(await stream_template("dead_letters.html", read=read, **view))
 
 
 @blueprint.get("/pipeline/dead-letters/<key>")
-async def one(key: str) -> Any:
+async def one(key: str) -> ResponseReturnValue:
     """One letter: its envelope, and its bytes as text."""
     place = place_of(key.partition(":")[0])
     letter = await desk().letter(place, key)
@@ -50,8 +52,7 @@ async def one(key: str) -> Any:
 
 def desk() -> Desk:
     """The running app's; a page that says what is missing where web was told of no queue."""
-    found: Desk | None = current_app.extensions["desk"]
-    return found or abort(404)
+    return current().desk or abort(404)
 
 
 def place_of(text: str) -> Place:

@@ -4,13 +4,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from quart import Blueprint, current_app, render_template
+from quart import Blueprint, render_template
+from quart.typing import ResponseReturnValue
 
 from pipeline.core.settings.tools import QueueSettings
 from pipeline.core.variables import required
+from web.context import current
 from web.operating.chart import HEIGHT, WIDTH
 from web.operating.state import State
-from web.operating.watch import Watch
 from web.site import live
 from web.site.closing import until_closing
 
@@ -20,23 +21,17 @@ blueprint = Blueprint("overview", __name__)
 @blueprint.get("/pipeline")
 async def show() -> str:
     """Services, flow, what waits, and the dead letters."""
-    return await render_template("pipeline.html", **_view(await watch().state()))
+    return await render_template("pipeline.html", **_view(await current().watch.state()))
 
 
 @blueprint.get("/pipeline/parts")
-async def parts() -> Any:
+async def parts() -> ResponseReturnValue:
     """The changing parts of the page, as server-sent events."""
     return live.stream(_parts())
 
 
-def watch() -> Watch:
-    """The running app's."""
-    found: Watch = current_app.extensions["watch"]
-    return found
-
-
 async def _parts() -> AsyncGenerator[str, None]:
-    async with aclosing(until_closing(watch().states())) as states:
+    async with aclosing(until_closing(current().watch.states())) as states:
         async for state in states:
             yield await render_template("pipeline_parts.html", **_view(state))
 

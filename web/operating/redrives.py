@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
 
 from quart import Blueprint, abort, redirect, render_template, url_for
+from quart.typing import ResponseReturnValue
 
 from operations.dead_letters import Place
 from operations.redrive import Choice
@@ -26,7 +26,7 @@ _ACTIONS: tuple[Action, ...] = ("send_again", "discard")
 
 @blueprint.post("/pipeline/redrives")
 @needs(OPERATOR)
-async def plan() -> Any:
+async def plan() -> ResponseReturnValue:
     """The dry run of what the form asks for; nothing is done yet."""
     fields = await form.posted()
     place, filters = place_of(fields.get("place", "")), filters_of(fields)
@@ -47,7 +47,7 @@ async def plan() -> Any:
 
 
 @blueprint.get("/pipeline/redrives/<id_>")
-async def show(id_: str) -> Any:
+async def show(id_: str) -> ResponseReturnValue:
     """The dry run with its confirmation; then how far it is; then how it ended."""
     redrive = desk().redrive(id_)
     if not redrive:
@@ -56,14 +56,14 @@ async def show(id_: str) -> Any:
 
 
 @blueprint.get("/pipeline/redrives/<id_>/parts")
-async def parts(id_: str) -> Any:
+async def parts(id_: str) -> ResponseReturnValue:
     """The changing parts of the page, as server-sent events, to the redrive's end."""
     return live.stream(_parts(_known(id_)))
 
 
 @blueprint.post("/pipeline/redrives/<id_>/start")
 @needs(OPERATOR)
-async def start(id_: str) -> Any:
+async def start(id_: str) -> ResponseReturnValue:
     """Do what the dry run showed."""
     desk().start(_known(id_))
     return redirect(url_for("redrives.show", id_=id_), 303)
@@ -71,7 +71,7 @@ async def start(id_: str) -> Any:
 
 @blueprint.post("/pipeline/redrives/<id_>/stop")
 @needs(OPERATOR)
-async def stop(id_: str) -> Any:
+async def stop(id_: str) -> ResponseReturnValue:
     """Stop it where it is."""
     desk().stop(_known(id_))
     return redirect(url_for("redrives.show", id_=id_), 303)
@@ -83,7 +83,7 @@ async def _parts(redrive: Redrive) -> AsyncGenerator[str, None]:
             yield await render_template("redrive_parts.html", redrive=changed, most=MOST_SHOWN)
 
 
-async def _nothing_chosen(place: Place, filters: dict[str, str]) -> Any:
+async def _nothing_chosen(place: Place, filters: dict[str, str]) -> ResponseReturnValue:
     return await render_template("redrive_impossible.html", place=place, filters=filters, fault=""), 422
 
 

@@ -1,11 +1,12 @@
 """`/many`: publish many events at once, one a line."""
 
 import uuid
-from typing import Any, cast
+from typing import cast
 
 from quart import Blueprint, abort, render_template, request
+from quart.typing import ResponseReturnValue
 
-from web import edges
+from web.context import current
 from web.login.access import PUBLISHER, needs
 from web.publishing import lines
 from web.publishing.lines import MAX_LINES, Outcome
@@ -29,7 +30,7 @@ async def show() -> str:
 
 @blueprint.post("/many")
 @needs(PUBLISHER)
-async def publish() -> Any:
+async def publish() -> ResponseReturnValue:
     """Publish each line; what was not accepted stays in the form, to be mended or sent again.
 
     The lines come as the form's text or as a file; `first` is the number of the first line,
@@ -41,7 +42,7 @@ async def publish() -> Any:
     given = lines.read(sent.get("lines", ""), form_id, first)
     if len(given) > MAX_LINES:
         return await _page(sent["lines"], form_id, [], is_too_long=True), 413
-    outcomes = await lines.publish(edges.current(), given)
+    outcomes = await lines.publish(current().edges, given)
     rest = lines.rest(outcomes, first)
     return await _page(rest, form_id if rest else _new_id(), outcomes)
 

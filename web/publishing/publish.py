@@ -1,12 +1,11 @@
 """`/`: publish an event."""
 
-from typing import Any
-
-from quart import Blueprint, current_app, redirect, render_template, request, url_for
+from quart import Blueprint, redirect, render_template, request, url_for
+from quart.typing import ResponseReturnValue
 
 from operations.http_api import EdgeUnavailable, Refused
 from pipeline.core.clock import rfc3339
-from web import edges
+from web.context import current
 from web.events.journey import Journey
 from web.events.picture import TALL
 from web.login.access import PUBLISHER, READER, needs
@@ -37,7 +36,7 @@ async def show() -> str:
     source, id_ = request.args.get("source"), request.args.get("id")
     if not source or not id_:
         return await _page(examples.draft(request.args.get("example", "")), {}, "")
-    record = await edges.current().event(source, id_)
+    record = await current().edges.event(source, id_)
     if record is None:
         return await _page(examples.draft(""), {}, gettext(_GONE))
     return await _page(Draft.again(bytes(record.event)), {}, "")
@@ -45,11 +44,11 @@ async def show() -> str:
 
 @blueprint.post("/")
 @needs(PUBLISHER)
-async def publish() -> Any:
+async def publish() -> ResponseReturnValue:
     """Publish what was typed and go on to the event's journey; or say what is wrong with it."""
     draft = await _typed()
     try:
-        accepted = await edges.current().publish(draft.body())
+        accepted = await current().edges.publish(draft.body())
     except NotJson as error:
         return await _page(draft, faults.of_data(error), gettext(_NOT_TAKEN[422])), 422
     except Refused as refusal:
@@ -88,7 +87,7 @@ async def _page(draft: Draft, faults: faults.Faults, message: str) -> str:
         draft=draft,
         faults=faults,
         message=message,
-        types=await current_app.extensions["suggestions"].types(),
+        types=await current().suggestions.types(),
         examples=examples.LABELS,
         calls=_calls(draft),
         drawing=TALL,
@@ -98,7 +97,7 @@ async def _page(draft: Draft, faults: faults.Faults, message: str) -> str:
 
 def _calls(draft: Draft) -> dict[str, str]:
     """By the names of their languages; none while the data is no JSON."""
-    settings = current_app.extensions["settings"]
+    settings = current().settings
     try:
         body = draft.call()
     except NotJson:

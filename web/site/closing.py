@@ -5,14 +5,14 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TypeVar
 
-from quart import current_app
+from web.context import current
 
 T = TypeVar("T")
 
 
 async def until_closing(items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
     """The items up to their end, or until the running app is about to stop."""
-    closing = asyncio.create_task(current_app.extensions["closing"].wait())
+    closing = asyncio.create_task(current().closing.wait())
     async with aclosing(items):
         try:
             while (coming := await _first(items, closing)) is not None:

@@ -1,8 +1,9 @@
 """Liveness, readiness and metrics of the process."""
 
-from quart import Blueprint, Response, current_app, request
+from quart import Blueprint, Response, request
 
 from pipeline.telemetry import metrics
+from web.context import current
 
 blueprint = Blueprint("health", __name__)
 
@@ -26,5 +27,5 @@ async def readyz() -> dict[str, str]:
 @blueprint.get("/metrics")
 async def exposition() -> Response:
     """What Prometheus scrapes."""
-    body, content_type = metrics.exposition(current_app.extensions["metrics"], request.headers.get("accept"))
+    body, content_type = metrics.exposition(current().registry, request.headers.get("accept"))
     return Response(body, content_type=content_type)

@@ -6,10 +6,11 @@ import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Any
 
-from quart import Response, current_app, stream_with_context
+from quart import Response, stream_with_context
+from quart.typing import ResponseReturnValue
 
+from web.context import current
 from web.login import access
 
 MAX_STREAMS = 50
@@ -20,7 +21,7 @@ _HEARTBEAT = b":\n\n"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
-def stream(parts: AsyncGenerator[str, None]) -> Any:
+def stream(parts: AsyncGenerator[str, None]) -> ResponseReturnValue:
     """`parts` as they come; 503 where too many are followed already.
 
     Each is HTML whose elements have the ids of those on the page that they renew;
@@ -28,12 +29,12 @@ def stream(parts: AsyncGenerator[str, None]) -> Any:
     comes back when a stream breaks; after the last part it does not, unless the process stops.
     A stream ends with the session of whoever follows it. Where no part comes, comments keep it open.
     """
-    streams = current_app.extensions.setdefault("streams", set())
+    web = current()
+    streams, closing = web.streams, web.closing
     if len(streams) >= MAX_STREAMS:
         return "", 503, {"Retry-After": "5"}
     person = access.person()
     ends_at = person.ends_at if person else None
-    closing = current_app.extensions["closing"]
 
     @stream_with_context
     async def messages() -> AsyncIterator[bytes]:

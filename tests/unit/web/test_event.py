@@ -1,6 +1,7 @@
 """`/event`: one event, its receipt, and its journey while it is under way."""
 
 import json
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from pipeline.core.clock import now, rfc3339
 from pipeline.core.settings.tools import HealthSettings
 from pipeline.core.settings.web import WebSettings
 from tests.unit.conftest import Edge
+from web import context
 from web.app import create_app
 from web.events.follow import Sighting, Sought, look
 
@@ -134,15 +136,20 @@ async def test_data_with_line_ends_does_not_break_out_of_its_message(pages: Clie
 async def test_a_journey_is_let_go_when_the_process_stops(edge: Edge) -> None:
     edge.answer("/stage/event", UNKNOWN)
     app = create_app(WebSettings(gateway_url=edge.url, query_url=f"{edge.url}/stage"))
-    app.extensions["closing"].set()
+    context.of(app).closing.set()
     async with app.test_app() as running:
         answer = await running.test_client().get("/event/journey?source=/s&id=1")
         assert await answer.get_data() == b""
 
 
+async def endless() -> AsyncGenerator[str, None]:
+    while True:
+        yield ""
+
+
 async def test_only_so_many_journeys_are_followed_at_once(edge: Edge) -> None:
     app = create_app(WebSettings(gateway_url=edge.url, query_url=f"{edge.url}/stage"))
-    app.extensions["streams"] = set(range(50))
+    context.of(app).streams.update(endless() for _ in range(50))
     async with app.test_app() as running:
         answer = await running.test_client().get("/event/journey?source=/s&id=1")
         assert answer.status_code == 503
@@ -159,8 +166,8 @@ async def test_what_is_late_is_said_with_whether_its_service_works(edge: Edge) -
         text = await text_of(running.test_client(), ADDRESS)
         edge.answer("/stage/event", UNKNOWN)
         fresh = Sought("/s", "1", now())
-        assert await look(app.extensions["edges"], fresh) == Sighting(None, reachable=True)
-        late = await look(app.extensions["edges"], replace(fresh, accepted_at=now() - timedelta(seconds=4)))
+        assert await look(context.of(app).edges, fresh) == Sighting(None, reachable=True)
+        late = await look(context.of(app).edges, replace(fresh, accepted_at=now() - timedelta(seconds=4)))
     assert "Service C works, but it is late with this event" in text
     assert 'data-late="service_b"' not in text
     assert late == Sighting(None, reachable=True, is_late=True, silent=frozenset({"service_b"}))

@@ -12,8 +12,10 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
-from quart import g
+from quart import Response, g
+from quart.typing import ResponseReturnValue
 from quart.typing import TestClientProtocol as Client
+from quart.wrappers.response import ResponseBody
 
 from pipeline.core.errors import SettingsError
 from pipeline.core.settings.tools import HealthSettings
@@ -260,6 +262,12 @@ def test_a_login_that_others_could_read_does_not_start(edge: Edge, changes: dict
         create_app(settings(edge, **changes))
 
 
+def body_of(answer: ResponseReturnValue) -> ResponseBody:
+    assert isinstance(answer, Response)
+    assert isinstance(answer.response, ResponseBody)
+    return answer.response
+
+
 async def test_a_stream_ends_with_its_session(edge: Edge, closed: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     async def parts() -> AsyncGenerator[str, None]:
         yield "<p>one</p>"
@@ -268,8 +276,7 @@ async def test_a_stream_ends_with_its_session(edge: Edge, closed: Client, monkey
     ends_soon = access.Person("ana", "Ana", int(access.READER), time.time() + 0.2)
     async with closed.app.test_request_context("/pipeline/parts"):
         g.person = ends_soon
-        response = live.stream(parts())
-        async with response.response as body:
+        async with body_of(live.stream(parts())) as body:
             sent = await asyncio.wait_for(_all_of(body), 5)
     assert sent == b"event: parts\ndata: <p>one</p>\n\nevent: end\ndata: \n\n"
 
@@ -285,9 +292,8 @@ async def test_a_stream_without_news_has_comments(closed: Client, monkeypatch: p
         yield "<p>one</p>"
 
     async with closed.app.test_request_context("/pipeline/parts"):
-        response = live.stream(parts())
         sent = []
-        async with response.response as body, asyncio.timeout(5):
+        async with body_of(live.stream(parts())) as body, asyncio.timeout(5):
             async for chunk in body:
                 sent.append(chunk)
                 if len(sent) == 3:

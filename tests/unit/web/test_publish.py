@@ -17,6 +17,7 @@ from pipeline.core.settings.web import WebSettings
 from pipeline.events.event import parse
 from tests.unit.conftest import Edge
 from tests.unit.web.test_event import record
+from web import context
 from web.app import create_app
 from web.publishing import examples
 from web.publishing.draft import Draft, NotJson
@@ -243,7 +244,8 @@ async def test_types_with_a_schema_are_suggested_and_a_gateway_that_is_down_keep
     async with app.test_app() as running:
         text = await (await running.test_client().get("/")).get_data(as_text=True)
         assert '<option value="order&lt;b&gt;"></option>' in text
-        app.extensions["suggestions"] = Suggestions(app.extensions["edges"].types)
+        web = context.of(app)
+        web.suggestions = Suggestions(web.edges.types)
         text = await (await running.test_client().get("/")).get_data(as_text=True)
         assert "datalist" not in text
 
