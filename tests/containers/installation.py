@@ -68,13 +68,9 @@ class Installation:
         return self.engine.inspect(*names)
 
     def is_healthy(self) -> bool:
-        """Whether each container runs and is healthy, or has ended well."""
-        states = [container["State"] for container in self.containers()]
-        return bool(states) and all(
-            (state["Status"] == "exited" and state["ExitCode"] == 0)
-            or (state["Status"] == "running" and state.get("Health", {}).get("Status", "healthy") == "healthy")
-            for state in states
-        )
+        """Whether each service runs and is healthy, and each job has ended well."""
+        containers = self.containers()
+        return bool(containers) and all(map(_is_well, containers))
 
     def kill(self, container: dict[str, Any]) -> None:
         """SIGKILL to the container's first process, by the engine's machine: `docker kill` would count as a stop."""
@@ -128,6 +124,13 @@ class Installation:
     def remove(self) -> None:
         """Everything of it, its data too."""
         self.compose("--profile", "*", "down", "--volumes", "--timeout", "20")
+
+
+def _is_well(container: dict[str, Any]) -> bool:
+    state, is_job = container["State"], container["HostConfig"]["RestartPolicy"]["Name"] == "on-failure"
+    if is_job:
+        return (state["Status"], state["ExitCode"]) == ("exited", 0)
+    return (state["Status"], state.get("Health", {}).get("Status", "healthy")) == ("running", "healthy")
 
 
 def make(engine: Engine, folder: Path) -> Installation:

@@ -44,8 +44,8 @@ def test_make_up_and_a_repair_bring_back_what_a_killed_emulator_held(up: Install
     up.compose("exec", "--no-TTY", "aws", "python", "-c", forget)  # as one that was never stopped in order
     up.kill(before)
     up.until(lambda: up.containers("aws")[0]["RestartCount"] > before["RestartCount"])
-    # The moment in which Compose gave up: the gateway is not ready, since its topic is gone.
-    up.until(lambda: health(up, "gateway") == "unhealthy", within_s=90)
+    # The moment in which `docker compose up --wait` gives up: a service is not healthy, since its queue is gone.
+    up.until(lambda: health(up, "service-c") == "unhealthy", within_s=90)
     assert "all is ready" in up.up()
     up.publish_until_accepted("after-crash")
     up.has_arrived("after-crash")

@@ -275,7 +275,7 @@ def test_the_list_of_image_volumes_has_every_image(file: dict[str, Any]) -> None
 
 
 def test_nothing_waits_for_the_health_of_what_the_layout_must_heal(file: dict[str, Any]) -> None:
-    """After a crash of the emulator the gateway is unhealthy until the layout has run; Compose would give up on it."""
+    """After a crash of the emulator a service may be unhealthy until the layout has run; Compose gives up on it."""
     services = file["services"]
     for name, service in services.items():
         for needed, condition in compose.dependencies(service).items():
