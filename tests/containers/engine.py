@@ -22,7 +22,7 @@ from tests.containers import cache, compose_plugin
 from tests.containers.waiting import until
 
 PROGRAMS = ("dockerd", "containerd", "runc", "slirp4netns", "unshare", "nsenter", "ip", "iptables", "debootstrap")
-_CGROUP = "/mensageria-tests"
+_CGROUP = f"/mensageria-tests-{os.getpid()}"
 _DNS = "10.0.2.3"  # slirp4netns answers there
 _NEW_NETWORK = 0x40000000  # CLONE_NEWNET of sched.h
 _START_S, _STOP_S = 60, 90
