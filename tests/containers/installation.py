@@ -134,14 +134,15 @@ def _is_well(container: dict[str, Any]) -> bool:
 
 
 def make(engine: Engine, folder: Path) -> Installation:
-    """A copy of the project as Git has it, with what is not committed yet, and its ports in .env."""
+    """A copy of the project with what is not committed yet, at a revision of its own, and its ports in .env."""
     listed = ("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
     for name in subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout.decode().split("\0"):
         if name and (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    history = subprocess.run(("git", "rev-parse", "--absolute-git-dir"), cwd=ROOT, capture_output=True, check=True)
-    (folder / ".git").write_text(f"gitdir: {history.stdout.decode()}")
+    subprocess.run(("git", "init", "--quiet"), cwd=folder, check=True)
+    author = ("-c", "user.name=test", "-c", "user.email=test@example.com")
+    subprocess.run(("git", *author, "commit", "--quiet", "--allow-empty", "--message", "Copy"), cwd=folder, check=True)
     engine.run("docker/make-secrets", folder=folder)
     with (folder / ".env").open("a") as file:
         file.write(f"COMPOSE_PROJECT_NAME={PROJECT}\n")
