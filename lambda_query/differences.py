@@ -11,9 +11,9 @@ from time import monotonic
 from typing import Any
 
 from lambda_query import cursor
-from lambda_query.listing import WALK_SHARE, read
 from lambda_query.merge import Merge
 from lambda_query.question import DYNAMODB, POSTGRES, Identity, Place, Question
+from lambda_query.reading import WALK_SHARE, read
 from lambda_query.records import Listed
 from lambda_query.stores import Inquiry
 from pipeline.core.comparison import conflicting, first_place, is_doubtful, lacking

@@ -40,12 +40,19 @@ def _text(name: str) -> str:
     return (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
 
 
-NEWEST_FIRST = Statement(_text("page"))
-OLDEST_FIRST = Statement(_text("page").replace(" desc", ""))
+def _paged(name: str, time: str, direction: str = "") -> Statement:
+    """The statement `name` in the order of `time`, then source and id; sized.sql is a part of each."""
+    place = (time, "source", "id")
+    slots = {"place": ", ".join(place), "order": ", ".join(f"{column}{direction}" for column in place)}
+    return Statement(_text(name).format(sized=_text("sized").rstrip().format(**slots), **slots))
+
+
+NEWEST_FIRST = _paged("page", "received_at", " desc")
+OLDEST_FIRST = _paged("page", "received_at")
 _ROWS = Statement(_text("rows"))
 _ONE_EVENT = Statement(_text("one_event"))
 _COUNTS = Statement(_text("counts"))
-_STORED_SINCE = Statement(_text("stored"))
+_STORED_SINCE = _paged("stored", "stored_at")
 
 
 class Postgres:

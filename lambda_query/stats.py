@@ -4,7 +4,7 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-from lambda_query.budget import Budget
+from lambda_query.bounds import Budget
 from lambda_query.dynamodb import DynamoDB
 from lambda_query.postgres import Postgres
 from lambda_query.question import DYNAMODB, POSTGRES, Identity, Question

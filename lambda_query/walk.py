@@ -7,12 +7,10 @@ A list of one source and one id is no walk: its event is read by its key.
 
 from collections.abc import Iterator
 
-from lambda_query.budget import Budget
-from lambda_query.day_reading import DayReading
-from lambda_query.days import days_of, entrance
+from lambda_query.bounds import Budget, Reach
 from lambda_query.dynamodb import DynamoDB
+from lambda_query.index_days import DayReading, days_of, entrance
 from lambda_query.question import Identity, Place, Question
-from lambda_query.reach import Reach
 from lambda_query.records import Listed, Page
 
 HEAD_START_S = 0.1

@@ -1,4 +1,4 @@
--- One page of the list, newest first, between two places, both excluded. An absent filter is null.
+-- One page of the list in either order ({order}), between two places, both excluded. An absent filter is null.
 -- It reads at most :most rows: one filter leads, by an index, and the others choose among what it finds.
 -- Answers the matching rows, and beside each where the reading ended; one row without an event where
 -- none matches. Contents are there up to :bytes in all; one that is longer alone is 'null'.
@@ -11,7 +11,7 @@ with scanned as (
         and (cast(:leading_source as text) is null or source = :leading_source)
         and (cast(:leading_id as text) is null or id = :leading_id)
         and (cast(:leading_subject as text) is null or subject = :leading_subject)
-    order by received_at desc, source desc, id desc
+    order by {order}
     limit :most
 ),
 matching as (
@@ -21,24 +21,10 @@ matching as (
         and (cast(:source as text) is null or source = :source)
         and (cast(:id as text) is null or id = :id)
         and (cast(:subject as text) is null or subject = :subject)
-    order by received_at desc, source desc, id desc
+    order by {order}
     limit :rows
 ),
-sized as (
-    select
-        *,
-        coalesce(sum(case when octet_length(body) <= :bytes then octet_length(body) end) over (
-            order by received_at desc, source desc, id desc
-            rows between unbounded preceding and 1 preceding
-        ), 0) as bytes_before
-    from matching
-),
-reached as (
-    select received_at, source, id
-    from scanned
-    order by received_at desc, source desc, id desc
-    offset cast(:most as bigint) - 1
-)
+{sized}
 select
     to_char(reached.received_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     reached.source,

@@ -6,7 +6,7 @@ with scanned as (
     select stored_at, received_at, source, id, type, subject, event, written
     from events
     where (stored_at, source, id) > (cast(:low_stored_at as timestamptz), :low_source, :low_id)
-    order by stored_at, source, id
+    order by {order}
     limit :most
 ),
 matching as (
@@ -16,24 +16,10 @@ matching as (
         and (cast(:source as text) is null or source = :source)
         and (cast(:id as text) is null or id = :id)
         and (cast(:subject as text) is null or subject = :subject)
-    order by stored_at, source, id
+    order by {order}
     limit :rows
 ),
-sized as (
-    select
-        *,
-        coalesce(sum(case when octet_length(body) <= :bytes then octet_length(body) end) over (
-            order by stored_at, source, id
-            rows between unbounded preceding and 1 preceding
-        ), 0) as bytes_before
-    from matching
-),
-reached as (
-    select stored_at, source, id
-    from scanned
-    order by stored_at, source, id
-    offset cast(:most as bigint) - 1
-)
+{sized}
 select
     to_char(statement_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
     to_char(reached.stored_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as hypothesis_settings
 from schemathesis.core.result import Ok
 
-from lambda_query import secret
 from lambda_query.app import App, create_app
 from lambda_query.aws_calls import AwsCalls
 from lambda_query.differences import PAGE_DIFFERENCES
+from lambda_query.handler import fetch_secret
 from pipeline.core.clock import now, rfc3339
 from pipeline.core.errors import SettingsError
 from pipeline.core.settings import read
@@ -249,10 +249,10 @@ def test_the_variables_of_a_secret_count_before_the_environments(aws: dict[str, 
     calls.close()
     own = {"AWS_REGION": "r", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
     environ = own | {"MENSAGERIA_CURSOR_KEY": "e" * 32}
-    found = read(QuerySettings, environ, before=secret.fetch(arn, where))
+    found = read(QuerySettings, environ, before=fetch_secret(arn, where))
     assert (found.query_postgres_url, found.cursor_key) == ("postgresql://held", "h" * 32)
     with pytest.raises(SettingsError, match="can't be read"):
-        secret.fetch(f"{arn}-none", where)
+        fetch_secret(f"{arn}-none", where)
 
 
 def _wsgi(app: App) -> Any:

@@ -20,9 +20,9 @@ import pytest
 from lambda_query import postgres
 from lambda_query.app import App, create_app
 from lambda_query.aws_calls import AT_ONCE, AwsCalls
-from lambda_query.listing import WALK_CALLS
 from lambda_query.parameters import parse_list
 from lambda_query.postgres_connection import connect
+from lambda_query.reading import WALK_CALLS
 from pipeline.core.clock import rfc3339
 from pipeline.core.table import SHARDS
 from tests.support.querying import Seed, Writers, get, reading_url, seed, settings

@@ -11,11 +11,10 @@ import pytest
 
 from lambda_query.app import App
 from lambda_query.aws_calls import AwsCalls
-from lambda_query.budget import Budget
-from lambda_query.listing import WALK_CALLS
+from lambda_query.bounds import Budget, Reach
 from lambda_query.parameters import parse_list
 from lambda_query.question import Place
-from lambda_query.reach import Reach
+from lambda_query.reading import WALK_CALLS
 from lambda_query.walk import walk
 from pipeline.core.clock import rfc3339
 from pipeline.core.table import SHARDS

@@ -1,18 +1,38 @@
-"""One day of a list in DynamoDB's index `by_time`, all its shards at once."""
+"""The days of a list in DynamoDB's index `by_time`: which have events, and one of them, all its shards at once."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from lambda_query.days import buckets
 from lambda_query.dynamodb import LISTED, NAMES, DynamoDB, listed
 from lambda_query.question import Place, Question, next_microsecond
 from lambda_query.records import Listed
-from pipeline.core.table import BUCKET, IDENTITY, POSITION, SHARDS, identity_key, position_key
+from pipeline.core.table import BUCKET, IDENTITY, POSITION, SHARDS, bucket_of_day, day_of, identity_key, position_key
 
 MOST_ENTRIES = 1000
 """Of one call: more would be up to 1 MB, in which no deadline could be kept."""
 _GROWTH = 4
 """A page is so many times as long as the one before: a filter may match each entry, or none of thousands."""
+_BEFORE_ALL = "0"
+
+
+def days_of(store: DynamoDB, question: Question) -> list[date]:
+    """The UTC days of `question` that have events, in the list's order. Raises StoreUnavailable."""
+    first = day_of(question.low.received_at) if question.low else _BEFORE_ALL
+    last = _last_day(question.high).isoformat()
+    if first > last:
+        return []
+    days = [date.fromisoformat(day) for day in store.days(first, last)]
+    return days[::-1] if question.descending else days
+
+
+def entrance(day: date, question: Question) -> Place:
+    """The place between `day` and the one that the list has before it."""
+    return Place(f"{day + timedelta(days=1) if question.descending else day}T00:00:00.000000Z")
+
+
+def buckets(days: list[date]) -> list[str]:
+    """The buckets of the index that hold `days`: SHARDS a day."""
+    return [bucket_of_day(day.isoformat(), shard) for day in days for shard in range(SHARDS)]
 
 
 class DayReading:
@@ -106,3 +126,10 @@ def _filters(question: Question) -> tuple[list[str], dict[str, str]]:
         values[":id"] = identity_key("", id_)
     conditions += [f"#{name} = :{name}" for name in wanted]
     return conditions, values | {f":{name}": value for name, value in wanted.items()}
+
+
+def _last_day(high: Place) -> date:
+    """The last day with something before `high`, the place where a day begins being of the one before."""
+    day = day_of(high.received_at)
+    is_midnight = high == Place(f"{day}T00:00:00.000000Z")
+    return date.fromisoformat(day) - timedelta(days=is_midnight)
