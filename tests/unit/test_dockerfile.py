@@ -9,8 +9,8 @@ import pytest
 from pipeline.core.settings.stack import StackSettings
 from pipeline.serving.ready import is_ready
 from tests.support import compose, dockerfile
+from tests.support.edge import Edge
 from tests.support.running_system import ROOT
-from tests.unit.conftest import Edge
 
 SERVICES = ["gateway", "web", "service-b", "service-c"]
 TARGETS = [*SERVICES, "tools", "layout", "migrations", "emulator", "dynamodb"]

@@ -12,7 +12,7 @@ from quart.typing import TestClientProtocol as Client
 from pipeline.core.clock import now, rfc3339
 from pipeline.core.settings.tools import HealthSettings
 from pipeline.core.settings.web import WebSettings
-from tests.unit.conftest import Edge
+from tests.support.edge import Edge
 from web import context
 from web.app import create_app
 from web.events.follow import Sighting, Sought, look

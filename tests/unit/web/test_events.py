@@ -18,7 +18,7 @@ from pipeline.core.clock import rfc3339
 from pipeline.core.errors import InvalidParameters
 from pipeline.core.settings.shared import ApiSettings
 from pipeline.core.settings.web import WebSettings
-from tests.unit.conftest import Edge
+from tests.support.edge import Edge
 from web.app import create_app
 from web.edges import Edges
 from web.events.news import News, begin

@@ -20,7 +20,7 @@ from lambda_query.parameters import parse_list
 from pipeline.core.errors import InvalidEvent, InvalidParameters, MalformedEvent
 from pipeline.core.faults import KINDS, Defect, Kind
 from pipeline.events.event import parse
-from tests.unit.conftest import Edge
+from tests.support.edge import Edge
 from tests.unit.web.test_event import record
 from tests.unit.web.test_events import ROW, listing
 from web.publishing.draft import Draft

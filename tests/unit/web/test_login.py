@@ -20,7 +20,7 @@ from quart.wrappers.response import ResponseBody
 from pipeline.core.errors import SettingsError
 from pipeline.core.settings.tools import HealthSettings
 from pipeline.core.settings.web import LoginSettings, WebSettings
-from tests.unit.conftest import Edge
+from tests.support.edge import Edge
 from web.app import create_app
 from web.login import access
 from web.login.access import needed_role

@@ -8,7 +8,7 @@ from quart.datastructures import FileStorage
 from quart.typing import TestClientProtocol as Client
 
 from pipeline.events.event import parse
-from tests.unit.conftest import Edge
+from tests.support.edge import Edge
 from web.publishing.lines import MAX_LINES, read
 
 ACCEPTED = (202, {"id": "1", "source": "/s", "type": "t", "received_at": "2026-11-23T15:24:00Z"})

@@ -13,8 +13,8 @@ from pipeline.core import clock
 from pipeline.core.errors import QueueUnavailable
 from pipeline.core.settings.tools import HealthSettings
 from pipeline.core.settings.web import WebSettings
+from tests.support.edge import Edge
 from tests.support.waiting import until
-from tests.unit.conftest import Edge
 from tests.unit.web.test_events import listing, text_of
 from tests.unit.web.test_samples import TEXT
 from web.app import create_app

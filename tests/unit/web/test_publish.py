@@ -15,7 +15,7 @@ from pipeline.core.errors import InvalidEvent, MalformedEvent, SettingsError
 from pipeline.core.settings import inherited
 from pipeline.core.settings.web import WebSettings
 from pipeline.events.event import parse
-from tests.unit.conftest import Edge
+from tests.support.edge import Edge
 from tests.unit.web.test_event import record
 from web import context
 from web.app import create_app

@@ -11,7 +11,7 @@ from quart.typing import TestClientProtocol as Client
 import web
 from pipeline.core.settings import inherited
 from pipeline.core.settings.web import WebSettings
-from tests.unit.conftest import Edge
+from tests.support.edge import Edge
 from web.app import create_app
 
 ACCEPTED = {"id": "1", "source": "/s", "type": "t", "received_at": "2026-11-23T15:24:00Z"}
