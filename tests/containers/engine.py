@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipeline.core.settings import inherited
+from stack.process import ending_with_parent
 from tests.containers import cache, compose_plugin
 from tests.containers.waiting import until
 
@@ -104,22 +105,10 @@ class OwnEngine(Engine):
         )
         (self.folder / "pid").unlink(missing_ok=True)  # of a kill
         own = ("--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
-        with (self.folder / "log").open("ab") as log:
-            self._running = [
-                subprocess.Popen(
-                    ("unshare", *own, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *dockerd),
-                    stdout=log,
-                    stderr=log,
-                )
-            ]
-            until(self._answers, within_s=_START_S)
-            self._running.append(
-                subprocess.Popen(
-                    ("slirp4netns", "--configure", "--disable-host-loopback", str(self._first), "tap0"),
-                    stdout=log,
-                    stderr=log,
-                )
-            )
+        self._running = [self._spawn("unshare", *own, "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *dockerd)]
+        until(self._answers, within_s=_START_S)
+        slirp = ("slirp4netns", "--configure", "--disable-host-loopback", str(self._first), "tap0")
+        self._running.append(self._spawn(*slirp))
 
     def stop(self) -> None:
         """Stop the containers in order, then dockerd, as a machine that is shut down."""
@@ -131,17 +120,20 @@ class OwnEngine(Engine):
 
     @contextmanager
     def network(self) -> Iterator[None]:
-        before, engines = (
-            os.open("/proc/thread-self/ns/net", os.O_RDONLY),
-            os.open(f"/proc/{self._first}/ns/net", os.O_RDONLY),
-        )
+        own = os.open(f"/proc/{self._first}/ns/net", os.O_RDONLY)
+        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         try:
-            _enter(engines)
+            _enter(own)
             yield
         finally:
             _enter(before)
             os.close(before)
-            os.close(engines)
+            os.close(own)
+
+    def _spawn(self, *command: str) -> "subprocess.Popen[bytes]":
+        """Start a program that ends with the tests, however they end."""
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=ending_with_parent(signal.SIGKILL))
 
     def _answers(self) -> bool:
         assert self._running[0].poll() is None, (self.folder / "log").read_text()
