@@ -14,7 +14,14 @@ def seconds(pid: int) -> float:
     """
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     own = (int(fields[_UTIME]) + int(fields[_STIME])) / _TICKS_PER_S
-    return own + sum(seconds(child) for child in _children(pid))
+    return own + sum(_seconds_of_child(child) for child in _children(pid))
+
+
+def _seconds_of_child(pid: int) -> float:
+    try:
+        return seconds(pid)
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile, as a connection of PostgreSQL's does
+        return 0.0
 
 
 def waited_seconds(pid: int) -> float:
