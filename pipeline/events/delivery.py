@@ -67,9 +67,10 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
     event: Event
     arrival: Arrival
+    received_at: str = ""
+    """When the gateway took it, or, where no stamp of a gateway says so, when it was first seen."""
 
-    @property
-    def received_at(self) -> str:
-        """When the gateway took it, or, where no stamp of a gateway says so, when it was first seen."""
+    def __post_init__(self) -> None:
         stamp = self.arrival.metadata.received_at
-        return stamp if stamp and is_plausible(stamp) else self.arrival.first_seen
+        received_at = stamp if stamp and is_plausible(stamp) else self.arrival.first_seen
+        msgspec.structs.force_setattr(self, "received_at", received_at)
