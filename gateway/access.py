@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from gateway.errors import RateLimited
 from gateway.keys import Keys
-from pipeline.core.errors import RateLimited
 from pipeline.core.settings.gateway import GatewaySettings
 from pipeline.core.token_bucket import TokenBucket
 

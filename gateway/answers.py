@@ -9,6 +9,7 @@ import msgspec
 from hypercorn.typing import ASGISendCallable
 
 from gateway import preferences
+from gateway.errors import InvalidBatch, RateLimited, TooLarge, TryLater, UnsupportedCoding
 from gateway.formats.media_types import ACCEPTED
 from gateway.legs.leg import Outcome
 from gateway.publication import Publication
@@ -19,17 +20,12 @@ from pipeline.core.errors import (
     MAX_FAULTS,
     DefectError,
     Fault,
-    InvalidBatch,
     InvalidEvent,
     InvalidParameters,
     KeyRevoked,
     MalformedEvent,
     MensageriaError,
     NoKey,
-    RateLimited,
-    TooLarge,
-    TryLater,
-    UnsupportedCoding,
     UnsupportedMediaType,
 )
 from pipeline.core.faults import Defect, cut

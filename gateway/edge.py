@@ -9,6 +9,7 @@ import structlog
 from gateway import answers, preferences, publication
 from gateway.access import Access
 from gateway.answers import Answer
+from gateway.errors import InvalidBatch, TooLarge
 from gateway.formats import media_types
 from gateway.inbound import ClientGone, Headers, Inbound, first
 from gateway.legs.fan_out import FanOut
@@ -17,7 +18,7 @@ from gateway.room import Place, Room
 from gateway.sampling import RequestTrace, Sampler
 from gateway.waits import Waits
 from pipeline.core import clock
-from pipeline.core.errors import InvalidBatch, KeyRevoked, MensageriaError, NoKey, TooLarge
+from pipeline.core.errors import KeyRevoked, MensageriaError, NoKey
 from pipeline.events.event import Event, Rules
 from pipeline.telemetry.metrics import GatewayMetrics
 

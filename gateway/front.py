@@ -10,10 +10,10 @@ from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallabl
 
 from gateway import answers
 from gateway.edge import Edge, Request
+from gateway.errors import TooLarge
 from gateway.inbound import ClientGone, Headers, disconnected, first
 from gateway.room import Place
 from pipeline.core import faults
-from pipeline.core.errors import TooLarge
 from pipeline.events.event import MAX_EVENT_BYTES
 from pipeline.serving.http_protocol import RELEASE
 from pipeline.telemetry.metrics import GatewayMetrics

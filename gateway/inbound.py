@@ -5,8 +5,9 @@ import re
 import msgspec
 from hypercorn.typing import ASGIReceiveCallable
 
+from gateway.errors import UnsupportedCoding
 from pipeline.core import faults
-from pipeline.core.errors import MalformedEvent, UnsupportedCoding, UnsupportedMediaType
+from pipeline.core.errors import MalformedEvent, UnsupportedMediaType
 from pipeline.events import binary_mode
 
 Headers = list[tuple[bytes, bytes]]

@@ -13,9 +13,9 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from gateway.addresses import Addresses
+from gateway.errors import Overloaded
 from gateway.progress import Identity, Progress
 from pipeline.clients.notifier import Notifier
-from pipeline.core.errors import Overloaded
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events import receipts
 from pipeline.events.receipts import FOLLOW_S, Follow, Report

@@ -2,9 +2,9 @@
 
 import msgspec
 
+from gateway.errors import TooLarge
 from pipeline.clients import sqs_text
 from pipeline.core import faults
-from pipeline.core.errors import TooLarge
 from pipeline.events.event import MAX_EVENT_BYTES, Event
 from pipeline.events.metadata import Metadata
 from pipeline.events.receipts import REPLY_TO

@@ -3,7 +3,7 @@
 from types import TracebackType
 from typing import Self
 
-from pipeline.core.errors import Overloaded
+from gateway.errors import Overloaded
 
 RETRY_AFTER_S = 1
 

@@ -5,18 +5,11 @@ CloudEvents 1.0.2, HTTP protocol binding, section 3, and the contract's simple f
 
 import msgspec
 
+from gateway.errors import InvalidBatch, TooLarge
 from gateway.formats import binary, simple
 from gateway.inbound import Inbound
 from pipeline.core import faults
-from pipeline.core.errors import (
-    Fault,
-    InvalidBatch,
-    InvalidEvent,
-    MalformedEvent,
-    MensageriaError,
-    TooLarge,
-    UnsupportedMediaType,
-)
+from pipeline.core.errors import Fault, InvalidEvent, MalformedEvent, MensageriaError, UnsupportedMediaType
 from pipeline.events.event import MAX_EVENT_BYTES, STRUCTURED, Event, Rules, no_rules, parse
 from pipeline.events.strict_json import parse_json, undecodable
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from pipeline.core.errors import LegUnavailable
+from gateway.errors import LegUnavailable
 
 LATE_S = 0.05
 """How late a deadline may be."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from typing import Self
 
+from gateway.errors import LegRefused, LegUnavailable
 from gateway.legs.breaker import Breaker
 from gateway.legs.deadlines import Deadlines
 from gateway.legs.leg import Leg, Legs, Outcome
 from gateway.publication import Publication
-from pipeline.core.errors import LegRefused, LegUnavailable
 from pipeline.telemetry.metrics import GatewayMetrics
 
 _CHECK_TIMEOUT_S = 1.0

@@ -16,9 +16,9 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
+from gateway.errors import LegUnavailable
 from gateway.publication import Publication
 from pipeline.clients import kafka, kafka_access
-from pipeline.core.errors import LegUnavailable
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.telemetry.call_metrics import Calls
 from pipeline.telemetry.tracing import Tracing

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import stamina
 import structlog
 
+from gateway.errors import LegRefused, LegUnavailable
 from gateway.legs.sns_request import Verdict
 from gateway.publication import Publication
-from pipeline.core.errors import LegRefused, LegUnavailable
 
 MAX_ENTRIES = 10
 MAX_BYTES = 262_144

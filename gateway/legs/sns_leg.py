@@ -6,12 +6,12 @@ from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gateway.errors import LegRefused, LegUnavailable
 from gateway.legs import sns_request
 from gateway.legs.micro_batches import MAX_CALLS, MicroBatches
 from gateway.legs.sns_request import Verdict
 from gateway.publication import Publication, can_be_marked, pending_in_kafka
 from pipeline.clients.signed_http import NoAnswer, SignedHttp, signed_http
-from pipeline.core.errors import LegRefused, LegUnavailable
 from pipeline.telemetry.call_metrics import Calls
 from pipeline.telemetry.tracing import Tracing
 

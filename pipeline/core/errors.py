@@ -1,4 +1,6 @@
-"""Every error that the project raises on purpose, as one small tree.
+"""The root of the project's errors, and those that more than one package raises or handles.
+
+What one package alone raises is defined there, beside it or in its module `errors`.
 
 An error says of itself whether a retry can help: `retriable`.
 """
@@ -121,25 +123,8 @@ def raise_any(faults: Iterable[Fault]) -> None:
         raise InvalidEvent(chain((first,), remaining))
 
 
-class TooLarge(DefectError):
-    """An event, or a whole request, is over the limit that its text names."""
-
-
 class UnsupportedMediaType(MensageriaError):
     """The request's content type or encoding is none that can hold an event."""
-
-
-class UnsupportedCoding(UnsupportedMediaType):
-    """The request's body is coded in a way that is not taken."""
-
-
-class InvalidBatch(MensageriaError):
-    """Events of a batch that cannot be published: none of the batch is."""
-
-    def __init__(self, errors: dict[int, MensageriaError]) -> None:
-        first = "; ".join(f"event {index}: {error}" for index, error in islice(errors.items(), MAX_FAULTS))
-        super().__init__(cut(first, MAX_DETAIL_CHARACTERS))
-        self.errors = errors
 
 
 class NoKey(MensageriaError):
@@ -150,48 +135,12 @@ class KeyRevoked(MensageriaError):
     """A request with a key that was taken back."""
 
 
-class TryLater(MensageriaError):
-    """A request that would be taken at another time: the text says why."""
-
-    retriable = True
-
-    def __init__(self, detail: str, retry_after_s: float) -> None:
-        super().__init__(detail)
-        self.retry_after_s = retry_after_s
-
-
-class Overloaded(TryLater):
-    """The process has as much in flight as it may hold."""
-
-
-class RateLimited(TryLater):
-    """A key has published more than its rate."""
-
-
 class InvalidParameters(MensageriaError):
     """A request's parameters that are wrong: what is wrong with each, by its name, of the first MAX_FAULTS."""
 
     def __init__(self, faults: Mapping[str, Defect]) -> None:
         self.faults = {cut(name, MAX_FAULT_CHARACTERS): fault for name, fault in islice(faults.items(), MAX_FAULTS)}
         super().__init__("; ".join(f"{name} {fault.detail}" for name, fault in self.faults.items()))
-
-
-class LegUnavailable(MensageriaError):
-    """A leg of the gateway did not acknowledge the event in time."""
-
-    retriable = True
-
-    def __init__(self, leg: str, detail: str) -> None:
-        super().__init__(f"{leg}: {detail}")
-        self.leg = leg
-
-
-class LegRefused(MensageriaError):
-    """A leg of the gateway will never take the event: it is there, and says no to the content."""
-
-    def __init__(self, leg: str, detail: str) -> None:
-        super().__init__(f"{leg}: {detail}")
-        self.leg = leg
 
 
 class StoreUnavailable(MensageriaError):

@@ -19,6 +19,7 @@ from aiokafka import ConsumerRecord
 
 from cli import times
 from gateway.answers import refusal
+from gateway.errors import InvalidBatch
 from gateway.formats import media_types
 from gateway.formats.schemas import Schemas
 from gateway.inbound import Inbound
@@ -29,7 +30,7 @@ from operations.dead_letters import DeadLetter
 from pipeline.clients import sqs_text
 from pipeline.clients.sqs import Message, Queue
 from pipeline.core import keys, trace_context
-from pipeline.core.errors import InvalidBatch, InvalidEvent, MensageriaError
+from pipeline.core.errors import InvalidEvent, MensageriaError
 from pipeline.events.envelope import Envelope, open_envelope
 from pipeline.events.event import STRUCTURED, parse
 from pipeline.events.strict_json import parse_json

@@ -12,11 +12,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import ProducerClosed
 
 from gateway import publication
+from gateway.errors import LegUnavailable
 from gateway.legs import kafka_leg
 from gateway.legs.kafka_leg import KafkaLeg
 from gateway.publication import Publication
 from pipeline.clients import kafka
-from pipeline.core.errors import LegUnavailable
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.settings.process import TraceSettings
 from pipeline.events.event import parse

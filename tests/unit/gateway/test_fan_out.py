@@ -10,12 +10,12 @@ import pytest
 from prometheus_client import generate_latest
 
 from gateway import publication
+from gateway.errors import LegRefused, LegUnavailable, TooLarge
 from gateway.legs import breaker, micro_batches
 from gateway.legs.fan_out import FanOut
 from gateway.legs.micro_batches import MicroBatches
 from gateway.legs.sns_request import Verdict
 from gateway.publication import Publication
-from pipeline.core.errors import LegRefused, LegUnavailable, TooLarge
 from pipeline.events.event import MAX_EVENT_BYTES, parse
 from pipeline.telemetry.metrics import GatewayMetrics
 from tests.support.waiting import until

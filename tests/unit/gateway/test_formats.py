@@ -10,18 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.answers import refusal
+from gateway.errors import InvalidBatch, TooLarge, UnsupportedCoding
 from gateway.formats import media_types
 from gateway.inbound import Inbound
-from pipeline.core.errors import (
-    Fault,
-    InvalidBatch,
-    InvalidEvent,
-    MalformedEvent,
-    MensageriaError,
-    TooLarge,
-    UnsupportedCoding,
-    UnsupportedMediaType,
-)
+from pipeline.core.errors import Fault, InvalidEvent, MalformedEvent, MensageriaError, UnsupportedMediaType
 from pipeline.core.faults import KINDS
 from pipeline.events.event import STRUCTURED, Event
 

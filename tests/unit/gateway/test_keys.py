@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from gateway.access import Access
+from gateway.errors import RateLimited
 from gateway.keys import CHECK_EVERY_S, Keys
-from pipeline.core.errors import KeyRevoked, NoKey, RateLimited, SettingsError
+from pipeline.core.errors import KeyRevoked, NoKey, SettingsError
 from pipeline.core.keys import new
 from pipeline.core.settings.gateway import GatewaySettings
 from tests.support.clock import Clock

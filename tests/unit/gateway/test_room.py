@@ -2,8 +2,8 @@
 
 import pytest
 
+from gateway.errors import Overloaded
 from gateway.room import Place, Room
-from pipeline.core.errors import Overloaded
 
 
 def test_what_is_over_the_bound_is_refused_and_what_ends_makes_room() -> None:

@@ -6,8 +6,9 @@ import pytest
 from opentelemetry.trace import StatusCode
 
 from gateway import answers
+from gateway.errors import Overloaded
 from gateway.sampling import SampledRequest
-from pipeline.core.errors import InvalidEvent, MensageriaError, Overloaded
+from pipeline.core.errors import InvalidEvent, MensageriaError
 from pipeline.core.token_bucket import TokenBucket
 from pipeline.telemetry import spans
 
