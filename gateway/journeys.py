@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from gateway.addresses import Addresses
 from gateway.errors import Overloaded
@@ -121,7 +120,7 @@ class Journeys:
             try:
                 await (await self._notifier.send(receipts.encode(follow)))
                 pause_s = _REPEAT_S
-            except (KafkaError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the event is named again a moment later
                 _log.warning("journey not followed yet", error=repr(error))
                 pause_s = _RETRY_S
             await asyncio.sleep(pause_s)
