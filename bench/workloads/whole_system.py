@@ -35,7 +35,7 @@ def _through(cases: Mapping[str, _Case]) -> Start:
             async with system_rig.started(dynamodb, build) as rig:
                 await rig.saturated(durations)  # warms up Kafka's and dynalite's compilers
                 figures = _figures(await rig.saturated(durations))
-                return figures | (await _latency_ms(rig, durations) if build is builds.THIS else {})
+                return figures | (await _latency_ms(rig, durations) if case == builds.THIS.name else {})
 
         yield measure
 
