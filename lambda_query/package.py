@@ -28,7 +28,7 @@ _TARGET = (
     ":all:",
 )
 _CORE = "pipeline/core"
-"""The room of `pipeline` that needs the standard library alone."""
+"""The package of `pipeline` that needs the standard library alone."""
 _LEFT_OUT = ("*.dist-info/[!M]*", "bin", ".lock")
 """Of what the installer writes. METADATA stays: pg8000 and scramp read their versions there."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What the app of the pages is made of, for the views of every room: `current()` has it, typed."""
+"""What the app of the pages is made of, for all views: `current()` has it, typed."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -10,7 +10,7 @@ from quart import Quart, current_app
 
 from pipeline.core.settings.web import WebSettings
 
-if TYPE_CHECKING:  # the rooms import this module
+if TYPE_CHECKING:  # these import this module
     from web.edges import Edges
     from web.login.openid import Provider
     from web.operating.desk import Desk
