@@ -81,6 +81,11 @@ class Intake:
         self._receipts = receipts
 
     @property
+    def call_events(self) -> int:
+        """The most events that one call to the store takes."""
+        return self._store.call_events
+
+    @property
     def outage(self) -> str | None:
         """Why the last call of the batch that is at work failed; None where it succeeded."""
         return self._storing.why or self._writing_letters.why

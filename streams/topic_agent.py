@@ -19,6 +19,7 @@ from pipeline.core.settings.workers import WorkerSettings
 from pipeline.events.delivery import Arrival, healing
 from pipeline.events.metadata import Metadata
 from pipeline.events.receipts import REPLY_TO
+from streams.eager_take import EagerTake
 from streams.intake import Intake, Interrupted
 
 
@@ -31,8 +32,8 @@ def add_topic_agent(app: faust.App, intake: Intake, topic_name: str, settings: W
 
     @app.agent(topic, name=topic_name)  # type: ignore[untyped-decorator]
     async def settle(stream: Any) -> None:
-        stream.enable_acks = False
-        async for batch in stream.noack_take(settings.batch_events, within=settings.batch_wait_s):
+        take = EagerTake(stream, settings.batch_events, settings.batch_wait_s, intake.call_events)
+        async for batch in take.batches():
             taken = _Taken(stream, batch)
             try:
                 await intake.settle([_arrival(event.message) for event in batch], interrupted, taken.release)

@@ -27,7 +27,7 @@ class WorkerSettings:
     )
     batch_wait_s: float = setting(
         "WORKER_BATCH_WAIT_S",
-        "Longest wait for a batch to fill: latency of every event.",
+        "Longest wait for a batch to fill under load; events that come seldom do not wait.",
         default=0.05,
         least=0,
         most=10,
