@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from operations.places import Places
+from operations.connections import Connections
 from pipeline.clients import aws
 from pipeline.clients.sqs import PENDING_QUEUE, queue_beside
 from pipeline.core.errors import MensageriaError
@@ -60,9 +60,9 @@ class Addresses:
         return read(kind, self.settings)
 
     @property
-    def places(self) -> Places:
+    def places(self) -> Connections:
         """The queues, the topic and their dead letters. Raises SettingsError."""
-        return Places(self.read(QueueSettings), self.sqs)
+        return Connections(self.read(QueueSettings), self.sqs)
 
 
 def find() -> Addresses:

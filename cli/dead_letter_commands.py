@@ -10,10 +10,10 @@ import msgspec
 import typer
 
 from cli.addresses import Addresses, find
-from cli.ending import FOUND, OK, run
+from cli.exit_codes import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json
+from operations.connections import PLACES
 from operations.dead_letters import DeadLetter, Place, Reading
-from operations.places import PLACES
 from operations.redrive import Choice, chosen, discard, send_again
 from pipeline.core.errors import MessageRefused
 

@@ -9,15 +9,15 @@ import typer
 
 from cli.addresses import Addresses, find
 from cli.differences import Difference, differences
-from cli.ending import FOUND, OK, run
+from cli.exit_codes import FOUND, OK, run
 from cli.output import AsJson, complain, progress, write_each
-from cli.sending import Unsendable, repair
+from cli.replaying import Unsendable, repair
+from cli.store_comparison import Walk
 from cli.stores import open_stores
 from cli.times import Since, Until, settled_range
-from cli.walk import Walk
+from operations.connections import PLACES
 from operations.dead_letters import Place
-from operations.places import PLACES
-from operations.resending import Outlet
+from operations.resending import Resender
 
 _COLUMNS = ("received_at", "source", "id", "missing", "conflict")
 
@@ -41,17 +41,17 @@ def compare(
 class _Mending:
     """What became of the differences that were found."""
 
-    outlets: Mapping[Place, Outlet]
+    resenders: Mapping[Place, Resender]
     sent: int = 0
     conflicts: int = 0
     unsendable: list[Unsendable] = field(default_factory=list)
 
     async def treat(self, difference: Difference) -> None:
         self.conflicts += difference.conflict
-        if not difference.missing or not self.outlets:
+        if not difference.missing or not self.resenders:
             return
         try:
-            await repair(difference, self.outlets)
+            await repair(difference, self.resenders)
         except Unsendable as error:
             self.unsendable.append(error)
         else:
@@ -79,5 +79,5 @@ async def _treated(walk: Walk, mending: _Mending) -> AsyncGenerator[Difference, 
         yield difference
 
 
-async def _outlets(addresses: Addresses, resources: AsyncExitStack) -> dict[Place, Outlet]:
-    return {place: await resources.enter_async_context(addresses.places.outlet(place)) for place in PLACES}
+async def _outlets(addresses: Addresses, resources: AsyncExitStack) -> dict[Place, Resender]:
+    return {place: await resources.enter_async_context(addresses.places.resender(place)) for place in PLACES}

@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cli.copies import Found, Identity
-from cli.walk import Walk
+from cli.store_comparison import Walk
+from cli.stored_copies import Found, Identity
 from operations.dead_letters import Place
 from pipeline.core.comparison import conflicting, is_doubtful, lacking
 from pipeline.core.ways import WAYS

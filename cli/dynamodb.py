@@ -8,7 +8,7 @@ from typing import Any
 import stamina
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.copies import Copy, Found, Identity, side_by_side
+from cli.stored_copies import Copy, Found, Identity, side_by_side
 from pipeline.core.errors import StoreUnavailable
 from pipeline.core.table import (
     BUCKET,

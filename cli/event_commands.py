@@ -12,7 +12,7 @@ import typer
 from cli import follow, publishing
 from cli.addresses import find
 from cli.edges import Edges
-from cli.ending import FOUND, OK, run
+from cli.exit_codes import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json, write_table
 from cli.times import moment
 from operations.http_api import LISTED, NotFound

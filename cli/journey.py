@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from cli.copies import Identity
 from cli.status import Finding
+from cli.stored_copies import Identity
 from operations.dead_letters import DeadLetter
 from pipeline.core import trace_context
 from pipeline.core.ways import WAYS, Way

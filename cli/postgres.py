@@ -10,7 +10,7 @@ import msgspec
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, named so by psycopg2
 
-from cli.copies import Copy, Found, Identity
+from cli.stored_copies import Copy, Found, Identity
 from pipeline.core.errors import StoreUnavailable
 from pipeline.events.metadata import Metadata
 

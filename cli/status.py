@@ -9,8 +9,8 @@ import httpx
 
 from cli.addresses import Addresses
 from cli.edges import Edges
+from operations.connections import Connections
 from operations.http_api import HttpApi, base_url, http_client
-from operations.places import Places
 from operations.topic_lag import TopicLag
 from pipeline.core.errors import MensageriaError
 from pipeline.core.settings.tools import EdgeSettings, HealthSettings, QueueSettings
@@ -80,7 +80,7 @@ async def _queue(addresses: Addresses, name: Any) -> Finding:
     return Finding(f"queue {name}", True, "", depth.waiting, depth.in_flight, sum(dead))
 
 
-async def _pending_for_sns(places: Places) -> Finding:
+async def _pending_for_sns(places: Connections) -> Finding:
     """Accepted events that the pending topic holds: SNS was out."""
     pending_lag = TopicLag.of_pending(places.settings.kafka, HEALER_GROUP)
     try:
@@ -98,7 +98,7 @@ async def _pending_for_kafka(addresses: Addresses) -> Finding:
     return Finding("pending kafka", ok=True, waiting=depth.waiting, in_flight=depth.in_flight)
 
 
-async def _topic(places: Places) -> Finding:
+async def _topic(places: Connections) -> Finding:
     topic_lag = TopicLag(places.settings.kafka, SERVICE_C)
     try:
         waiting = sum((await topic_lag.read()).values())

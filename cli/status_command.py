@@ -3,7 +3,7 @@
 import typer
 
 from cli.addresses import find
-from cli.ending import FOUND, OK, UNAVAILABLE, run
+from cli.exit_codes import FOUND, OK, UNAVAILABLE, run
 from cli.output import AsJson, write_json, write_table
 from cli.status import findings
 

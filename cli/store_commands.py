@@ -7,16 +7,16 @@ import typer
 
 from cli import erasure
 from cli.addresses import find
-from cli.copies import Found
-from cli.ending import FOUND, OK, run
+from cli.exit_codes import FOUND, OK, run
 from cli.output import AsJson, complain, progress, say, write_each, write_json
+from cli.replaying import Filter, Unsendable, replay, replayable
 from cli.retention import delete_older
-from cli.sending import Filter, Unsendable, replay, replayable
+from cli.store_comparison import Walk
+from cli.stored_copies import Found
 from cli.stores import open_stores
 from cli.times import Since, Until, ago, settled_range
-from cli.walk import Walk
+from operations.connections import PLACES
 from operations.dead_letters import Place
-from operations.places import PLACES
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it; without it, only what would be done is shown.")]
 
@@ -92,10 +92,10 @@ async def _rehearse(since: str, until: str, wanted: Filter, *, as_json: bool) ->
 async def _replay(place: Place, since: str, until: str, wanted: Filter, per_second: float, *, as_json: bool) -> int:
     addresses = find()
     sent = unsendable = 0
-    async with open_stores(addresses) as (rows, items), addresses.places.outlet(place) as outlet:
+    async with open_stores(addresses) as (rows, items), addresses.places.resender(place) as resender:
         walk = Walk(rows, items, since, until)
         with progress(f"sent to {place}") as tick:
-            async for outcome in replay(walk, wanted, outlet, per_second=per_second):
+            async for outcome in replay(walk, wanted, resender, per_second=per_second):
                 if isinstance(outcome, Unsendable):
                     complain(f"not sent: {outcome}")
                     unsendable += 1

@@ -7,16 +7,16 @@ from rich.console import Console
 
 from cli import journey, journey_drawing
 from cli.addresses import Addresses, find
-from cli.copies import Identity
 from cli.edges import Edges
-from cli.ending import FOUND, OK, run
+from cli.exit_codes import FOUND, OK, run
 from cli.journey import Journey
 from cli.output import AsJson, can_write, complain, write_json
 from cli.postgres import Rows
 from cli.status import findings
+from cli.stored_copies import Identity
+from operations.connections import PLACES
 from operations.dead_letters import DeadLetter
 from operations.http_api import NotFound
-from operations.places import PLACES
 from pipeline.core.errors import MensageriaError
 from pipeline.core.settings.tools import EdgeSettings, StoreSettings
 

@@ -6,12 +6,13 @@ from quart import Quart, Response
 from werkzeug.exceptions import HTTPException
 
 from gateway import pages
+from gateway.acceptance import Acceptor, Admission, Publishing
 from gateway.access import Access
 from gateway.addresses import Addresses
+from gateway.admission import InFlightLimit
 from gateway.answers import Answer
-from gateway.edge import Admission, Edge, Publishing
+from gateway.events_endpoint import EventsEndpoint
 from gateway.formats import schemas
-from gateway.front import Front
 from gateway.hosts import Hosts
 from gateway.journey_stream import JourneyStreams
 from gateway.journeys import Journeys
@@ -20,7 +21,6 @@ from gateway.legs.kafka_leg import KafkaLeg
 from gateway.legs.readiness import Readiness
 from gateway.legs.sns_leg import SnsLeg
 from gateway.reference import reference
-from gateway.room import Room
 from gateway.sampling import Sampler
 from gateway.waits import Waits
 from pipeline.core import problems
@@ -69,11 +69,11 @@ def create_app(settings: GatewaySettings) -> Quart:
     app.register_blueprint(reference())
     app.register_error_handler(HTTPException, _http_problem)
     measure(app, metrics.request_seconds)
-    admission = Admission(access, Room(settings.max_events, settings.max_bytes))
+    admission = Admission(access, InFlightLimit(settings.max_events, settings.max_bytes))
     sampler = Sampler(tracing, settings)
-    edge = Edge(Publishing(fan_out, waits), admission, settings.source, known.faults, sampler, metrics)
-    front = Front(JourneyStreams(app.asgi_app, journeys, access, metrics), edge, metrics)
-    app.asgi_app = Hosts(front, metrics, are_all_welcome=bool(settings.keys_file))  # type: ignore[method-assign]
+    acceptor = Acceptor(Publishing(fan_out, waits), admission, settings.source, known.faults, sampler, metrics)
+    endpoint = EventsEndpoint(JourneyStreams(app.asgi_app, journeys, access, metrics), acceptor, metrics)
+    app.asgi_app = Hosts(endpoint, metrics, are_all_welcome=bool(settings.keys_file))  # type: ignore[method-assign]
 
     @app.while_serving
     async def connected() -> AsyncGenerator[None, None]:

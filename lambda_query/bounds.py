@@ -4,7 +4,7 @@ import threading
 from dataclasses import dataclass
 from time import monotonic
 
-from lambda_query.question import Place
+from lambda_query.question import Position
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Budget:
         return self.calls <= 0 or monotonic() >= self.until
 
 
-class Reach:
+class ScanBound:
     """The end of PostgreSQL's page: the scan need go no further.
 
     Told by the thread that reads PostgreSQL, looked at by the one that scans.
@@ -28,13 +28,13 @@ class Reach:
 
     def __init__(self) -> None:
         self._told = threading.Event()
-        self._end: Place | None = None
+        self._end: Position | None = None
 
-    def tell(self, end: Place | None) -> None:
+    def tell(self, end: Position | None) -> None:
         """The page goes as far as `end`, or to the list's end, or there is none: nothing bounds the walk."""
         self._end = end
         self._told.set()
 
-    def end(self, wait_s: float = 0) -> Place | None:
+    def end(self, wait_s: float = 0) -> Position | None:
         """The place that bounds the walk, where it is told within `wait_s`."""
         return self._end if self._told.wait(wait_s) else None

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import json
 
-from lambda_query.question import Place
+from lambda_query.question import Position
 
 _VERSION = b"\x01"
 _SIGNATURE_BYTES = hashlib.sha256().digest_size
@@ -22,14 +22,14 @@ class ForeignCursor(ValueError):
     """The cursor was cut, forged, or made for a list of another scope."""
 
 
-def encode(place: Place, scope: str, key: bytes) -> str:
+def encode(place: Position, scope: str, key: bytes) -> str:
     """The cursor of the page that begins after `place` in the list of `scope` (lambda_query.question)."""
     payload = json.dumps(place, ensure_ascii=False, separators=(",", ":")).encode()
     signed = _VERSION + _signature(payload, scope, key) + payload
     return base64.urlsafe_b64encode(signed).rstrip(b"=").decode()
 
 
-def decode(cursor: str, scope: str, key: bytes) -> Place:
+def decode(cursor: str, scope: str, key: bytes) -> Position:
     """The place in `cursor`. Raises ForeignCursor where it was not made for `scope` by `key`."""
     signed = _decode_base64(cursor)
     head = len(_VERSION) + _SIGNATURE_BYTES
@@ -37,7 +37,7 @@ def decode(cursor: str, scope: str, key: bytes) -> Place:
     expected = _VERSION + _signature(payload, scope, key)
     if not hmac.compare_digest(signed[:head], expected):
         raise ForeignCursor(cursor)
-    return Place(*json.loads(payload))
+    return Position(*json.loads(payload))
 
 
 def _signature(payload: bytes, scope: str, key: bytes) -> bytes:

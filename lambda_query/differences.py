@@ -11,8 +11,8 @@ from time import monotonic
 from typing import Any
 
 from lambda_query import cursor
-from lambda_query.merge import Merge
-from lambda_query.question import DYNAMODB, POSTGRES, Identity, Place, Question
+from lambda_query.page_merge import Merge
+from lambda_query.question import DYNAMODB, POSTGRES, Identity, Position, Question
 from lambda_query.reading import WALK_SHARE, read
 from lambda_query.records import Listed
 from lambda_query.stores import Inquiry
@@ -38,7 +38,7 @@ def find_differences(inquiry: Inquiry, question: Question, key: bytes) -> dict[s
     def is_enough() -> bool:
         return len(differences) >= PAGE_DIFFERENCES or monotonic() > reading_until
 
-    end: Place | None = question.low
+    end: Position | None = question.low
     while end and not is_enough():
         merge = read(inquiry, question.after(end))
         end = merge.end
@@ -51,19 +51,19 @@ def find_differences(inquiry: Inquiry, question: Question, key: bytes) -> dict[s
     return {"differences": differences, "next": following} | inquiry.state
 
 
-def _doubtful(merge: Merge) -> list[Place]:
+def _doubtful(merge: Merge) -> list[Position]:
     """The places of events that are not whole there, in order."""
-    copies: dict[Place, list[Listed]] = {}
+    copies: dict[Position, list[Listed]] = {}
     for copy in (*merge.rows, *merge.items):
         copies.setdefault(copy.place, []).append(copy)
     return sorted(place for place, there in copies.items() if is_doubtful(there))
 
 
-def _batches(places: list[Place]) -> Iterator[list[Place]]:
+def _batches(places: list[Position]) -> Iterator[list[Position]]:
     return (places[start : start + _LOOKED_UP] for start in range(0, len(places), _LOOKED_UP))
 
 
-def _confirmed(inquiry: Inquiry, places: list[Place]) -> Iterator[dict[str, Any]]:
+def _confirmed(inquiry: Inquiry, places: list[Position]) -> Iterator[dict[str, Any]]:
     """The differences among the events at `places`, of those whose first doubtful place it is."""
     copies = _look_up(inquiry, {place.identity for place in places})
     known = {via for via in _NAMES if (DYNAMODB if via else POSTGRES) not in inquiry.failures}
@@ -91,7 +91,7 @@ def _look_up(inquiry: Inquiry, identities: Iterable[Identity]) -> dict[Identity,
     return copies
 
 
-def _shown(place: Place, missing: list[str], *, conflict: bool) -> dict[str, Any]:
+def _shown(place: Position, missing: list[str], *, conflict: bool) -> dict[str, Any]:
     return {
         "source": place.source,
         "id": place.id,

@@ -1,11 +1,11 @@
-"""The events in DynamoDB: by identity, by key, and the index `by_time` (lambda_query/walk.py)."""
+"""The events in DynamoDB: by identity, by key, and the index `by_time` (lambda_query/index_scan.py)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from lambda_query.aws_calls import AwsCalls, CallFailed
-from lambda_query.question import Identity, Place
+from lambda_query.question import Identity, Position
 from lambda_query.records import Listed, Stored
 from pipeline.core.errors import StoreUnavailable
 from pipeline.core.settings.query import AwsSettings
@@ -139,7 +139,7 @@ def listed(item: Item) -> Listed:
     """What a list shows of an item or of an index's entry."""
     text = {name: value["S"] for name, value in item.items()}
     via, content_hash = parse_copy_key(text[COPY])
-    place = Place(text["received_at"], *parse_identity_key(text[IDENTITY]))
+    place = Position(text["received_at"], *parse_identity_key(text[IDENTITY]))
     return Listed(place, text["type"], text.get("subject"), text.get("time"), content_hash, via)
 
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from lambda_query.dynamodb import LISTED, NAMES, DynamoDB, listed
-from lambda_query.question import Place, Question, next_microsecond
+from lambda_query.question import Position, Question, next_microsecond
 from lambda_query.records import Listed
 from pipeline.core.table import BUCKET, IDENTITY, POSITION, SHARDS, bucket_of_day, day_of, identity_key, position_key
 
@@ -25,9 +25,9 @@ def days_of(store: DynamoDB, question: Question) -> list[date]:
     return days[::-1] if question.descending else days
 
 
-def entrance(day: date, question: Question) -> Place:
+def entrance(day: date, question: Question) -> Position:
     """The place between `day` and the one that the list has before it."""
-    return Place(f"{day + timedelta(days=1) if question.descending else day}T00:00:00.000000Z")
+    return Position(f"{day + timedelta(days=1) if question.descending else day}T00:00:00.000000Z")
 
 
 def buckets(days: list[date]) -> list[str]:
@@ -74,12 +74,12 @@ class DayReading:
         inside = [copy for copy in exact if self._question.holds(copy.place)]
         return sorted(inside, key=lambda copy: copy.rank, reverse=self._question.descending)
 
-    def reached(self, last: Place | None) -> Place | None:
+    def reached(self, last: Position | None) -> Position | None:
         """How far the list is known, `last` being the last place found; None where it is no way at all."""
         if self._frontier is None:
             return None
         moment = self._frontier[:27]
-        end = Place(next_microsecond(moment) if self._question.descending else moment)
+        end = Position(next_microsecond(moment) if self._question.descending else moment)
         if last and self._question.precedes(end, last):
             end = last
         return end if self._question.holds(end) else None
@@ -128,8 +128,8 @@ def _filters(question: Question) -> tuple[list[str], dict[str, str]]:
     return conditions, values | {f":{name}": value for name, value in wanted.items()}
 
 
-def _last_day(high: Place) -> date:
+def _last_day(high: Position) -> date:
     """The last day with something before `high`, the place where a day begins being of the one before."""
     day = day_of(high.received_at)
-    is_midnight = high == Place(f"{day}T00:00:00.000000Z")
+    is_midnight = high == Position(f"{day}T00:00:00.000000Z")
     return date.fromisoformat(day) - timedelta(days=is_midnight)

@@ -2,7 +2,7 @@
 
 An event stands where PostgreSQL has it; where PostgreSQL lacks it, at the first of its
 copies in DynamoDB. Each store gives its next events and how far they reach, DynamoDB no
-further than PostgreSQL; what both reach is merged (lambda_query/merge.py), and where they
+further than PostgreSQL; what both reach is merged (lambda_query/page_merge.py), and where they
 disagree each is asked about the other's events. Contents that only DynamoDB has are read
 last, and no more than a page holds.
 """
@@ -13,8 +13,8 @@ from typing import Any
 
 from lambda_query import cursor
 from lambda_query.answers import Verbatim, array, dumps, encode
-from lambda_query.merge import Merge, Merged
-from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Place, Question
+from lambda_query.page_merge import Merge, Merged
+from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Position, Question
 from lambda_query.reading import read
 from lambda_query.records import Listed
 from lambda_query.stores import Inquiry
@@ -70,7 +70,7 @@ def _item_key(copy: Listed) -> tuple[str, str]:
     return identity_key(*copy.identity), copy_key(copy.via or "sqs", bytes.fromhex(copy.content_hash))
 
 
-def _page(question: Question, events: list[Merged], end: Place | None, key: bytes) -> dict[str, Any]:
+def _page(question: Question, events: list[Merged], end: Position | None, key: bytes) -> dict[str, Any]:
     shown: list[Verbatim] = []
     size = 0
     for event in events[: question.limit]:

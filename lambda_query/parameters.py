@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from lambda_query import cursor
-from lambda_query.question import DYNAMODB, FIELDS, FILTERS, POSTGRES, STORED_FIELDS, Identity, Place, Question
+from lambda_query.question import DYNAMODB, FIELDS, FILTERS, POSTGRES, STORED_FIELDS, Identity, Position, Question
 from pipeline.core import clock
 from pipeline.core import faults as kinds
 from pipeline.core.comparison import settled_until
@@ -43,8 +43,8 @@ def parse_list(raw: str, key: bytes) -> Question:
     stores, descending = checked.get("store", _STORES["both"]), checked.get("order", True)
     question = Question(
         stores=stores,
-        low=Place(since) if since else None,
-        high=Place(until or _END_OF_TIME),
+        low=Position(since) if since else None,
+        high=Position(until or _END_OF_TIME),
         descending=descending,
         scope=json.dumps([stores, descending, since, until, filters]),
         limit=checked.get("limit", 50),
@@ -61,8 +61,8 @@ def parse_stored(raw: str, key: bytes) -> Question:
     since = checked.get("since")
     question = Question(
         stores=(POSTGRES,),
-        low=Place(since) if since else None,
-        high=Place(_LAST_MOMENT),
+        low=Position(since) if since else None,
+        high=Position(_LAST_MOMENT),
         descending=False,
         scope=json.dumps(["stored", since, filters]),
         limit=checked.get("limit", 50),
@@ -125,8 +125,8 @@ def _whole_range(since: str, until: str, limit: int, scope: str = "") -> Questio
     """Every event of a range, without its content, oldest first."""
     return Question(
         stores=_STORES["both"],
-        low=Place(since),
-        high=Place(until),
+        low=Position(since),
+        high=Position(until),
         descending=False,
         scope=scope,
         limit=limit,
@@ -228,7 +228,7 @@ def _time(text: str) -> str:
         raise _Wrong(kinds.NOT_A_TIME_IN_URL(example="2026-11-23T15:24:00Z")) from None
 
 
-def _place(text: str, scope: str, key: bytes) -> Place:
+def _place(text: str, scope: str, key: bytes) -> Position:
     try:
         return cursor.decode(text, scope, key)
     except cursor.ForeignCursor:

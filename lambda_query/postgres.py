@@ -11,7 +11,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection, to_statement
 
 from lambda_query.postgres_connection import ConnectionLost, connect, unavailable
-from lambda_query.question import MAX_BYTES, Identity, Place, Question
+from lambda_query.question import MAX_BYTES, Identity, Position, Question
 from lambda_query.records import Listed, Page, Stored, StoredPage, StoredRow
 from pipeline.core.errors import StoreUnavailable
 
@@ -19,8 +19,8 @@ MOST_ROWS = 10_000
 """Most rows that one page reads where several filters are given: only the first of them has an index."""
 _LEADING = ("id", "subject", "source", "type")
 """The filters, the one that is likely to leave the fewest events first."""
-_BEGINNING = Place("1970-01-01T00:00:00.000000Z")
-_END = Place("9999-12-31T23:59:59.999999Z")
+_BEGINNING = Position("1970-01-01T00:00:00.000000Z")
+_END = Position("9999-12-31T23:59:59.999999Z")
 _STORED = ("received_at", "stored_at", "origin", "traceparent", "content_hash", "event")
 """The columns of one_event.sql."""
 
@@ -75,7 +75,7 @@ class Postgres:
         if question.with_events:
             rows = [row for row in rows if row.event is not None]
         rows.sort(reverse=question.descending)
-        reached = Place(*found[0][:3]) if found[0][0] else None
+        reached = Position(*found[0][:3]) if found[0][0] else None
         is_cut = 0 < len(rows) < len(found) or len(rows) > question.limit
         return Page(rows, rows[-1].place if is_cut else reached)
 
@@ -97,9 +97,9 @@ class Postgres:
             with_event=question.with_events,
             bytes=MAX_BYTES,
         )
-        matching = [StoredRow(Place(*row[4:7]), *row[7:]) for row in found if row[4]]
+        matching = [StoredRow(Position(*row[4:7]), *row[7:]) for row in found if row[4]]
         whole = [row for row in matching if not question.with_events or row.event is not None][: question.limit]
-        reached = Place(*found[0][1:4]) if found[0][1] else None
+        reached = Position(*found[0][1:4]) if found[0][1] else None
         return StoredPage(whole, whole[-1].place if len(whole) < len(matching) else reached, found[0][0])
 
     def rows(self, identities: Iterable[Identity]) -> dict[Identity, Listed]:
@@ -179,4 +179,4 @@ def page_values(question: Question) -> dict[str, Any]:
 
 def _listed(row: Any, event: str | None = None) -> Listed:
     received_at, source, id_, type_, subject, time, content_hash = row
-    return Listed(Place(received_at, source, id_), type_, subject, time, content_hash, event=event)
+    return Listed(Position(received_at, source, id_), type_, subject, time, content_hash, event=event)

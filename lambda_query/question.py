@@ -21,7 +21,7 @@ Identity = tuple[str, str]
 """(source, id)."""
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where an event stands in a list; compares as both stores sort.
 
     `received_at` has 27 characters (pipeline.core.clock.rfc3339). No event has an empty
@@ -52,8 +52,8 @@ class Question:
     """
 
     stores: tuple[str, ...]
-    low: Place | None
-    high: Place
+    low: Position | None
+    high: Position
     descending: bool
     scope: str
     limit: int
@@ -78,25 +78,25 @@ class Question:
         """Whether the events' content is asked for."""
         return "event" in self.fields
 
-    def after(self, place: Place) -> "Question":
+    def after(self, place: Position) -> "Question":
         """The same list from behind `place` on."""
         return replace(self, high=place) if self.descending else replace(self, low=place)
 
-    def through(self, place: Place) -> "Question":
+    def through(self, place: Position) -> "Question":
         """The same list as far as `place`, with all that is in its microsecond."""
         if self.descending:
-            first = Place(place.received_at)
+            first = Position(place.received_at)
             return replace(self, low=max(self.low, first) if self.low else first)
-        return replace(self, high=min(self.high, Place(next_microsecond(place.received_at))))
+        return replace(self, high=min(self.high, Position(next_microsecond(place.received_at))))
 
-    def holds(self, place: Place) -> bool:
+    def holds(self, place: Position) -> bool:
         """Whether `place` is inside the range."""
         return (self.low is None or self.low < place) and place < self.high
 
-    def sort(self, places: Iterable[Place]) -> list[Place]:
+    def sort(self, places: Iterable[Position]) -> list[Position]:
         """`places` as the list shows them."""
         return sorted(places, reverse=self.descending)
 
-    def precedes(self, one: Place, other: Place) -> bool:
+    def precedes(self, one: Position, other: Position) -> bool:
         """Whether the list comes to `one` before `other`."""
         return one > other if self.descending else one < other

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from lambda_query.bounds import Budget, Reach
-from lambda_query.merge import Merge
+from lambda_query.bounds import Budget, ScanBound
+from lambda_query.index_scan import walk
+from lambda_query.page_merge import Merge
 from lambda_query.postgres import Postgres
 from lambda_query.question import DYNAMODB, POSTGRES, Question
 from lambda_query.records import Page
 from lambda_query.stores import Inquiry
-from lambda_query.walk import walk
 from pipeline.core.errors import StoreUnavailable
 
 WALK_CALLS = 160
@@ -25,7 +25,7 @@ def read(inquiry: Inquiry, question: Question) -> Merge:
     """What the stores have of `question`, as far as those that answer reach. Raises StoreUnavailable."""
     stores = inquiry.stores
     budget = Budget(until=inquiry.began + stores.timeout_s * WALK_SHARE, calls=WALK_CALLS)
-    reach = Reach()
+    reach = ScanBound()
     if POSTGRES not in question.stores:
         reach.tell(None)
     questions: dict[str, Callable[[], Any]] = {
@@ -38,7 +38,7 @@ def read(inquiry: Inquiry, question: Question) -> Merge:
     return Merge(question, parts.get(POSTGRES), parts.get(DYNAMODB))
 
 
-def _page_of_rows(store: Postgres, question: Question, reach: Reach) -> Page:
+def _page_of_rows(store: Postgres, question: Question, reach: ScanBound) -> Page:
     """PostgreSQL's page; `reach` is told its end, or that there is none where it fails."""
     end = None
     try:

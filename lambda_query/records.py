@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lambda_query.question import Identity, Place, Question
+from lambda_query.question import Identity, Position, Question
 from pipeline.core.ways import Via
 
 
@@ -13,7 +13,7 @@ class Listed(NamedTuple):
     `via` is the item's way, None for the row; `event` is its JSON text, None where it was not read.
     """
 
-    place: Place
+    place: Position
     type: str
     subject: str | None
     time: str | None
@@ -37,7 +37,7 @@ class Listed(NamedTuple):
         return question.filters.items() <= members.items()
 
     @property
-    def rank(self) -> tuple[Place, str, str]:
+    def rank(self) -> tuple[Position, str, str]:
         """Orders an event's copies: the first of its items is its place in DynamoDB."""
         return self.place, self.via or "", self.content_hash
 
@@ -66,7 +66,7 @@ class Stored:
 class StoredRow(NamedTuple):
     """A row of PostgreSQL in the order of storing: the time of `place` is `stored_at`."""
 
-    place: Place
+    place: Position
     type: str
     subject: str | None
     time: str | None
@@ -79,7 +79,7 @@ class StoredPage:
     """Rows up to `end`, which is None at the end of what is stored; `asked_at` is PostgreSQL's time before it read."""
 
     rows: list[StoredRow]
-    end: Place | None
+    end: Position | None
     asked_at: str
 
 
@@ -92,4 +92,4 @@ class Page:
     """
 
     copies: list[Listed]
-    end: Place | None
+    end: Position | None

@@ -6,10 +6,10 @@ from typing import Any
 
 from lambda_query.bounds import Budget
 from lambda_query.dynamodb import DynamoDB
+from lambda_query.index_scan import stretches
 from lambda_query.postgres import Postgres
 from lambda_query.question import DYNAMODB, POSTGRES, Identity, Question
 from lambda_query.stores import Inquiry
-from lambda_query.walk import stretches
 from pipeline.core import faults
 from pipeline.core.errors import InvalidParameters, StoreUnavailable
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal, NamedTuple, Self
 
-from operations.places import Places
+from operations.connections import Connections
 from operations.topic_lag import TopicLag
 from pipeline.clients.sqs import Depth, Queue
 from pipeline.core.errors import QueueUnavailable
@@ -59,7 +59,7 @@ class BacklogReader:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, places: Places) -> AsyncIterator[Self]:
+    async def open(cls, places: Connections) -> AsyncIterator[Self]:
         """A reader of `places`."""
         async with AsyncExitStack() as opened:
             queues = {

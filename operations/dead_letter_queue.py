@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Sequence
 import structlog
 
 from operations.dead_letters import MAX_RECEIVES, DeadLetter, Place, Reading
-from operations.resending import QueueOutlet
+from operations.resending import QueueResender
 from pipeline.clients.sqs import Message, Queue
 from pipeline.core.errors import QueueUnavailable, Rejected
 from pipeline.events.envelope import around_message, enclosed, open_envelope, too_large
@@ -27,7 +27,7 @@ _POLL_S = 1
 log = structlog.get_logger(__name__)
 
 
-class DeadLetterQueue:
+class DeadLetterQueueReader:
     """The dead-letter queue `queue` of `origin`, whose consumer is `service`."""
 
     def __init__(self, place: Place, queue: Queue, origin: Queue, service: str) -> None:
@@ -56,7 +56,7 @@ class _QueueReading:
         self.elsewhere = 0
         self._queue = queue
         self._origin = origin
-        self._outlet = QueueOutlet(origin)
+        self._outlet = QueueResender(origin)
         self._service = service
         self._held: dict[str, Message] = {}
 

@@ -20,7 +20,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import KafkaError
 
 from operations.dead_letters import UNREADABLE, DeadLetter, Place
-from operations.resending import TopicOutlet, producing
+from operations.resending import TopicResender, producing
 from pipeline.clients import kafka
 from pipeline.core.clock import now, rfc3339, seen_at
 from pipeline.core.errors import QueueUnavailable, Rejected
@@ -36,7 +36,7 @@ _STILL_S = 10
 """A broker that is there answers a fetch within half a second: a reading that brings nothing for so long ends."""
 
 
-class DeadLetterTopic:
+class DeadLetterTopicReader:
     """The dead-letter topic of `settings`."""
 
     place: Place = "kafka"
@@ -68,7 +68,7 @@ class TopicReading:
         self._consumer = consumer
         self._producer = producer
         self._settings = settings
-        self._outlet = TopicOutlet(producer, settings.topic)
+        self._outlet = TopicResender(producer, settings.topic)
 
     async def letters(self) -> AsyncIterator[DeadLetter]:
         """Each letter that is there now and not settled, in the order of its partition.

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from operations.resending import Outgoing, OutgoingRecord
+from operations.resending import Resend, ResentRecord
 from pipeline.core.errors import InvalidEvent, MalformedEvent, MessageRefused
 from pipeline.core.ways import Key
 from pipeline.events.delivery import event_of
@@ -47,7 +47,7 @@ class DeadLetter:
         except (MalformedEvent, InvalidEvent):
             return None
 
-    def outgoing(self) -> Outgoing:
+    def outgoing(self) -> Resend:
         """What is sent to give its service the same record or message once more.
 
         An envelope of an earlier version does not say what surrounded it: its event is sent, at the same place
@@ -59,11 +59,11 @@ class DeadLetter:
             raise MessageRefused(f"the letter has it {lacking}: the original is at {kept.origin}")
         if kept.headers is not None:
             headers = [header.pair() for header in kept.headers]
-            record = OutgoingRecord(kept.key_bytes, headers, kept.timestamp_ms, kept.body_is_null)
-            return Outgoing(self.body, {}, partition=kept.origin.get("partition", 0), record=record)
+            record = ResentRecord(kept.key_bytes, headers, kept.timestamp_ms, kept.body_is_null)
+            return Resend(self.body, {}, partition=kept.origin.get("partition", 0), record=record)
         if kept.attributes is not None:
-            return Outgoing(self.body, kept.attributes)
-        return Outgoing(
+            return Resend(self.body, kept.attributes)
+        return Resend(
             self.body,
             msgspec.structs.replace(kept.metadata, received_at=kept.received_at or kept.first_seen).known(),
             self.event.partition_key if self.event else None,

@@ -27,7 +27,7 @@ _RECENT_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingRecord:
+class ResentRecord:
     """What surrounds the bytes of a record that is written as it was; `timestamp_ms` where that is recent."""
 
     key: bytes | None
@@ -50,7 +50,7 @@ class OutgoingRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class Resend:
     """An event's bytes with what travels beside it.
 
     `partition` is where it goes in Kafka when there is no `key` to choose by: what is
@@ -62,38 +62,38 @@ class Outgoing:
     beside: Mapping[str, str | Attribute]
     key: str | None = None
     partition: int = 0
-    record: OutgoingRecord | None = None
+    record: ResentRecord | None = None
 
 
-class Outlet(Protocol):
+class Resender(Protocol):
     """Where events are sent once more."""
 
-    async def send(self, outgoing: Outgoing) -> None:
+    async def send(self, outgoing: Resend) -> None:
         """Returns when it is durable there. Raises QueueUnavailable and MessageRefused."""
         ...
 
 
-class QueueOutlet:
+class QueueResender:
     """A queue, past the topic: no other queue gets the event."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
 
-    async def send(self, outgoing: Outgoing) -> None:
+    async def send(self, outgoing: Resend) -> None:
         """Returns when SQS has it. Raises QueueUnavailable and MessageRefused."""
         # What is no UTF-8 can be no event: SQS takes text alone, and the service refuses it all the same.
         body = outgoing.body.decode(errors="replace").encode()
         await self._queue.send(sqs_text(body), outgoing.beside)
 
 
-class TopicOutlet:
+class TopicResender:
     """The Kafka topic of the events; `producer` is a started one."""
 
     def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
         self._producer = producer
         self._topic = topic
 
-    async def send(self, outgoing: Outgoing) -> None:
+    async def send(self, outgoing: Resend) -> None:
         """Returns when all replicas have it. Raises QueueUnavailable."""
         try:
             if outgoing.record:
@@ -103,12 +103,12 @@ class TopicOutlet:
         except KafkaError as error:
             raise QueueUnavailable(f"kafka: {error!r}") from error
 
-    async def _send_record(self, record: OutgoingRecord, outgoing: Outgoing) -> None:
+    async def _send_record(self, record: ResentRecord, outgoing: Resend) -> None:
         partitions = await self._producer.partitions_for(self._topic)
         partition = outgoing.partition if outgoing.partition in partitions else 0
         await (await self._producer.send_batch(record.batch(outgoing.body), self._topic, partition=partition))
 
-    async def _send_event(self, outgoing: Outgoing) -> None:
+    async def _send_event(self, outgoing: Resend) -> None:
         key = None if outgoing.key is None else outgoing.key.encode()
         partitions = await self._producer.partitions_for(self._topic)
         named = ((name, value.encode()) for name, value in outgoing.beside.items() if isinstance(value, str))

@@ -25,7 +25,7 @@ MAX_RECORD_BYTES = 2 * 1024**2 - 1024
 """The dead-letter topic's limit (infra/topics.py), less what Kafka adds to a record."""
 
 
-class DeadLetterQueue:
+class DeadLetterQueueWriter:
     """The dead-letter queue of an SQS queue."""
 
     def __init__(self, url: str, api: JsonApi) -> None:
@@ -40,7 +40,7 @@ class DeadLetterQueue:
         await self._queue.close()
 
 
-class DeadLetterTopic:
+class DeadLetterTopicWriter:
     """The dead-letter topic, written by the app's own producer."""
 
     def __init__(self, app: faust.App, name: str, calls: Calls) -> None:

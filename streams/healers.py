@@ -20,12 +20,12 @@ from pipeline.telemetry.tracing import Tracing
 from streams.healing import SnsPublisher, TopicPublisher
 from streams.in_flight import InFlight
 from streams.intake import DeadLetterWriter, Intake
-from streams.liveness import Way
+from streams.kafka_consumer import KafkaConsumer
+from streams.liveness import Watched
 from streams.measured_sqs import MeasuredSqs
 from streams.ordered_stop import Closing
-from streams.queue_way import QueueWay
+from streams.queue_consumer import QueueConsumer
 from streams.topic_agent import add_topic_agent
-from streams.topic_way import TopicWay
 from streams.worker import create_topic_app
 
 _VISIBILITY_TIMEOUT_S = 6
@@ -35,7 +35,7 @@ _IN_FLIGHT_EVENTS = 200
 class Healers(NamedTuple):
     """What runs in the worker, for those who watch it and end it."""
 
-    watched: list[Way]
+    watched: list[Watched]
     in_flight: dict[str, InFlight]
     intakes: list[Intake]
     resources: list[Closing]
@@ -72,12 +72,12 @@ def add_healers(
 
     pending_queue = Queue(healer.pending_queue_url, MeasuredSqs(calls.queue(healer.pending_queue_url)))
     from_queue = intake(to_kafka, letters.of_queue, "sqs")
-    queue_way = QueueWay(app, from_queue, pending_queue, pending_queue_settings(worker))
+    queue_way = QueueConsumer(app, from_queue, pending_queue, pending_queue_settings(worker))
 
     topic_app = create_topic_app(HEALER_GROUP, worker, settings.kafka)
     from_topic = intake(to_sns, letters.of_topic, "kafka")
     add_topic_agent(topic_app, from_topic, settings.kafka.pending_topic, worker)
-    topic_way = TopicWay(topic_app, from_topic, settings.kafka, settings.kafka.pending_topic)
+    topic_way = KafkaConsumer(topic_app, from_topic, settings.kafka, settings.kafka.pending_topic)
     app.service(topic_way)
 
     return Healers(

@@ -21,7 +21,7 @@ _EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h."""
 
 
-class Way(Protocol):
+class Watched(Protocol):
     """How events come in, as far as the watch looks at it."""
 
     name: str
@@ -42,7 +42,7 @@ class Way(Protocol):
 class Liveness:
     """How long each way has not moved."""
 
-    def __init__(self, ways: Sequence[Way], *, stuck_after_s: float, clock: Callable[[], float]) -> None:
+    def __init__(self, ways: Sequence[Watched], *, stuck_after_s: float, clock: Callable[[], float]) -> None:
         self._ways = ways
         self._clock = clock
         self._stuck_after_s = stuck_after_s
@@ -74,14 +74,14 @@ class Liveness:
         still = [way for way in self._ways if self._still_s(way) > longest_s]
         return "; ".join(f"{way.name}: nothing moved in {self._still_s(way):.0f} s" for way in still) or None
 
-    def _still_s(self, way: Way) -> float:
+    def _still_s(self, way: Watched) -> float:
         return self._watched_s - self._moved[way.name][1]
 
 
 class LivenessWatch(mode.Service):  # type: ignore[misc]
     """Looks every second, and ends the process when it is stuck."""
 
-    def __init__(self, ways: Sequence[Way], *, stuck_after_s: float) -> None:
+    def __init__(self, ways: Sequence[Watched], *, stuck_after_s: float) -> None:
         super().__init__()
         self._liveness = Liveness(ways, stuck_after_s=stuck_after_s, clock=time.monotonic)
 

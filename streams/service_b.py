@@ -15,7 +15,7 @@ from pipeline.telemetry.call_metrics import CallMetrics
 from pipeline.telemetry.metrics import WayMetrics, new_registry
 from pipeline.telemetry.tracing import Tracing
 from streams.age_metrics import AgeMetrics
-from streams.dead_letter_writers import DeadLetterQueue
+from streams.dead_letter_writers import DeadLetterQueueWriter
 from streams.follow_reader import FollowReader
 from streams.intake import Intake
 from streams.liveness import LivenessWatch
@@ -23,7 +23,7 @@ from streams.measured_sqs import MeasuredSqs
 from streams.ordered_stop import bound_stop, close_at_shutdown
 from streams.pages import add_pages
 from streams.postgres import PostgresStore
-from streams.queue_way import QueueWay
+from streams.queue_consumer import QueueConsumer
 from streams.receipt_writer import ReceiptWriter
 from streams.worker import create_worker, worker_settings
 from streams.writable_store import WritableStore
@@ -40,13 +40,13 @@ def create_app(settings: ServiceBSettings) -> faust.App:
     metrics, calls = WayMetrics(registry, store.name, ("sqs",)), CallMetrics(registry)
     queue = Queue(settings.queue_b_url, MeasuredSqs(calls.queue(settings.queue_b_url)))
     letters_url = settings.dead_letter_b_url
-    dead_letters = DeadLetterQueue(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))
+    dead_letters = DeadLetterQueueWriter(letters_url, MeasuredSqs(calls.dead_letter_queue(letters_url)))
     receipts = ReceiptWriter(settings.receipts.kafka if settings.receipts else None, "postgres", registry, store.copies)
     intake = Intake(SERVICE_B, store, dead_letters.write, metrics, tracing, timeout_s=worker.store_timeout_s)
     intake.report_to(receipts)
     if settings.receipts:
         app.service(FollowReader(settings.receipts.kafka, "postgres", store.ways, receipts))
-    way = QueueWay(app, intake, queue, worker)
+    way = QueueConsumer(app, intake, queue, worker)
     watch = LivenessWatch([way, way.receiving], stuck_after_s=worker.stuck_after_s)
     AgeMetrics({queue.name: way.in_flight}, registry)
     app.service(watch)

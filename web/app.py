@@ -8,8 +8,8 @@ from jinja2 import StrictUndefined
 from prometheus_client import CollectorRegistry
 from quart import Quart
 
+from operations.connections import Connections
 from operations.http_api import HttpApi, http_client, key_headers
-from operations.places import Places
 from pipeline.core.settings.web import WebSettings
 from pipeline.events.event import MAX_EVENT_BYTES
 from pipeline.telemetry import metrics
@@ -19,15 +19,15 @@ from web.edges import Edges
 from web.events import event, listing
 from web.login import access, sessions
 from web.login.openid import Provider
-from web.operating import dead_letters, figures, overview, redrives
+from web.operating import dead_letters, number_filters, overview, redrive_pages
 from web.operating.backlogs import Backlogs
-from web.operating.desk import Desk
+from web.operating.dead_letter_service import DeadLetterService
 from web.operating.metrics import BacklogMetrics, Refusals
 from web.operating.services import Services
 from web.operating.watch import Watch
 from web.publishing import many, publish
 from web.publishing.suggestions import Suggestions
-from web.site import failures, formats, health, language_switch, languages, protection
+from web.site import error_pages, health, language_switch, languages, protection, template_filters
 from web.site.live import MAX_STREAMS
 
 _MAX_FORM_BYTES = 8 * MAX_EVENT_BYTES
@@ -51,14 +51,25 @@ def create_app(settings: WebSettings) -> Quart:
     measure(app, metrics.request_seconds(registry))
     backlogs = _backlogs(settings, registry)
     languages.install(app)
-    formats.install(app)
-    figures.install(app)
+    template_filters.install(app)
+    number_filters.install(app)
     protection.install(app, settings)
     access.install(app, settings)
     if settings.login:
         sessions.install(app, settings.login, settings.health.web_url)
-    failures.install(app)
-    for part in (publish, many, listing, event, overview, dead_letters, redrives, sessions, language_switch, health):
+    error_pages.install(app)
+    for part in (
+        publish,
+        many,
+        listing,
+        event,
+        overview,
+        dead_letters,
+        redrive_pages,
+        sessions,
+        language_switch,
+        health,
+    ):
         app.register_blueprint(part.blueprint)
 
     @app.while_serving
@@ -80,14 +91,14 @@ def _backlogs(settings: WebSettings, registry: CollectorRegistry) -> Backlogs | 
     if not settings.queues:
         return None
     kafka = settings.queues.kafka
-    return Backlogs(Places(settings.queues), BacklogMetrics(kafka.topic, kafka.pending_topic, registry))
+    return Backlogs(Connections(settings.queues), BacklogMetrics(kafka.topic, kafka.pending_topic, registry))
 
 
 @asynccontextmanager
 async def _operating(web: Web) -> AsyncIterator[None]:
     """The watch over the pipeline, and the desk at which its dead letters are dealt with."""
     queues = web.settings.queues
-    web.desk = Desk(Places(queues), web.watch.look_anew) if queues else None
+    web.desk = DeadLetterService(Connections(queues), web.watch.look_anew) if queues else None
     async with web.watch.running():
         try:
             yield

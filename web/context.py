@@ -13,7 +13,7 @@ from pipeline.core.settings.web import WebSettings
 if TYPE_CHECKING:  # these import this module
     from web.edges import Edges
     from web.login.openid import Provider
-    from web.operating.desk import Desk
+    from web.operating.dead_letter_service import DeadLetterService
     from web.operating.metrics import Refusals
     from web.operating.watch import Watch
     from web.publishing.suggestions import Suggestions
@@ -38,7 +38,7 @@ class Web:
     watch: "Watch" = field(init=False)
     provider: "Provider | None" = field(init=False)
     """None without a login."""
-    desk: "Desk | None" = field(init=False)
+    desk: "DeadLetterService | None" = field(init=False)
     """None where the settings name no queue."""
 
     def install(self, app: Quart) -> None:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from bench.rigs.steady_sender import SteadySender
 from bench.rigs.system import System
 from operations.backlog import BacklogReader
-from operations.places import Places
+from operations.connections import Connections
 from pipeline.clients.aws import Endpoint
 from pipeline.clients.sqs import PENDING_QUEUE, queue_beside
 from pipeline.core.settings.kafka import KafkaSettings
@@ -39,8 +39,8 @@ async def watched(system: System) -> AsyncGenerator[Waiting, None]:
         yield Waiting(reader)
 
 
-def places(endpoints: Mapping[str, str], sqs: Endpoint) -> Places:
+def places(endpoints: Mapping[str, str], sqs: Endpoint) -> Connections:
     """The places of a system with these addresses, by the names of endpoints.json."""
     urls = {f"{name}_url": endpoints[name] for name in ("queue_b", "queue_c", "dead_letter_b", "dead_letter_c")}
     urls["pending_queue_url"] = queue_beside(endpoints["queue_b"], PENDING_QUEUE)
-    return Places(QueueSettings(**urls, kafka=KafkaSettings(bootstrap_servers=endpoints["kafka"])), sqs)
+    return Connections(QueueSettings(**urls, kafka=KafkaSettings(bootstrap_servers=endpoints["kafka"])), sqs)

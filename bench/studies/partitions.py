@@ -25,8 +25,7 @@ from bench.rigs.running import running
 from bench.studies import layouts
 from bench.studies.layouts import LAYOUTS, Layout
 from lambda_query.postgres import Postgres
-from lambda_query.question import POSTGRES, Question
-from lambda_query.question import Place as PlaceInList
+from lambda_query.question import POSTGRES, Position, Question
 from pipeline.core.clock import now, rfc3339
 from stack import postgres
 from stack.home import ROOT
@@ -132,7 +131,7 @@ def _row(id_: str, moment: str) -> dict[str, object]:
 def _page_ms(reader: Postgres) -> float:
     """The newest fifty, as the query reads them: the quickest of many, which waited for nobody."""
     question = Question(
-        stores=(POSTGRES,), low=None, high=PlaceInList(rfc3339(now())), descending=True, scope="", limit=50
+        stores=(POSTGRES,), low=None, high=Position(rfc3339(now())), descending=True, scope="", limit=50
     )
     times = []
     for _ in range(_PAGES):

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gateway.errors import LegRefused, LegUnavailable
 from gateway.legs import sns_request
-from gateway.legs.micro_batches import MAX_CALLS, MicroBatches
+from gateway.legs.sns_batches import MAX_CALLS, SnsBatches
 from gateway.legs.sns_request import Verdict
 from gateway.publication import Publication, can_be_marked, pending_in_kafka
 from pipeline.clients.signed_http import NoAnswer, SignedHttp, signed_http
@@ -31,7 +31,7 @@ class SnsLeg:
         self._tracing = tracing
         self._timeout_s = timeout_s
         self._calls = calls
-        self._batches = MicroBatches(self._publish_batch, timeout_s)
+        self._batches = SnsBatches(self._publish_batch, timeout_s)
         self._open = AsyncExitStack()
         self._sns: SignedHttp
 

@@ -36,10 +36,10 @@ from pipeline.events.event import STRUCTURED, parse
 from pipeline.events.strict_json import parse_json
 from stack.log_lines import Choice, readable
 from web.answers import Record
-from web.events.contents import Contents
+from web.events.event_contents import Contents
 from web.events.journey import Journey
 from web.operating import exposition
-from web.operating.letters import Summary
+from web.operating.dead_letter_listing import Summary
 from web.publishing import lines
 from web.publishing.draft import Draft
 from web.publishing.json_lines import lines_of

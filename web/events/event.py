@@ -12,10 +12,10 @@ from pipeline.core import clock, trace_context
 from web.answers import Copy
 from web.context import current
 from web.events import follow
-from web.events.contents import Contents
+from web.events.event_contents import Contents
 from web.events.follow import Sighting, Sought
 from web.events.journey import Journey
-from web.events.picture import TALL, WIDE
+from web.events.journey_layout import TALL, WIDE
 from web.site import live
 
 blueprint = Blueprint("event", __name__)

@@ -12,8 +12,8 @@ from pipeline.core.clock import rfc3339
 from web.answers import Page
 from web.context import current
 from web.events.news import MOST, News, begin
-from web.site import formats, live
-from web.site.phrases import phrase
+from web.site import live, template_filters
+from web.site.api_translations import phrase
 
 blueprint = Blueprint("events", __name__)
 
@@ -38,7 +38,7 @@ async def show() -> ResponseReturnValue:
 @blueprint.get("/events/news")
 async def news() -> ResponseReturnValue:
     """How many events of the list were stored after `since`, whenever that changes, as server-sent events."""
-    since = formats.in_utc(request.args.get("since", ""))
+    since = template_filters.in_utc(request.args.get("since", ""))
     if not since:
         abort(400)
     filters, closing = _filters(), current().closing
@@ -69,7 +69,7 @@ def _typed(name: str) -> str:
 def _unchanged(name: str, text: str) -> str:
     """The time that the form was made with, where its field still has what it showed of it: seconds, in UTC."""
     exact = request.args.get(f"{name}_exact", "")
-    return exact if exact and text and formats.local_time(exact) == text else ""
+    return exact if exact and text and template_filters.local_time(exact) == text else ""
 
 
 async def _page(filters: dict[str, str], cursor: str, page: Page, since: str, refusal: Problem | None) -> str:
@@ -94,5 +94,5 @@ def _parameters(filters: dict[str, str]) -> dict[str, str]:
 
 def _in_utc(text: str) -> str:
     """A browser's `2026-11-23T15:24` as RFC 3339; what is no time is left for the query to refuse."""
-    moment = formats.in_utc(text)
+    moment = template_filters.in_utc(text)
     return rfc3339(moment) if moment else text

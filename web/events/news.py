@@ -7,7 +7,7 @@ from operations.http_api import EdgeUnavailable, Refused
 from pipeline.core import clock
 from web.answers import Arrival
 from web.edges import Edges
-from web.site.formats import in_utc
+from web.site.template_filters import in_utc
 
 MOST = 100
 _FILTERS = ("type", "source", "id", "subject")

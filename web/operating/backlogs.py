@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 from botocore.exceptions import BotoCoreError
 
 from operations.backlog import NOTHING_READ, Backlog, BacklogReader, QueueBacklog
-from operations.places import PLACES, Places
+from operations.connections import PLACES, Connections
 from pipeline.core.errors import QueueUnavailable
 from web.operating.metrics import BacklogMetrics
-from web.operating.state import Age, Road, Waiting
+from web.operating.state import Age, Waiting, Way
 
 _TIMEOUT_S = 8.0
 _COUNT_EVERY_S = 15.0
@@ -25,7 +25,7 @@ class Backlogs:
     `metrics` tells what each look found.
     """
 
-    def __init__(self, places: Places, metrics: BacklogMetrics) -> None:
+    def __init__(self, places: Connections, metrics: BacklogMetrics) -> None:
         self._places = places
         self._metrics = metrics
         self._opened = AsyncExitStack()
@@ -35,15 +35,15 @@ class Backlogs:
         self.pending: dict[str, int] = {}
         """Of the last look: how many accepted events each leg is still to get; without what could not be read."""
 
-    async def look(self, ages_s: Mapping[str, float]) -> tuple[Road, ...]:
-        """The roads now; `ages_s` is what the services say of the oldest message of their queue."""
+    async def look(self, ages_s: Mapping[str, float]) -> tuple[Way, ...]:
+        """The ways now; `ages_s` is what the services say of the oldest message of their queue."""
         backlog = NOTHING_READ
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 backlog = await (await self._connected()).read()
         except (BotoCoreError, TimeoutError) as error:  # no region, no credentials; a queue that falls silent
             fault = str(error) or f"no answer within {_TIMEOUT_S:g} s"
-            return tuple(Road(place, Waiting(), Waiting(), fault) for place in PLACES)
+            return tuple(Way(place, Waiting(), Waiting(), fault) for place in PLACES)
         finally:
             self.pending = backlog.pending()
             self._metrics.show(backlog)  # after a defect too: better unknown, which is an alert, than as it was
@@ -51,8 +51,8 @@ class Backlogs:
         faults = {name: why for name, why in backlog.unavailable.items() if name != "kafka"}
         fault = "; ".join(dict.fromkeys(faults.values()))
         return (
-            Road("b", queues.get(("b", False), Waiting()), queues.get(("b", True), Waiting()), fault),
-            Road("c", queues.get(("c", False), Waiting()), queues.get(("c", True), Waiting()), fault),
+            Way("b", queues.get(("b", False), Waiting()), queues.get(("b", True), Waiting()), fault),
+            Way("c", queues.get(("c", False), Waiting()), queues.get(("c", True), Waiting()), fault),
             await self._topic(backlog),
         )
 
@@ -76,14 +76,14 @@ class Backlogs:
         exact = Age(ages_s[queue.name]) if waiting + in_flight and queue.name in ages_s else None
         return Waiting(waiting, in_flight, exact or bound)
 
-    async def _topic(self, backlog: Backlog) -> Road:
+    async def _topic(self, backlog: Backlog) -> Way:
         if fault := backlog.unavailable.get("kafka", ""):
-            return Road("kafka", Waiting(), Waiting(), fault)
+            return Way("kafka", Waiting(), Waiting(), fault)
         lag = sum(backlog.lag.values())
         age = self._emptiness.age("kafka", is_empty=not lag, does_leave=True)
         dead = await self._letters.count()
         dead_age = self._emptiness.age("kafka, dead", is_empty=not dead, does_leave=False) if dead is not None else None
-        return Road("kafka", Waiting(lag, oldest=age), Waiting(dead, oldest=dead_age))
+        return Way("kafka", Waiting(lag, oldest=age), Waiting(dead, oldest=dead_age))
 
 
 class Emptiness:
@@ -108,7 +108,7 @@ class Emptiness:
 class TopicLetters:
     """How many dead letters Kafka has, counted in the background and seldom."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Connections) -> None:
         self._places = places
         self._counting: asyncio.Task[None] | None = None
         self._due_at = 0.0

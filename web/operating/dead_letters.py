@@ -6,14 +6,14 @@ import msgspec
 from quart import Blueprint, Response, abort, render_template, request, stream_template
 from quart.typing import ResponseReturnValue
 
+from operations.connections import PLACES
 from operations.dead_letters import DeadLetter, Place
-from operations.places import PLACES
 from operations.redrive import Choice
 from pipeline.core.errors import QueueUnavailable
 from pipeline.events.envelope import Envelope
 from web.context import current
-from web.operating.desk import Desk
-from web.operating.letters import MOST_SHOWN, Listing
+from web.operating.dead_letter_listing import MOST_SHOWN, Listing
+from web.operating.dead_letter_service import DeadLetterService
 
 blueprint = Blueprint("dead_letters", __name__)
 
@@ -50,7 +50,7 @@ async def one(key: str) -> ResponseReturnValue:
     return await render_template("dead_letter.html", **_view(letter))
 
 
-def desk() -> Desk:
+def desk() -> DeadLetterService:
     """The running app's; a page that says what is missing where web was told of no queue."""
     return current().desk or abort(404)
 

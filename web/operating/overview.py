@@ -38,4 +38,4 @@ async def _parts() -> AsyncGenerator[str, None]:
 
 def _view(state: State) -> dict[str, Any]:
     drawn = {"width": WIDTH, "height": HEIGHT}
-    return {"state": state, "drawn": drawn, "missing": () if state.roads else required(QueueSettings)}
+    return {"state": state, "drawn": drawn, "missing": () if state.ways else required(QueueSettings)}

@@ -27,8 +27,8 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Road:
-    """One of the three roads to a store: what waits on it, and the dead letters beside it."""
+class Way:
+    """One of the three ways to a store: what waits on it, and the dead letters beside it."""
 
     place: Place
     live: Waiting
@@ -36,20 +36,20 @@ class Road:
     fault: str = ""
 
 
-def brokers(roads: tuple[Road, ...]) -> tuple[Service, ...]:
-    """SQS and Kafka, as the look at the roads found them."""
-    faults = {"kafka" if road.place == "kafka" else "sqs": road.fault for road in roads}
+def brokers(ways: tuple[Way, ...]) -> tuple[Service, ...]:
+    """SQS and Kafka, as the look at the ways found them."""
+    faults = {"kafka" if way.place == "kafka" else "sqs": way.fault for way in ways}
     return tuple(Service(name, "down" if fault else "ok", fault) for name, fault in faults.items())
 
 
 @dataclass(frozen=True)
 class State:
-    """All of it; `roads` is empty where web was not told of any queue."""
+    """All of it; `ways` is empty where web was not told of any queue."""
 
     at: datetime
     services: tuple[Service, ...]
     charts: tuple[Chart, ...]
-    roads: tuple[Road, ...] = ()
+    ways: tuple[Way, ...] = ()
     since: dict[str, datetime] = field(default_factory=dict)
     """When each service, by its name, came into the health that it has."""
     pending: Mapping[str, int] = field(default_factory=dict)
@@ -63,4 +63,4 @@ class State:
     @property
     def dead_letters(self) -> int:
         """How many there are, as far as that is known."""
-        return sum(road.dead.waiting or 0 for road in self.roads)
+        return sum(way.dead.waiting or 0 for way in self.ways)

@@ -123,10 +123,10 @@ class Watch:
         look = await self._services.look()
         now = time.monotonic()
         self._samples.add(now, look.numbers.counters)
-        roads = await self._backlogs.look(look.numbers.oldest_ages_s) if self._backlogs else ()
-        services = look.services + brokers(roads)
+        ways = await self._backlogs.look(look.numbers.oldest_ages_s) if self._backlogs else ()
+        services = look.services + brokers(ways)
         pending = self._backlogs.pending if self._backlogs else {}
-        return State(clock.now(), services, self._charts(now), roads, self._healthy_since(services), pending)
+        return State(clock.now(), services, self._charts(now), ways, self._healthy_since(services), pending)
 
     def _healthy_since(self, services: tuple[Service, ...]) -> dict[str, datetime]:
         for service in services:

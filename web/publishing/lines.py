@@ -11,7 +11,7 @@ import msgspec
 from operations.http_api import EdgeUnavailable, Refused
 from operations.in_order import InOrder, keys_of
 from web.edges import Edges
-from web.site.phrases import Phrase, phrase
+from web.site.api_translations import Phrase, phrase
 
 MAX_LINES = 500
 _AT_ONCE = 8

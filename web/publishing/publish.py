@@ -7,9 +7,9 @@ from operations.http_api import EdgeUnavailable, Refused
 from pipeline.core.clock import rfc3339
 from web.context import current
 from web.events.journey import Journey
-from web.events.picture import TALL
+from web.events.journey_layout import TALL
 from web.login.access import PUBLISHER, READER, needs
-from web.publishing import calls, examples, faults
+from web.publishing import calls, examples, field_faults
 from web.publishing.draft import Draft, NotJson
 from web.site import form
 from web.site.languages import gettext, marked
@@ -50,11 +50,11 @@ async def publish() -> ResponseReturnValue:
     try:
         accepted = await current().edges.publish(draft.body())
     except NotJson as error:
-        return await _page(draft, faults.of_data(error), gettext(_NOT_TAKEN[422])), 422
+        return await _page(draft, field_faults.of_data(error), gettext(_NOT_TAKEN[422])), 422
     except Refused as refusal:
         status = refusal.problem.status
         message = gettext(_NOT_TAKEN.get(status, _REFUSED))
-        return await _page(draft, faults.of_problem(refusal.problem, draft), message), status
+        return await _page(draft, field_faults.of_problem(refusal.problem, draft), message), status
     except EdgeUnavailable:
         return await _page(draft, {}, gettext(_UNAVAILABLE)), 503, {"Retry-After": "2"}
     journey = url_for("event.show", source=accepted.source, id=accepted.id, received_at=rfc3339(accepted.received_at))
@@ -66,7 +66,7 @@ async def publish() -> ResponseReturnValue:
 async def check() -> str:
     """The page with the faults that can be seen before publishing, and the calls for what was typed."""
     draft = await _typed()
-    return await _page(draft, faults.of_draft(draft), "")
+    return await _page(draft, field_faults.of_draft(draft), "")
 
 
 @blueprint.post("/tidy")
@@ -74,14 +74,14 @@ async def check() -> str:
 async def tidy() -> str:
     """The same with the JSON indented."""
     draft = (await _typed()).tidied()
-    return await _page(draft, faults.of_draft(draft), "")
+    return await _page(draft, field_faults.of_draft(draft), "")
 
 
 async def _typed() -> Draft:
     return Draft.typed(await form.posted())
 
 
-async def _page(draft: Draft, faults: faults.Faults, message: str) -> str:
+async def _page(draft: Draft, faults: field_faults.Faults, message: str) -> str:
     return await render_template(
         "publish.html",
         draft=draft,

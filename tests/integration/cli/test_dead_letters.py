@@ -14,7 +14,7 @@ from cli.addresses import Addresses, find
 from cli.stores import open_stores
 from operations.dead_letters import DeadLetter, Place
 from operations.redrive import Choice, chosen
-from operations.resending import Outgoing
+from operations.resending import Resend
 from pipeline.core.errors import Rejected
 from pipeline.events.delivery import Arrival
 from pipeline.events.envelope import envelope
@@ -42,9 +42,9 @@ def body(source: str, id_: str, data: Any = None) -> bytes:
 
 
 async def send(addresses: Addresses, place: Place, *bodies: bytes) -> None:
-    async with addresses.places.outlet(place) as outlet:
+    async with addresses.places.resender(place) as resender:
         for each in bodies:
-            await outlet.send(Outgoing(each, {"received_at": RECEIVED_AT, "publisher": "test"}, "key"))
+            await resender.send(Resend(each, {"received_at": RECEIVED_AT, "publisher": "test"}, "key"))
 
 
 @asynccontextmanager

@@ -10,10 +10,10 @@ import psycopg2
 import pytest
 
 from cli.addresses import Addresses, find
-from cli.copies import Found
 from cli.erasure import NOT_REACHED
+from cli.stored_copies import Found
 from cli.stores import open_stores
-from operations.resending import Outgoing
+from operations.resending import Resend
 from pipeline.core import clock
 from pipeline.core.errors import Rejected
 from pipeline.core.ways import Via
@@ -241,8 +241,8 @@ async def die(addresses: Addresses, source: str, name: str, subject: str) -> Non
         await queue.send(envelope(dead, Rejected("rejected", ""), "service-b").decode(), {})
     async with addresses.places.queue("c", dead=True) as queue:
         await queue.send(dead.body.decode(), {})
-    async with addresses.places.outlet("kafka") as outlet:
-        await outlet.send(Outgoing(f'{{"subject": "{subject}", '.encode(), {}))
+    async with addresses.places.resender("kafka") as resender:
+        await resender.send(Resend(f'{{"subject": "{subject}", '.encode(), {}))
 
     async def arrived() -> bool:
         async with addresses.places.dead_letters("kafka") as reading:

@@ -13,8 +13,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from lambda_query.app import App, create_app
+from lambda_query.index_scan import HEAD_START_S
 from lambda_query.question import FIELDS
-from lambda_query.walk import HEAD_START_S
 from pipeline.core.clock import rfc3339
 from tests.support.querying import IDS, PAST, RANGE, Model, Seed, Writers, pages, random_model, settings
 from tests.support.running_system import System
@@ -77,7 +77,7 @@ async def _store(endpoints: dict[str, Any], model: Model) -> None:
 def test_pages_are_the_models_events(
     held: Held, scale: float, head_start_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lambda_query.walk.HEAD_START_S", head_start_s)
+    monkeypatch.setattr("lambda_query.index_scan.HEAD_START_S", head_start_s)
 
     @hypothesis_settings(
         max_examples=int(200 * scale),

@@ -11,11 +11,11 @@ import pytest
 
 from lambda_query.app import App
 from lambda_query.aws_calls import AwsCalls
-from lambda_query.bounds import Budget, Reach
+from lambda_query.bounds import Budget, ScanBound
+from lambda_query.index_scan import walk
 from lambda_query.parameters import parse_list
-from lambda_query.question import Place
+from lambda_query.question import Position
 from lambda_query.reading import WALK_CALLS
-from lambda_query.walk import walk
 from pipeline.core.clock import rfc3339
 from pipeline.core.table import SHARDS
 from tests.support.querying import PAST, RANGE, Writers, get, seed
@@ -57,7 +57,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 async def test_it_ends_where_postgresqls_page_does(
     app: App, writers: Writers, source: str, sent: Sent, order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lambda_query.walk.HEAD_START_S", 10)  # however busy the machine is
+    monkeypatch.setattr("lambda_query.index_scan.HEAD_START_S", 10)  # however busy the machine is
     first, step = (PAST, 1) if order == "asc" else (LAST_DAY, -1)
     rows = [seed(source, str(number), first + timedelta(step * number)) for number in range(4)]
     # DynamoDB has others' events on every day.
@@ -77,12 +77,12 @@ async def test_it_ends_where_postgresqls_page_does(
 async def test_it_ends_where_postgresql_goes_no_further_though_it_says_so_late(
     app: App, source: str, sent: Sent, order: str
 ) -> None:
-    class Late(Reach):
-        def end(self, wait_s: float = 0) -> Place | None:
+    class Late(ScanBound):
+        def end(self, wait_s: float = 0) -> Position | None:
             return None if wait_s else super().end()
 
     question = parse_list(urlencode({"source": source, "order": order, **RANGE}), b"k" * 32)
-    bound = Place(rfc3339(PAST if order == "asc" else LAST_DAY), source, "1")
+    bound = Position(rfc3339(PAST if order == "asc" else LAST_DAY), source, "1")
     reach = Late()
     reach.tell(bound)
     found = walk(app._stores.dynamodb, question, Budget(until=monotonic() + 60, calls=1000), reach)

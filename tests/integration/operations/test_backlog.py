@@ -10,8 +10,8 @@ from aiokafka.admin import NewTopic
 
 from operations import dead_letter_topic
 from operations.backlog import BacklogReader
-from operations.dead_letter_topic import DeadLetterTopic
-from operations.places import Places
+from operations.connections import Connections
+from operations.dead_letter_topic import DeadLetterTopicReader
 from operations.topic_lag import TopicLag
 from pipeline.clients import kafka
 from pipeline.clients.aws import client
@@ -75,7 +75,7 @@ async def test_the_backlog_has_every_queue_and_says_what_could_not_be_read(aws: 
         dead_letter_c_url=f"{aws['dead_letter_c']}-none",
         kafka=KafkaSettings(bootstrap_servers=aws["kafka"]),
     )
-    async with client("sqs") as sqs, BacklogReader.open(Places(settings)) as reader:
+    async with client("sqs") as sqs, BacklogReader.open(Connections(settings)) as reader:
         sent = await sqs.send_message(QueueUrl=aws["dead_letter_b"], MessageBody="not a letter")
         backlog = await reader.read()
         assert sent["MessageId"]
@@ -106,7 +106,7 @@ async def test_a_reading_of_the_dead_letter_topic_ends_where_kafka_goes_away(
 
         async def read() -> None:
             nonlocal found
-            async with asyncio.timeout(40), DeadLetterTopic(settings).open() as reading:
+            async with asyncio.timeout(40), DeadLetterTopicReader(settings).open() as reading:
                 async for _ in reading.letters():
                     found += 1
                     proxy.break_as(fault)

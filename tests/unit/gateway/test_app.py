@@ -12,7 +12,7 @@ from quart.typing import TestClientProtocol as Client
 
 from gateway.__main__ import require_loopback
 from gateway.app import READINESS, create_app
-from gateway.front import MAX_REQUEST_BYTES
+from gateway.events_endpoint import MAX_REQUEST_BYTES
 from pipeline.core.errors import SettingsError
 from pipeline.core.keys import new
 from pipeline.core.settings.gateway import GatewaySettings

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from gateway.legs.micro_batches import MicroBatches
+from gateway.legs.sns_batches import SnsBatches
 from tests.unit.gateway.test_fan_out import Sns, make
 
 
-async def publish_at(batches: MicroBatches, gap_s: float, events: int) -> None:
+async def publish_at(batches: SnsBatches, gap_s: float, events: int) -> None:
     """Publish one event every `gap_s` seconds."""
     loop = asyncio.get_running_loop()
     begun, waiting = loop.time(), []
@@ -18,11 +18,11 @@ async def publish_at(batches: MicroBatches, gap_s: float, events: int) -> None:
 
 async def test_many_events_share_calls_even_when_no_call_is_under_way() -> None:
     sns = Sns()
-    await publish_at(MicroBatches(sns.publish, 5), 0.0005, 300)
+    await publish_at(SnsBatches(sns.publish, 5), 0.0005, 300)
     assert len(sns.calls) < 100
 
 
 async def test_few_events_do_not_wait_for_one_another() -> None:
     sns = Sns()
-    await publish_at(MicroBatches(sns.publish, 5), 0.02, 10)
+    await publish_at(SnsBatches(sns.publish, 5), 0.02, 10)
     assert len(sns.calls) == 10

@@ -11,9 +11,9 @@ from prometheus_client import generate_latest
 
 from gateway import publication
 from gateway.errors import LegRefused, LegUnavailable, TooLarge
-from gateway.legs import breaker, micro_batches
+from gateway.legs import breaker, sns_batches
 from gateway.legs.fan_out import FanOut
-from gateway.legs.micro_batches import MicroBatches
+from gateway.legs.sns_batches import SnsBatches
 from gateway.legs.sns_request import Verdict
 from gateway.publication import Publication
 from pipeline.events.event import MAX_EVENT_BYTES, parse
@@ -50,20 +50,20 @@ class Sns:
         return Verdict(set(range(len(ids))) - failed, {})
 
 
-async def publish_all(batches: MicroBatches, ids: range) -> None:
+async def publish_all(batches: SnsBatches, ids: range) -> None:
     await asyncio.gather(*(batches.publish(make(id_)) for id_ in ids))
 
 
 async def test_what_comes_in_the_same_turn_goes_together_up_to_ten() -> None:
     sns = Sns()
-    await publish_all(MicroBatches(sns.publish, 5), range(23))
+    await publish_all(SnsBatches(sns.publish, 5), range(23))
     assert [len(call) for call in sns.calls] == [10, 10, 3]
 
 
 async def test_one_alone_goes_at_once_and_the_next_wait_for_company_while_it_is_under_way() -> None:
     sns = Sns()
     sns.gate.clear()
-    batches = MicroBatches(sns.publish, 5)
+    batches = SnsBatches(sns.publish, 5)
     first = batches.publish(make(0))
     await asyncio.wait_for(_until(lambda: sns.calls == [["0"]]), 1)
     rest = asyncio.create_task(publish_all(batches, range(1, 4)))
@@ -76,7 +76,7 @@ async def test_one_alone_goes_at_once_and_the_next_wait_for_company_while_it_is_
 async def test_what_comes_while_a_call_is_under_way_goes_together_at_its_end() -> None:
     sns = Sns()
     sns.gate.clear()
-    batches = MicroBatches(sns.publish, 5)
+    batches = SnsBatches(sns.publish, 5)
     waiting = [batches.publish(make(0))]
     await asyncio.wait_for(_until(lambda: sns.calls == [["0"]]), 1)
     for number in (1, 2, 3):
@@ -91,11 +91,11 @@ async def test_what_comes_while_a_call_is_under_way_goes_together_at_its_end() -
 async def test_calls_under_way_are_bounded() -> None:
     sns = Sns()
     sns.gate.clear()
-    batches = MicroBatches(sns.publish, 5)
+    batches = SnsBatches(sns.publish, 5)
     everything = asyncio.create_task(publish_all(batches, range(200)))
-    await asyncio.wait_for(_until(lambda: len(sns.calls) == micro_batches.MAX_CALLS), 1)
-    await asyncio.wait([everything], timeout=2 * micro_batches.COMPANY_S)
-    assert len(sns.calls) == micro_batches.MAX_CALLS
+    await asyncio.wait_for(_until(lambda: len(sns.calls) == sns_batches.MAX_CALLS), 1)
+    await asyncio.wait([everything], timeout=2 * sns_batches.COMPANY_S)
+    assert len(sns.calls) == sns_batches.MAX_CALLS
     sns.gate.set()
     await everything
     assert sum(map(len, sns.calls)) == 200
@@ -104,7 +104,7 @@ async def test_calls_under_way_are_bounded() -> None:
 async def test_a_batch_holds_no_more_bytes_than_sns_takes() -> None:
     sns = Sns()
     sizes = [100_000, 100_000, 100_000, 200_000, 10]
-    batches = MicroBatches(sns.publish, 5)
+    batches = SnsBatches(sns.publish, 5)
     await asyncio.gather(*(batches.publish(make(id_, size)) for id_, size in enumerate(sizes)))
     assert sns.calls == [["0", "1"], ["2"], ["3", "4"]]
 
@@ -112,14 +112,14 @@ async def test_a_batch_holds_no_more_bytes_than_sns_takes() -> None:
 async def test_only_the_failed_entries_are_tried_again() -> None:
     sns = Sns()
     sns.failing = {"1": 2, "3": 1}
-    await publish_all(MicroBatches(sns.publish, 5), range(4))
+    await publish_all(SnsBatches(sns.publish, 5), range(4))
     assert sns.calls == [["0", "1", "2", "3"], ["1", "3"], ["1"]]
 
 
 async def test_an_entry_that_keeps_failing_ends_with_the_deadline_and_alone() -> None:
     sns = Sns()
     sns.failing = {"1": 1_000}
-    batches = MicroBatches(sns.publish, 0.3)
+    batches = SnsBatches(sns.publish, 0.3)
     outcomes = await asyncio.gather(*(batches.publish(make(id_)) for id_ in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [type(None), LegUnavailable, type(None)]
 
@@ -127,22 +127,22 @@ async def test_an_entry_that_keeps_failing_ends_with_the_deadline_and_alone() ->
 async def test_a_publisher_that_leaves_takes_its_entry_along_and_no_other() -> None:
     sns = Sns()
     sns.gate.clear()
-    batches = MicroBatches(sns.publish, 5)
-    busy = [batches.publish(make(id_)) for id_ in range(10 * micro_batches.MAX_CALLS)]
-    await asyncio.wait_for(_until(lambda: len(sns.calls) == micro_batches.MAX_CALLS), 1)
+    batches = SnsBatches(sns.publish, 5)
+    busy = [batches.publish(make(id_)) for id_ in range(10 * sns_batches.MAX_CALLS)]
+    await asyncio.wait_for(_until(lambda: len(sns.calls) == sns_batches.MAX_CALLS), 1)
     late = [batches.publish(make(id_)) for id_ in range(1_000, 1_015)]
     await _turn()
     for leaving in (*late[:5], busy[0]):
         leaving.cancel()
     sns.gate.set()
     await asyncio.gather(*busy[1:], *late[5:])
-    assert sns.calls[micro_batches.MAX_CALLS :] == [[str(id_) for id_ in range(1_005, 1_015)]]
+    assert sns.calls[sns_batches.MAX_CALLS :] == [[str(id_) for id_ in range(1_005, 1_015)]]
 
 
 async def test_closing_leaves_no_call_behind() -> None:
     sns = Sns()
     sns.gate.clear()
-    batches = MicroBatches(sns.publish, 5)
+    batches = SnsBatches(sns.publish, 5)
     tasks = [batches.publish(make(id_)) for id_ in range(100)]
     await asyncio.wait_for(_until(lambda: bool(sns.calls)), 1)
     await asyncio.wait_for(batches.aclose(), 1)
@@ -183,7 +183,7 @@ async def test_a_refused_batch_is_sent_one_by_one_and_only_the_refused_one_fails
             raise LegRefused("sns", "InvalidParameter")
         return Verdict(set(range(len(ids))), {})
 
-    batches = MicroBatches(publish, 5)
+    batches = SnsBatches(publish, 5)
     outcomes = await asyncio.gather(*(batches.publish(make(id_)) for id_ in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [type(None), LegRefused, type(None)]
     assert calls == [["0", "1", "2"], ["0"], ["1"], ["2"]]
@@ -196,7 +196,7 @@ async def test_an_entry_that_is_refused_beside_stored_ones_ends_at_once() -> Non
         calls.append(len(publications))
         return Verdict({0, 2}, {1: "InvalidParameter"})
 
-    batches = MicroBatches(publish, 5)
+    batches = SnsBatches(publish, 5)
     outcomes = await asyncio.gather(*(batches.publish(make(id_)) for id_ in range(3)), return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [type(None), LegRefused, type(None)]
     assert calls == [3]

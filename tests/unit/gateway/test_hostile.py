@@ -12,8 +12,8 @@ from quart.typing import TestClientProtocol as Client
 from uvicorn.server import ServerState
 
 from gateway.app import METRICS
+from gateway.events_endpoint import MAX_REQUEST_BYTES
 from gateway.formats import media_types
-from gateway.front import MAX_REQUEST_BYTES
 from pipeline.core.errors import MensageriaError
 from pipeline.events.event import STRUCTURED
 from pipeline.serving import http_protocol

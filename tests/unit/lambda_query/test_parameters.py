@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lambda_query import cursor
 from lambda_query.parameters import parse_differences, parse_identity, parse_list, parse_stats
-from lambda_query.question import DYNAMODB, FIELDS, POSTGRES, Place
+from lambda_query.question import DYNAMODB, FIELDS, POSTGRES, Position
 from pipeline.core.errors import InvalidParameters
 
 KEY = b"k" * 32
@@ -45,8 +45,8 @@ def test_every_parameter() -> None:
     )
     question = parse_list(raw, KEY)
     assert question.filters == {"type": "a.b", "source": "/ç/🙂", "id": "a b", "subject": "50%"}
-    assert question.low == Place("2026-11-23T15:00:00.123456Z")
-    assert question.high == Place("2026-11-24T00:00:00.000000Z")
+    assert question.low == Position("2026-11-23T15:00:00.123456Z")
+    assert question.high == Position("2026-11-24T00:00:00.000000Z")
     assert (question.stores, question.limit, question.descending) == ((POSTGRES,), 200, False)
     assert question.fields == ("id", "event")
     assert question.with_events
@@ -109,8 +109,8 @@ def test_no_query_string_does_more_than_be_refused(raw: str) -> None:
 @pytest.mark.parametrize(("order", "low", "high"), [("asc", "at", "to"), ("desc", "from", "at")])
 def test_a_cursor_goes_on_where_it_says(order: str, low: str, high: str) -> None:
     raw = f"order={order}&from=2026-11-01T00:00:00Z&to=2026-11-30T00:00:00Z"
-    at = Place("2026-11-23T00:00:00.000000Z", "s", "i")
-    ends = {"at": at, "from": Place("2026-11-01T00:00:00.000000Z"), "to": Place("2026-11-30T00:00:00.000000Z")}
+    at = Position("2026-11-23T00:00:00.000000Z", "s", "i")
+    ends = {"at": at, "from": Position("2026-11-01T00:00:00.000000Z"), "to": Position("2026-11-30T00:00:00.000000Z")}
     text = cursor.encode(at, parse_list(raw, KEY).scope, KEY)
     question = parse_list(f"{raw}&cursor={text}&limit=7&fields=id", KEY)
     assert (question.low, question.high) == (ends[low], ends[high])
@@ -118,18 +118,18 @@ def test_a_cursor_goes_on_where_it_says(order: str, low: str, high: str) -> None
 
 @pytest.mark.parametrize("change", ["type=a", "store=postgres", "order=asc", "from=2026-11-01T00:00:00Z"])
 def test_a_cursor_of_another_question_is_refused(change: str) -> None:
-    text = cursor.encode(Place("2026-11-23T00:00:00.000000Z", "s", "i"), parse_list("", KEY).scope, KEY)
+    text = cursor.encode(Position("2026-11-23T00:00:00.000000Z", "s", "i"), parse_list("", KEY).scope, KEY)
     assert list(faults_of(f"{change}&cursor={text}")) == ["cursor"]
 
 
 def test_times_before_1970_are_taken_for_1970() -> None:
-    assert parse_list("from=0900-01-01T00:00:00Z", KEY).low == Place("1970-01-01T00:00:00.000000Z")
+    assert parse_list("from=0900-01-01T00:00:00Z", KEY).low == Position("1970-01-01T00:00:00.000000Z")
 
 
 def test_without_to_the_list_has_any_time_that_an_event_may_have() -> None:
     question = parse_list("", KEY)
     assert question.low is None
-    assert question.holds(Place("9999-12-31T23:59:59.999998Z", "s", "i"))
+    assert question.holds(Position("9999-12-31T23:59:59.999998Z", "s", "i"))
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_counts_are_of_a_month_at_most() -> None:
 
 
 def test_a_cursor_of_the_differences_holds_while_the_default_range_moves() -> None:
-    place = Place("2026-11-23T00:00:00.000000Z", "s", "i")
+    place = Position("2026-11-23T00:00:00.000000Z", "s", "i")
     text = cursor.encode(place, parse_differences("", KEY).scope, KEY)
     assert parse_differences(f"cursor={text}", KEY).low == place
     for other in (f"to=2026-11-24T00:00:00Z&cursor={text}", f"cursor={text[:-1]}"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from operations.dead_letter_queue import DeadLetterQueue
+from operations.dead_letter_queue import DeadLetterQueueReader
 from pipeline.clients.aws_json import JsonApi
 from pipeline.clients.sqs import Depth, Message, Queue
 
@@ -48,7 +48,7 @@ class Late(OneMessage):
 
 async def test_a_letter_that_is_newer_than_our_clock_is_seen_and_one_that_comes_meanwhile_is_not() -> None:
     queue = Late()
-    async with DeadLetterQueue("b", queue, queue, "service-b").open() as reading:
+    async with DeadLetterQueueReader("b", queue, queue, "service-b").open() as reading:
         assert [letter.key async for letter in reading.letters()] == ["b:1", "b:2"]
     assert queue.shown == ["1", "2"]
 
@@ -57,7 +57,7 @@ async def test_what_is_handed_out_during_an_interruption_is_given_back() -> None
     queue = OneMessage()
 
     async def read() -> None:
-        async with DeadLetterQueue("b", queue, queue, "service-b").open() as reading:
+        async with DeadLetterQueueReader("b", queue, queue, "service-b").open() as reading:
             async for _ in reading.letters():
                 pass
 

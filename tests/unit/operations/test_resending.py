@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from cli.copies import Copy, Found
 from cli.differences import Difference
-from cli.sending import Filter, Unsendable, repair, replay
+from cli.replaying import Filter, Unsendable, repair, replay
+from cli.stored_copies import Copy, Found
 from operations.dead_letters import DeadLetter, Place
 from operations.redrive import Choice, send_again
-from operations.resending import Outgoing, QueueOutlet
+from operations.resending import QueueResender, Resend
 from pipeline.clients.aws_json import CallFailed, JsonApi
 from pipeline.clients.sqs import Queue
 from pipeline.core.errors import MessageRefused, QueueUnavailable, Rejected
@@ -36,8 +36,8 @@ class Sqs(JsonApi):
         self.sent.append(body)
 
 
-def outlet(sqs: Sqs) -> QueueOutlet:
-    return QueueOutlet(Queue("http://127.0.0.1/queue", sqs))
+def resender(sqs: Sqs) -> QueueResender:
+    return QueueResender(Queue("http://127.0.0.1/queue", sqs))
 
 
 def event(id_: str, data: str = "") -> bytes:
@@ -47,13 +47,13 @@ def event(id_: str, data: str = "") -> bytes:
 
 async def test_characters_that_sqs_refuses_go_as_escapes() -> None:
     sqs, body = Sqs(), event("a", "x\ufffe\uffff\U0001f600")
-    await outlet(sqs).send(Outgoing(body, {}))
+    await resender(sqs).send(Resend(body, {}))
     assert json.loads(sqs.sent[0]) == json.loads(body)
 
 
 async def test_bytes_that_are_no_text_go_with_their_replacement() -> None:
     sqs = Sqs()
-    await outlet(sqs).send(Outgoing(b"\xff", {}))
+    await resender(sqs).send(Resend(b"\xff", {}))
     assert sqs.sent == ["\N{REPLACEMENT CHARACTER}"]
 
 
@@ -67,7 +67,7 @@ async def test_bytes_that_are_no_text_go_with_their_replacement() -> None:
 )
 async def test_a_refusal_for_good_is_told_from_one_for_now(code: str, kind: type[Exception]) -> None:
     with pytest.raises(kind):
-        await outlet(Sqs(code)).send(Outgoing(b"refused", {}))
+        await resender(Sqs(code)).send(Resend(b"refused", {}))
 
 
 def found(id_: str, data: str = "") -> list[Found]:
@@ -86,7 +86,7 @@ class Walked:
 
 async def test_a_replay_names_what_is_refused_and_goes_on() -> None:
     walk: Any = Walked()
-    outcomes = [each async for each in replay(walk, Filter(), outlet(Sqs()), per_second=1000)]
+    outcomes = [each async for each in replay(walk, Filter(), resender(Sqs()), per_second=1000)]
     assert (outcomes[0], outcomes[2]) == (("s", "a"), ("s", "c"))
     assert isinstance(outcomes[1], Unsendable)
     assert "id 'b'" in str(outcomes[1])
@@ -95,7 +95,7 @@ async def test_a_replay_names_what_is_refused_and_goes_on() -> None:
 async def test_a_repair_names_what_is_refused() -> None:
     difference = Difference(("s", "b"), "", ("b",), conflict=False, copies=found("b", "refused"))
     with pytest.raises(Unsendable, match="id 'b'"):
-        await repair(difference, {"b": outlet(Sqs())})
+        await repair(difference, {"b": resender(Sqs())})
 
 
 class Letters:
@@ -106,7 +106,7 @@ class Letters:
 
     def __init__(self, *bodies: bytes) -> None:
         self._bodies = bodies
-        self._outlet = outlet(Sqs())
+        self._outlet = resender(Sqs())
         self.removed: list[str] = []
 
     async def letters(self) -> AsyncIterator[DeadLetter]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from operations.places import PLACES
+from operations.connections import PLACES
 from pipeline.core import comparison
 from pipeline.core.ways import WAYS, Way
 from web.events import journey

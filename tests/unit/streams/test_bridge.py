@@ -13,7 +13,7 @@ from pipeline.core.errors import QueueUnavailable, ReceiptExpired
 from pipeline.core.settings.workers import WorkerSettings
 from streams import sqs_bridge
 from streams.in_flight import InFlight
-from streams.queue_way import Receiving
+from streams.queue_consumer import Receiving
 from streams.sqs_bridge import SqsBridge
 from tests.support.waiting import until
 

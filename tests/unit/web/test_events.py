@@ -22,7 +22,7 @@ from tests.support.edge import Edge
 from web.app import create_app
 from web.edges import Edges
 from web.events.news import News, begin
-from web.site.formats import local_time
+from web.site.template_filters import local_time
 
 ROW = {
     "source": "/s?a&b",

@@ -7,7 +7,7 @@ import pytest
 
 from web.answers import Copies, Copy, Receipt, Record
 from web.events.journey import WAYS, Journey
-from web.events.picture import TALL, WIDE, Drawing
+from web.events.journey_layout import TALL, WIDE, Drawing
 
 TAKEN = datetime(2026, 11, 23, 15, 24, tzinfo=UTC)
 

@@ -24,7 +24,7 @@ from tests.support.edge import Edge
 from tests.unit.web.test_event import record
 from tests.unit.web.test_events import ROW, listing
 from web.publishing.draft import Draft
-from web.site.phrases import Phrase, phrase
+from web.site.api_translations import Phrase, phrase
 
 ROOT = Path(web.__file__).parent
 _VOID = ("meta", "link", "input", "img")

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from quart.typing import TestClientProtocol as Client
 
+from operations.connections import Connections
 from operations.dead_letters import Place, Reading
-from operations.places import Places
 from pipeline.core import clock
 from pipeline.core.errors import QueueUnavailable
 from pipeline.core.settings.tools import HealthSettings
@@ -19,10 +19,10 @@ from tests.unit.web.test_events import listing, text_of
 from tests.unit.web.test_samples import TEXT
 from web.app import create_app
 from web.operating.backlogs import Emptiness
-from web.operating.desk import Desk
-from web.operating.figures import oldest
-from web.operating.redrive import Redrive
-from web.operating.state import Age, Road, State, Waiting
+from web.operating.dead_letter_service import DeadLetterService
+from web.operating.number_filters import oldest
+from web.operating.redrive_job import Redrive
+from web.operating.state import Age, State, Waiting, Way
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ async def test_what_changes_is_sent_as_it_changes(watched: Client, well: Edge) -
         await stream.disconnect()
 
 
-class Nowhere(Places):
+class Nowhere(Connections):
     """Places whose dead letters can't be opened."""
 
     def __init__(self, error: Exception) -> None:
@@ -121,7 +121,7 @@ class Nowhere(Places):
 
 @pytest.mark.parametrize("error", [QueueUnavailable("kafka: away"), RuntimeError("a defect")])
 async def test_a_redrive_whose_letters_cannot_be_opened_has_failed(error: Exception) -> None:
-    desk = Desk(Nowhere(error), lambda: None)
+    desk = DeadLetterService(Nowhere(error), lambda: None)
     redrive = Redrive("kafka", "send_again", [], "somebody")
     desk.start(redrive)
     ended = [changed.stage async for changed in redrive.changes(0)]
@@ -131,7 +131,7 @@ async def test_a_redrive_whose_letters_cannot_be_opened_has_failed(error: Except
 
 
 async def test_a_redrive_without_a_task_can_be_stopped() -> None:
-    desk = Desk(Nowhere(RuntimeError()), lambda: None)
+    desk = DeadLetterService(Nowhere(RuntimeError()), lambda: None)
     redrive = Redrive("b", "discard", [], "somebody", stage="running")
     desk.stop(redrive)
     assert redrive.stage == "stopped"
@@ -160,5 +160,5 @@ async def test_ages_stand_in_words(watched: Client) -> None:
 
 
 def test_dead_letters_are_counted_as_far_as_they_are_known() -> None:
-    roads = (Road("b", Waiting(1), Waiting(2)), Road("c", Waiting(), Waiting()))
-    assert State(clock.now(), (), (), roads).dead_letters == 2
+    ways = (Way("b", Waiting(1), Waiting(2)), Way("c", Waiting(), Waiting()))
+    assert State(clock.now(), (), (), ways).dead_letters == 2

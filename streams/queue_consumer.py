@@ -13,7 +13,7 @@ from streams.intake import Intake, Interrupted
 from streams.sqs_bridge import SqsBridge
 
 
-class QueueWay:
+class QueueConsumer:
     """Gives `app` the bridge and the agent; the watch sees in it whether messages are settled."""
 
     def __init__(self, app: faust.App, intake: Intake, queue: Queue, settings: WorkerSettings) -> None:

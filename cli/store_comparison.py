@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from cli.copies import Copy, Found, Identity, side_by_side
 from cli.dynamodb import Items
 from cli.postgres import Rows
+from cli.stored_copies import Copy, Found, Identity, side_by_side
 from pipeline.core.comparison import first_place
 
 _LOOKED_UP = 100

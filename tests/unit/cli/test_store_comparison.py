@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.copies import Copy, Found, side_by_side
-from cli.sending import Unsendable, outgoing
+from cli.replaying import Unsendable, outgoing
+from cli.stored_copies import Copy, Found, side_by_side
 from pipeline.events.event import parse
 from pipeline.events.metadata import Metadata
 

@@ -5,10 +5,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from operations.dead_letter_queue import DeadLetterQueue
-from operations.dead_letter_topic import DeadLetterTopic, TopicReading
+from operations.dead_letter_queue import DeadLetterQueueReader
+from operations.dead_letter_topic import DeadLetterTopicReader, TopicReading
 from operations.dead_letters import Place, Reading
-from operations.resending import Outlet, QueueOutlet, TopicOutlet, producing
+from operations.resending import QueueResender, Resender, TopicResender, producing
 from pipeline.clients.aws import Endpoint
 from pipeline.clients.aws_json import JsonApi
 from pipeline.clients.sqs import Queue
@@ -20,7 +20,7 @@ _SERVICES = {way.key: way.service for way in WAYS}
 
 
 @dataclass(frozen=True)
-class Places:
+class Connections:
     """The places of one system; `endpoint` is that of SQS where the AWS SDK's own settings don't name it."""
 
     settings: QueueSettings
@@ -53,20 +53,20 @@ class Places:
         async with (
             self.queue(place) as origin,
             self.queue(place, dead=True) as queue,
-            DeadLetterQueue(place, queue, origin, _SERVICES[place]).open() as reading,
+            DeadLetterQueueReader(place, queue, origin, _SERVICES[place]).open() as reading,
         ):
             yield reading
 
     def dead_letter_topic(self) -> AbstractAsyncContextManager[TopicReading]:
         """A reading of Kafka's dead letters that can also erase. Raises QueueUnavailable."""
-        return DeadLetterTopic(self.settings.kafka).open()
+        return DeadLetterTopicReader(self.settings.kafka).open()
 
     @asynccontextmanager
-    async def outlet(self, place: Place) -> AsyncIterator[Outlet]:
+    async def resender(self, place: Place) -> AsyncIterator[Resender]:
         """Where events are sent for the consumer of `place` alone. Raises QueueUnavailable."""
         if place == "kafka":
             async with producing(self.settings.kafka) as producer:
-                yield TopicOutlet(producer, self.settings.kafka.topic)
+                yield TopicResender(producer, self.settings.kafka.topic)
             return
         async with self.queue(place) as queue:
-            yield QueueOutlet(queue)
+            yield QueueResender(queue)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from cli.copies import Found, Identity
 from cli.differences import Difference
-from cli.walk import Walk
+from cli.store_comparison import Walk
+from cli.stored_copies import Found, Identity
 from operations.dead_letters import Place
-from operations.resending import Outgoing, Outlet
+from operations.resending import Resend, Resender
 from pipeline.core.errors import InvalidEvent, MalformedEvent, MensageriaError, MessageRefused
 from pipeline.core.pace import Pace
 from pipeline.events.event import parse_accepted
@@ -36,7 +36,7 @@ class Filter:
         )
 
 
-def outgoing(copies: Sequence[Found]) -> Outgoing:
+def outgoing(copies: Sequence[Found]) -> Resend:
     """The event's first content, to be sent to where it was in time. Raises Unsendable.
 
     DynamoDB keeps the bytes that were sent; PostgreSQL keeps what they mean. Where only
@@ -52,13 +52,13 @@ def outgoing(copies: Sequence[Found]) -> Outgoing:
         raise Unsendable(f"{_named(first.copy.identity)}: {error}") from error
     if event.content_hash().hex() != first.copy.content_hash:
         raise Unsendable(f"{_named(first.copy.identity)}: PostgreSQL writes one of its numbers differently")
-    return Outgoing(best.body, carried, event.partition_key)
+    return Resend(best.body, carried, event.partition_key)
 
 
-async def repair(difference: Difference, outlets: Mapping[Place, Outlet]) -> None:
+async def repair(difference: Difference, resenders: Mapping[Place, Resender]) -> None:
     """Send what is missing to whom it is missing at. Raises QueueUnavailable and Unsendable."""
     for place in difference.missing:
-        await _send(difference.copies, outlets[place])
+        await _send(difference.copies, resenders[place])
 
 
 async def replayable(walk: Walk, wanted: Filter) -> AsyncGenerator[Sequence[Found], None]:
@@ -69,7 +69,7 @@ async def replayable(walk: Walk, wanted: Filter) -> AsyncGenerator[Sequence[Foun
 
 
 async def replay(
-    walk: Walk, wanted: Filter, outlet: Outlet, *, per_second: float
+    walk: Walk, wanted: Filter, resender: Resender, *, per_second: float
 ) -> AsyncGenerator[Identity | Unsendable, None]:
     """Send each event that is meant, and give its identity once that is done, or why it can't be.
 
@@ -79,16 +79,16 @@ async def replay(
     async for copies in replayable(walk, wanted):
         await pace.step()
         try:
-            await _send(copies, outlet)
+            await _send(copies, resender)
         except Unsendable as error:
             yield error
         else:
             yield copies[0].copy.identity
 
 
-async def _send(copies: Sequence[Found], outlet: Outlet) -> None:
+async def _send(copies: Sequence[Found], resender: Resender) -> None:
     try:
-        await outlet.send(outgoing(copies))
+        await resender.send(outgoing(copies))
     except MessageRefused as error:
         raise Unsendable(f"{_named(copies[0].copy.identity)}: {error}") from error
 

@@ -6,20 +6,20 @@ import sys
 import pytest
 import typer
 
-from cli.ending import run
+from cli.exit_codes import run
 from operations.http_api import EdgeUnavailable, Problem, Refused
 from pipeline.core import faults
 from pipeline.core.errors import InvalidParameters, MensageriaError, SettingsError
 
 ENDLESS = """
-from cli import ending, output
+from cli import exit_codes, output
 
 async def work():
     for number in range({lines}):
         output.{write}("x" * 100)
     return 0
 
-ending.run(work())
+exit_codes.run(work())
 """
 
 

@@ -9,10 +9,10 @@ import structlog
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
 
 from gateway import answers
-from gateway.edge import Edge, Request
+from gateway.acceptance import Acceptor, Request
+from gateway.admission import Reservation
 from gateway.errors import TooLarge
 from gateway.inbound import ClientGone, Headers, disconnected, first
-from gateway.room import Place
 from pipeline.core import faults
 from pipeline.events.event import MAX_EVENT_BYTES
 from pipeline.serving.http_protocol import RELEASE
@@ -25,12 +25,12 @@ MAX_REQUEST_BYTES = 1024 * 1024
 _log = structlog.get_logger(__name__)
 
 
-class Front:
+class EventsEndpoint:
     """Answers PATH itself and leaves every other address to `app`."""
 
-    def __init__(self, app: ASGIFramework, edge: Edge, metrics: GatewayMetrics) -> None:
+    def __init__(self, app: ASGIFramework, acceptor: Acceptor, metrics: GatewayMetrics) -> None:
         self._app = app
-        self._edge = edge
+        self._acceptor = acceptor
         self._metrics = metrics
         answered = [("POST", status) for status in (201, 202, 400, 401, 403, 413, 415, 422, 429, 500, 503)]
         self._seconds = {
@@ -46,7 +46,7 @@ class Front:
         started = time.perf_counter()
         is_post = scope["method"] == "POST"
         try:
-            answer = await self._edge.accept(_request(scope, receive)) if is_post else answers.wrong_method()
+            answer = await self._acceptor.accept(_request(scope, receive)) if is_post else answers.wrong_method()
         except ClientGone:
             return
         if answer.reason is not None:
@@ -68,7 +68,7 @@ def _nothing() -> None:
     """For a server that counts no bytes."""
 
 
-async def _body(headers: Headers, receive: ASGIReceiveCallable, place: Place) -> bytes:
+async def _body(headers: Headers, receive: ASGIReceiveCallable, reservation: Reservation) -> bytes:
     """The whole body; the server's protocol ends what takes too long. Raises TooLarge, Overloaded and ClientGone."""
     length = first(headers, b"content-length")
     if length and int(length) > MAX_REQUEST_BYTES:
@@ -79,7 +79,7 @@ async def _body(headers: Headers, receive: ASGIReceiveCallable, place: Place) ->
         if message["type"] != "http.request":
             raise ClientGone
         chunk = message["body"]
-        place.grow(size_bytes=len(chunk))
+        reservation.grow(size_bytes=len(chunk))
         if len(body) + len(chunk) > MAX_REQUEST_BYTES:
             raise _endless()
         if not message["more_body"]:

@@ -23,7 +23,7 @@ _FIRST_GENERATION = 1
 """Of a group, by Kafka's count; Faust has 0 until its first assignment, and aiokafka -1 while it is no member."""
 
 
-class TopicWay(mode.Service):  # type: ignore[misc]
+class KafkaConsumer(mode.Service):  # type: ignore[misc]
     """Runs `app`, a Faust app with a consumer, from when Kafka answers until the worker's stop."""
 
     def __init__(self, app: faust.App, intake: Intake, settings: KafkaSettings, topic: str) -> None:

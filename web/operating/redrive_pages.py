@@ -11,9 +11,9 @@ from operations.redrive import Choice
 from pipeline.core.errors import QueueUnavailable
 from web.login import access
 from web.login.access import OPERATOR, needs
+from web.operating.dead_letter_listing import MOST_SHOWN
 from web.operating.dead_letters import choice_of, desk, filters_of, place_of
-from web.operating.letters import MOST_SHOWN
-from web.operating.redrive import Action, Redrive
+from web.operating.redrive_job import Action, Redrive
 from web.site import form, live
 from web.site.closing import until_closing
 

@@ -13,7 +13,7 @@ from operations import redrive
 from operations.dead_letters import DeadLetter, Place, Reading
 from operations.redrive import Choice
 from pipeline.core.errors import MessageRefused, QueueUnavailable
-from web.operating.letters import Summary
+from web.operating.dead_letter_listing import Summary
 
 Action = Literal["send_again", "discard"]
 Stage = Literal["planned", "running", "done", "stopped", "failed"]

@@ -8,7 +8,7 @@ from babel.numbers import format_decimal
 from quart import Quart
 
 from web.operating.state import Age, Waiting
-from web.site import formats, languages
+from web.site import languages, template_filters
 from web.site.languages import gettext, marked
 
 _AGES = {"exactly": "%(age)s", "at_most": marked("at most %(age)s"), "at_least": marked("at least %(age)s")}
@@ -30,7 +30,7 @@ def rate(per_second: float) -> str:
 
 def seconds(length: float) -> str:
     """A length of time given in seconds."""
-    return formats.duration(timedelta(seconds=length))
+    return template_filters.duration(timedelta(seconds=length))
 
 
 def count(number: int | None) -> str:
@@ -40,7 +40,7 @@ def count(number: int | None) -> str:
 
 def visible(text: str) -> str:
     """`text` with what is not seen, but for white space, as escapes."""
-    return formats.pretty(_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
+    return template_filters.pretty(_CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text))
 
 
 def oldest(waiting: Waiting) -> str:

@@ -41,7 +41,7 @@ class _Entry(NamedTuple):
     since: float
 
 
-class MicroBatches:
+class SnsBatches:
     """Sends each publication by `call` until it is acknowledged or its publisher has left.
 
     A batch goes out when it is full, and else when no call is under way: at once where events come too

@@ -8,7 +8,7 @@ from gateway.errors import Overloaded
 RETRY_AFTER_S = 1
 
 
-class Room:
+class InFlightLimit:
     """A bound on events and on bytes of bodies; what is over it is refused at once."""
 
     def __init__(self, max_events: int, max_bytes: int) -> None:
@@ -35,16 +35,16 @@ class Room:
         self.size_bytes -= size_bytes
 
 
-class Place:
-    """One request's place in the room: its bytes as they come, and its events once its body is whole.
+class Reservation:
+    """One request's share of the limit: its bytes as they come, and its events once its body is whole.
 
     A request whose body never comes holds nothing.
     """
 
-    __slots__ = ("_events", "_room", "_size_bytes")
+    __slots__ = ("_events", "_limit", "_size_bytes")
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, limit: InFlightLimit) -> None:
+        self._limit = limit
         self._events = 0
         self._size_bytes = 0
 
@@ -56,11 +56,11 @@ class Place:
 
     def release(self) -> None:
         """Hold nothing any more, before the request has its answer."""
-        self._room.give_back(self._events, self._size_bytes)
+        self._limit.give_back(self._events, self._size_bytes)
         self._events = self._size_bytes = 0
 
     def grow(self, events: int = 0, size_bytes: int = 0) -> None:
         """Hold more; raises Overloaded."""
-        self._room.take(events, size_bytes, self._events, self._size_bytes)
+        self._limit.take(events, size_bytes, self._events, self._size_bytes)
         self._events += events
         self._size_bytes += size_bytes

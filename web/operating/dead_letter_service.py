@@ -10,21 +10,21 @@ from typing import get_args
 
 import structlog
 
+from operations.connections import Connections
 from operations.dead_letters import DeadLetter, Place, Reading
-from operations.places import Places
 from operations.redrive import Choice, chosen
 from pipeline.core.errors import QueueUnavailable
-from web.operating.letters import Listing, Summary, find
-from web.operating.redrive import Action, Redrive, Stage
+from web.operating.dead_letter_listing import Listing, Summary, find
+from web.operating.redrive_job import Action, Redrive, Stage
 
 _log = structlog.get_logger(__name__)
 _MOST_REDRIVES = 50
 
 
-class Desk:
+class DeadLetterService:
     """The dead letters of `places`; `notice` is told whenever something was done with them."""
 
-    def __init__(self, places: Places, notice: Callable[[], None]) -> None:
+    def __init__(self, places: Connections, notice: Callable[[], None]) -> None:
         self._places = places
         self._notice = notice
         self._turns = {place: asyncio.Lock() for place in get_args(Place)}

@@ -9,8 +9,8 @@ from pipeline.core.faults import Defect
 from pipeline.events.event import parse
 from web.publishing.draft import Draft, NotJson
 from web.publishing.json_lines import lines_of
+from web.site.api_translations import phrase
 from web.site.languages import gettext, marked
-from web.site.phrases import phrase
 
 _NOT_JSON = marked("is not JSON: look at line %(line)s, column %(column)s")
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from operations.dead_letters import DeadLetter, Reading
 from operations.redrive import Choice, chosen
-from web.site.formats import in_utc
+from web.site.template_filters import in_utc
 
 MOST_SHOWN = 100
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from lambda_query.question import DYNAMODB, POSTGRES, Identity, Place, Question
+from lambda_query.question import DYNAMODB, POSTGRES, Identity, Position, Question
 from lambda_query.records import Listed, Page
 
 _NOTHING = Page([], None)
@@ -51,7 +51,7 @@ class Merge:
                 found += self._found_elsewhere(self._later_rows.get(identity), copies)
         return sorted(found, key=lambda event: event.listed.place, reverse=self._question.descending)
 
-    def is_in_reach(self, place: Place) -> bool:
+    def is_in_reach(self, place: Position) -> bool:
         """Whether `place` is in the list's range and not past `end`."""
         return self._question.holds(place) and self._reaches(place)
 
@@ -68,9 +68,9 @@ class Merge:
         is_in_dynamodb = row.identity not in self.rows_alone or row.identity in self._copies
         return [POSTGRES, DYNAMODB] if is_in_dynamodb and DYNAMODB in self._question.stores else [POSTGRES]
 
-    def _reaches(self, place: Place) -> bool:
+    def _reaches(self, place: Position) -> bool:
         return self.end is None or not self._question.precedes(self.end, place)
 
-    def _nearest(self, *ends: Place | None) -> Place | None:
+    def _nearest(self, *ends: Position | None) -> Position | None:
         known = self._question.sort(end for end in ends if end)
         return known[0] if known else None

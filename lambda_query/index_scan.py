@@ -7,17 +7,17 @@ A list of one source and one id is no walk: its event is read by its key.
 
 from collections.abc import Iterator
 
-from lambda_query.bounds import Budget, Reach
+from lambda_query.bounds import Budget, ScanBound
 from lambda_query.dynamodb import DynamoDB
 from lambda_query.index_days import DayReading, days_of, entrance
-from lambda_query.question import Identity, Place, Question
+from lambda_query.question import Identity, Position, Question
 from lambda_query.records import Listed, Page
 
 HEAD_START_S = 0.1
 """How long PostgreSQL, which takes some milliseconds, is waited for: a walk without its bound may read in vain."""
 
 
-def walk(store: DynamoDB, question: Question, budget: Budget, reach: Reach) -> Page:
+def walk(store: DynamoDB, question: Question, budget: Budget, reach: ScanBound) -> Page:
     """The copies of `limit` + 1 events of `question`, or of those as far as `reach` and `budget` go.
 
     An event whose copies differ in `received_at` stands at each of their places. Raises StoreUnavailable.
@@ -51,7 +51,7 @@ def stretches(store: DynamoDB, question: Question, budget: Budget) -> Iterator[P
     """
     days = days_of(store, question)
     budget.calls -= 1
-    last: Place | None = None
+    last: Position | None = None
     while days:
         reading = DayReading(store, question, days.pop(0))
         while not reading.done:
@@ -70,5 +70,5 @@ def _copies_of(store: DynamoDB, question: Question, identity: Identity) -> list[
     return wanted[::-1] if question.descending else wanted
 
 
-def _is_passed(bound: Place | None, place: Place, question: Question) -> bool:
+def _is_passed(bound: Position | None, place: Position, question: Question) -> bool:
     return bound is not None and question.precedes(bound, place)

@@ -8,13 +8,13 @@ import structlog
 
 from gateway import answers, preferences, publication
 from gateway.access import Access
+from gateway.admission import InFlightLimit, Reservation
 from gateway.answers import Answer
 from gateway.errors import InvalidBatch, TooLarge
 from gateway.formats import media_types
 from gateway.inbound import ClientGone, Headers, Inbound, first
 from gateway.legs.fan_out import FanOut
 from gateway.publication import Publication
-from gateway.room import Place, Room
 from gateway.sampling import RequestTrace, Sampler
 from gateway.waits import Waits
 from pipeline.core import clock
@@ -33,7 +33,7 @@ class Request(NamedTuple):
     """A request as the server hands it over: its headers, and what is still to be awaited of it."""
 
     headers: Headers
-    read_body: Callable[[Place], Awaitable[bytes]]
+    read_body: Callable[[Reservation], Awaitable[bytes]]
     """The whole body, which takes its place while it comes. Raises TooLarge, Overloaded and ClientGone."""
     disconnected: Disconnected
     release: Callable[[], None]
@@ -62,10 +62,10 @@ class Admission(NamedTuple):
     """What bounds a sender, and what bounds all of them."""
 
     access: Access
-    room: Room
+    limit: InFlightLimit
 
 
-class Edge:
+class Acceptor:
     """Reads events, publishes them and says what became of them."""
 
     def __init__(
@@ -78,7 +78,7 @@ class Edge:
         metrics: GatewayMetrics,
     ) -> None:
         self._fan_out, self._waits = publishing
-        self._access, self._room = admission
+        self._access, self._limit = admission
         self._source = source
         self._rules = rules
         self._sampler = sampler
@@ -94,30 +94,32 @@ class Edge:
             publisher = self._access.publisher(first(request.headers, b"authorization"))
         except (NoKey, KeyRevoked) as error:
             return answers.of_error(error)
-        with Place(self._room) as place:
-            answer = await _answer_of(self._read_and_publish(request, publisher, place))
+        with Reservation(self._limit) as reservation:
+            answer = await _answer_of(self._read_and_publish(request, publisher, reservation))
         return answer if answer.reason is None else answer.to(publisher)
 
-    async def _read_and_publish(self, request: Request, publisher: str | None, place: Place) -> Answer:
-        body = await request.read_body(place)
-        place.grow(events=1)
+    async def _read_and_publish(self, request: Request, publisher: str | None, reservation: Reservation) -> Answer:
+        body = await request.read_body(reservation)
+        reservation.grow(events=1)
         self._access.require_rate(publisher)  # before the parse, which costs more than all that came before it
         traceparent = first(request.headers, b"traceparent")
         with self._sampler.request(traceparent, is_known=publisher is not None) as trace:
-            publishing = self._publish(Inbound(request.headers, body, publisher), place, trace, request)
+            publishing = self._publish(Inbound(request.headers, body, publisher), reservation, trace, request)
             del body  # what publishes lets go of it before it waits
             answer = await _answer_of(publishing)
             trace.answered(answer.status, answer.error_type)
             return answer
 
-    async def _publish(self, inbound: Inbound, place: Place, trace: RequestTrace, request: Request) -> Answer:
+    async def _publish(
+        self, inbound: Inbound, reservation: Reservation, trace: RequestTrace, request: Request
+    ) -> Answer:
         # No name for the parsed events: they are many times the size of their bytes, and waiting may take long.
         submission = _stamped(inbound, media_types.read(inbound, self._source, self._rules), trace)
         if not submission.publications:
             return answers.empty_batch()
         events = len(submission.publications)
         self._access.spend(inbound.publisher, events)
-        place.grow(events=events - 1)
+        reservation.grow(events=events - 1)
         wait_s = preferences.wait_s(inbound)
         if wait_s is None:
             return await self._publish_now(submission, inbound.publisher)
@@ -128,7 +130,7 @@ class Edge:
             answer = await self._publish_now(asking, inbound.publisher)
             if answer.reason is None:
                 del inbound
-                for each in (submission, asking, place, request):
+                for each in (submission, asking, reservation, request):
                     each.release()
                 await wait.until_ended(request.disconnected)
                 answer = answers.with_receipts(answer, wait)
