@@ -71,6 +71,7 @@ CATCHING: dict[str, list[Fault]] = {
     "acknowledges pending events and publishes none": [Fault("reset outage", "sns", 1, 5)],
     "takes pending events for published while Kafka is out": [Fault("reset outage", "kafka", 1, 5)],
 }
+REPEATS = {"inserts without ON CONFLICT": 0.2}
 IN_SHORT = (
     "deletes before it writes",
     "drops what a batch write left undone",
@@ -188,7 +189,9 @@ async def test_a_stop_while_kafka_is_away_is_an_ordered_one(rig: Rig) -> None:
 async def test_a_broken_build_is_caught(rig: Rig, broken: Break, tmp_path: Path) -> None:
     await run_from(rig, broken.service, broken.build(tmp_path / "tree"))
     try:
-        run = await drive(rig, CATCHING[broken.name], seed=SEED, mix=Mix(repeats=0.2, given_up=0), load_s=7)
+        # The one event that a kill catches may be a repeat, of which nothing is missing: repeats only where they count.
+        mix = Mix(repeats=REPEATS.get(broken.name, 0), given_up=0)
+        run = await drive(rig, CATCHING[broken.name], seed=SEED, mix=mix, load_s=7)
     finally:
         await run_from(rig, broken.service, ROOT)
     assert run.findings, "nothing was found"
