@@ -85,10 +85,11 @@ class Acceptor:
         self._metrics = metrics
 
     async def accept(self, request: Request) -> Answer:
-        """202 once each event of the request is in both legs, 503 where one isn't; a batch is checked whole first.
+        """202 once each event is durable in both legs, or in one that holds it for the other; else 503.
 
-        Where the sender prefers to wait, 201 once each event is stored by every way; it holds no place meanwhile.
-        Whatever goes wrong is an answer too: raises ClientGone alone, where there is nobody to answer.
+        A batch is checked whole first. Where the sender prefers to wait, 201 once each event is stored by every way;
+        the request reserves nothing meanwhile. Whatever goes wrong is an answer too: raises ClientGone alone, where
+        there is nobody to answer.
         """
         try:
             publisher = self._access.publisher(first(request.headers, b"authorization"))

@@ -27,7 +27,7 @@ class Access:
     def require_rate(self, publisher: str | None) -> None:
         """Raise RateLimited where the publisher has published more than its rate."""
         if self._per_s and (wait_s := self._bucket(publisher).wait_s()):
-            raise RateLimited(f"this key may publish {self._per_s:g} events a second: send more slowly", wait_s)
+            raise RateLimited(f"rate limit of {self._per_s:g} events a second exceeded: send more slowly", wait_s)
 
     def spend(self, publisher: str | None, events: int) -> None:
         """Count `events` against the publisher's rate: a large batch goes into debt."""

@@ -72,7 +72,7 @@ def empty_batch() -> Answer:
 
 
 def published(publications: Sequence[Publication], outcomes: Sequence[Outcome], *, is_batch: bool) -> Answer:
-    """202 where every event is durable, 503 where a leg lacks one, 422 where a leg will never take one."""
+    """202 where every event is durable, 503 where one isn't, 422 where a leg will never take one."""
     receipts = [_receipt(*each) for each in zip(publications, outcomes, strict=True)]
     if any(outcome.refusal for outcome in outcomes):
         answer = _refused_by_leg(receipts, outcomes, is_batch=is_batch)
@@ -160,7 +160,7 @@ def foreign_site() -> Answer:
 
 
 def fault() -> Answer:
-    """500."""
+    """500: the error is in the log, and nothing that the sender can mend."""
     detail = "internal error, described in the gateway's log: it is safe to send the event again with the same id"
     return _problem(500, "internal", detail, headers=_CLOSE)
 

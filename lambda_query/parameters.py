@@ -31,7 +31,6 @@ _COMPARED_ROWS = 1000
 """Of each store, at a time."""
 _LAST_MOMENT = "9999-12-31T23:59:59.999999Z"
 _EVERY_EVENT = 10_000_000
-_END_OF_TIME = "9999-12-31T23:59:59.999999Z"
 """Where a list without `to` ends: a record's own stamp may be ahead of any clock."""
 
 
@@ -44,7 +43,7 @@ def parse_list(raw: str, key: bytes) -> Question:
     question = Question(
         stores=stores,
         low=Position(since) if since else None,
-        high=Position(until or _END_OF_TIME),
+        high=Position(until or _LAST_MOMENT),
         descending=descending,
         scope=json.dumps([stores, descending, since, until, filters]),
         limit=checked.get("limit", 50),

@@ -24,7 +24,7 @@ VISIBILITY_TIMEOUT_S = 60
 _POLL_S = 1
 """A long poll asks all of SQS' servers: one that finds nothing is the end."""
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class DeadLetterQueueReader:
@@ -80,7 +80,7 @@ class _QueueReading:
         await self._queue.delete([self._held[letter.key] for letter in letters])
         for letter in letters:
             del self._held[letter.key]
-        log.info("dead letters removed", queue=self._queue.name, letters=len(letters), why=why)
+        _log.info("dead letters removed", queue=self._queue.name, letters=len(letters), why=why)
 
     async def keep_hidden(self) -> None:
         """Extend the visibility timeout of all that is held, until it is cancelled."""
@@ -97,7 +97,7 @@ class _QueueReading:
             await self._queue.change_visibility(list(self._held.values()), timeout_s)
         except QueueUnavailable as error:
             # They show up by themselves when their time is over; what is sent twice is stored once.
-            log.warning("visibility not changed", queue=self._queue.name, error=str(error))
+            _log.warning("visibility not changed", queue=self._queue.name, error=str(error))
 
     async def _receive(self) -> list[Message]:
         receiving = asyncio.ensure_future(

@@ -15,7 +15,7 @@ from pipeline.events.delivery import Attribute
 from pipeline.events.envelope import ABOUT, open_envelope, without, without_message
 from pipeline.telemetry.call_metrics import Calls
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS: 1 MiB a message."""
@@ -71,7 +71,7 @@ def _ever_smaller(envelope: bytes) -> Iterator[bytes]:
     yield envelope
     if whole := open_envelope(envelope):
         for left_out in (("body",), ("body", "headers"), ("body", "headers", "key")):
-            log.warning("dead letter too large", reason=whole.reason, origin=whole.origin, without=left_out)
+            _log.warning("dead letter too large", reason=whole.reason, origin=whole.origin, without=left_out)
             yield msgspec.json.encode(without(whole, *left_out))
 
 
@@ -81,7 +81,7 @@ def _message(envelope: bytes) -> tuple[str, Mapping[str, Attribute]]:
     opened = open_envelope(envelope)
     if len(text.encode()) <= MAX_MESSAGE_BYTES or not opened:
         return text, {}
-    log.warning("dead letter too large for its envelope", reason=opened.reason, origin=opened.origin)
+    _log.warning("dead letter too large for its envelope", reason=opened.reason, origin=opened.origin)
     body, attributes = opened.body_base64.decode(), dict(opened.attributes or {})
     attributes[ABOUT] = Attribute("String", sqs_text(without_message(opened)))
     if len(attributes) > MAX_ATTRIBUTES or _size_bytes(body, attributes) > MAX_MESSAGE_BYTES:

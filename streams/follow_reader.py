@@ -23,7 +23,7 @@ Identity = tuple[str, str]
 LookUp = Callable[[Identity], Awaitable[Sequence[tuple[Via, Copy]]]]
 """What the store has of an event, by each way. Raises StoreUnavailable."""
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class FollowReader(mode.Service):  # type: ignore[misc]
@@ -65,7 +65,7 @@ class FollowReader(mode.Service):  # type: ignore[misc]
             try:
                 held = await self._look_up((follow.source, follow.id))
             except StoreUnavailable as error:
-                log.warning("not looked up for a journey", error=str(error))
+                _log.warning("not looked up for a journey", error=str(error))
             else:
                 self._writer.report([self._report(follow, via, copy) for via, copy in held])
 

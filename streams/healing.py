@@ -29,11 +29,6 @@ _SNS_ENTRIES = 10
 _SNS_ATTRIBUTES = 10
 """A raw message with more never gets to a queue."""
 
-_OF_THE_CONTENT = frozenset(
-    ("InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid", "BatchRequestTooLong", "ValidationError")
-)
-"""SNS' errors that sending the same again brings again."""
-
 _OF_THE_HOLDER = {"content-type", "pending"}
 """The header of the record that was held, and the attribute of the message."""
 
@@ -116,7 +111,7 @@ class SnsPublisher:
                 self._client = await self._opened.__aenter__()
             answer: dict[str, Any] = await getattr(self._client, operation)(TopicArn=self._topic_arn, **arguments)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _OF_THE_CONTENT:
+            if error.response.get("Error", {}).get("Code") in aws.SNS_REFUSALS:
                 raise Rejected("rejected", f"sns: {error}") from error
             raise StoreUnavailable(f"sns: {error}") from error
         except (BotoCoreError, OSError) as error:

@@ -80,7 +80,7 @@ class InFlight:
         is_slow = oldest is not None and time.monotonic() - oldest > self._longest_s
         return is_slow or len(self._since) >= self._most_events or self._bytes >= self._most_bytes
 
-    async def has_room(self) -> None:
+    async def wait_for_room(self) -> None:
         """Wait until one more call may receive, and begin it: all together bring ten messages too many at most."""
         while self.is_full or self._is_asked_for():
             self._some_left.clear()
@@ -98,6 +98,6 @@ class InFlight:
         expected_bytes = self._asked * self._bytes / held if held else 0
         return held + self._asked >= self._most_events or self._bytes + expected_bytes >= self._most_bytes
 
-    async def is_empty(self) -> None:
+    async def wait_until_empty(self) -> None:
         """Wait until nothing is in flight."""
         await self._is_empty.wait()

@@ -1,4 +1,4 @@
-"""From bytes that arrived to rows that are stored: the one path of both ways.
+"""From bytes that arrived to rows that are stored: one intake for each of the three ways.
 
 An arrival is settled when it is in the store or is a dead letter. A batch goes to the store
 in calls, as many and as large as the store can take; what a call has stored stays stored, and
@@ -26,7 +26,7 @@ from streams.pace import Backoff, Window
 from streams.receipt_writer import ReceiptWriter
 from streams.store import PartlyStored, Store, Stored
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 _NAMED = 20
 """Most events of a batch that its line in the log names."""
@@ -262,7 +262,7 @@ class Intake:
             self._metrics.dead_letters[batch.via, why.reason].inc()
             named = {"source": event.source, "id": event.id} if event else {}
             # The letter has the detail: it may quote the event.
-            log.warning(
+            _log.warning(
                 "dead letter",
                 via=batch.via,
                 reason=why.reason,
@@ -277,7 +277,7 @@ class Intake:
         why = f"{type(error).__name__}: {str(error) or f'{self._store.name}: not settled in time'}"
         self._metrics.count_retry(error)
         events = len(call.deliveries) or len(call.letters)
-        log.warning("batch failed", via=batch.via, events=events, error=why, **_named(call.deliveries))
+        _log.warning("batch failed", via=batch.via, events=events, error=why, **_named(call.deliveries))
         return why
 
     def _observe_latency(self, via: str, new: Sequence[Delivery]) -> None:
@@ -294,7 +294,7 @@ class Intake:
         stored, batch.stored = batch.stored, Stored()
         refused, batch.refused = batch.refused, []
         if held := stored.new + stored.repeated:
-            log.info("stored", via=batch.via, events=len(held), repeated=len(stored.repeated), **_named(held))
+            _log.info("stored", via=batch.via, events=len(held), repeated=len(stored.repeated), **_named(held))
         if held or refused:
             self._metrics.batch_events[batch.via].observe(len(held) + len(refused))
 

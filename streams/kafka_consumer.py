@@ -17,7 +17,7 @@ from pipeline.core.errors import AccessRefused, QueueUnavailable
 from pipeline.core.settings.kafka import KafkaSettings
 from streams.intake import Intake
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 _FIRST_GENERATION = 1
 """Of a group, by Kafka's count; Faust has 0 until its first assignment, and aiokafka -1 while it is no member."""

@@ -12,13 +12,13 @@ from typing import Protocol
 import mode
 import structlog
 
-log = structlog.get_logger(__name__)
+from streams.ordered_stop import EXIT_CODE
+
+_log = structlog.get_logger(__name__)
 
 _TICK_S = 1.0
 _LONGEST_TICK_S = 2.0
 """What counts of the time between two looks."""
-_EXIT_CODE = 70
-"""EX_SOFTWARE of sysexits.h."""
 
 
 class Watched(Protocol):
@@ -94,5 +94,5 @@ class LivenessWatch(mode.Service):  # type: ignore[misc]
         async for _ in self.itertimer(_TICK_S):
             await self._liveness.look()
             if why := self._liveness.verdict():
-                log.critical("stuck: ending the process, so that it is started again", reason=why)
-                os._exit(_EXIT_CODE)  # an ordered stop waits for what is stuck
+                _log.critical("stuck: ending the process, so that it is started again", reason=why)
+                os._exit(EXIT_CODE)  # an ordered stop waits for what is stuck

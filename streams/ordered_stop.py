@@ -16,12 +16,12 @@ import structlog
 
 from streams.intake import Intake
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 _SETTLE_S = 2.0
 _LONGEST_S = 7.0
 """Less than the 10 s by what a starved machine takes to notice the signal (2.6 s were seen) and to end the process."""
-_EXIT_CODE = 70
+EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h."""
 
 
@@ -52,5 +52,5 @@ def close_at_shutdown(app: faust.App, *resources: Closing) -> None:
 
 
 def _end() -> None:
-    log.error("the stop hangs: ending the process", after_s=_LONGEST_S)
-    os._exit(_EXIT_CODE)
+    _log.error("the stop hangs: ending the process", after_s=_LONGEST_S)
+    os._exit(EXIT_CODE)

@@ -36,7 +36,7 @@ Identity = tuple[str, str]
 LookUp = Callable[[Sequence[Identity]], Awaitable[Mapping[Identity, Copy]]]
 """What the store has of each identity that it was given; raises StoreUnavailable."""
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 
 class _Asking(NamedTuple):
@@ -123,7 +123,7 @@ class ReceiptWriter:
     def _drop(self, batch: _Batch, why: str) -> None:
         lost = len(batch.asking) + len(batch.reports)
         self._dropped.inc(lost)
-        log.warning("receipts dropped", receipts=lost, error=why)
+        _log.warning("receipts dropped", receipts=lost, error=why)
 
     async def _send_all(self) -> None:
         while True:
@@ -158,7 +158,7 @@ class ReceiptWriter:
         error = None if sent.cancelled() else sent.exception()
         (self._dropped if error or sent.cancelled() else self._sent).inc()
         if error:
-            log.warning("receipt not sent", error=repr(error))
+            _log.warning("receipt not sent", error=repr(error))
 
 
 def _asks(arrival: Arrival) -> bool:

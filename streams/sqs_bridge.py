@@ -23,7 +23,7 @@ from streams.batch_channel import Batch, BatchChannel
 from streams.in_flight import InFlight
 from streams.supervision import keep_running
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 _ANSWER_S = 10
 """How much longer than its wait a call to receive may take: pipeline/clients/sqs.py gives up sooner."""
@@ -77,9 +77,9 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         try:
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await self._stop_receiving()
-                await self.in_flight.is_empty()
+                await self.in_flight.wait_until_empty()
         except TimeoutError:
-            log.warning("stopped with messages in flight", queue=self.name, messages=len(self.in_flight))
+            _log.warning("stopped with messages in flight", queue=self.name, messages=len(self.in_flight))
         for task in self._tasks:
             task.cancel()
 
@@ -108,7 +108,7 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         """Receive until the stop; one of several ends where nothing comes, and one more starts where much does."""
         task = typing.cast("asyncio.Task[None]", asyncio.current_task())
         while not self._stopping():
-            await self.in_flight.has_room()
+            await self.in_flight.wait_for_room()
             try:
                 if messages := await self._poll():
                     self.in_flight.add(messages, time.monotonic() + self._settings.visibility_timeout_s)
@@ -149,7 +149,7 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
                 visibility_timeout_s=self._settings.visibility_timeout_s, wait_s=wait_s
             )
         except Exception as error:
-            log.warning("receive failed", queue=self.name, error=repr(error))
+            _log.warning("receive failed", queue=self.name, error=repr(error))
             self.outage = repr(error)
             raise
         finally:
@@ -175,9 +175,8 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
         for message in messages:
             try:
                 arrivals.append(self._queue.arrival(message))
-            except Exception:
-                # Whatever is wrong with one, it holds up no other.
-                log.exception("unreadable message", queue=self.name, message_id=message.message_id)
+            except Exception:  # noqa: BLE001 - whatever is wrong with one, it holds up no other
+                _log.exception("unreadable message", queue=self.name, message_id=message.message_id)
                 self.in_flight.remove([message])
             else:
                 readable.append(message)
@@ -237,7 +236,7 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
                 async with self._extending:  # an extension that is under way would hide them again
                     await self._queue.change_visibility(messages, 0)
         except Exception as error:  # noqa: BLE001 - whatever it is: they come again
-            log.warning("not deleted", queue=self.name, messages=len(messages), error=repr(error))
+            _log.warning("not deleted", queue=self.name, messages=len(messages), error=repr(error))
         finally:
             self.in_flight.remove(messages)
 
@@ -256,7 +255,7 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
                 await self._queue.change_visibility(due, timeout_s)
             self.in_flight.hidden(due, until)
         except Exception as error:  # noqa: BLE001 - whatever it is: the next tick tries again
-            log.warning("visibility not extended", queue=self.name, messages=len(due), error=repr(error))
+            _log.warning("visibility not extended", queue=self.name, messages=len(due), error=repr(error))
 
 
 def _run(work: "asyncio._CoroutineLike[None]", tasks: set[asyncio.Task[None]]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-log = structlog.get_logger(__name__)
+_log = structlog.get_logger(__name__)
 
 _PAUSE_S = 1.0
 
@@ -15,6 +15,6 @@ async def keep_running(name: str, work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             return await work()
-        except Exception:
-            log.exception("a task failed and is started again", task=name)
+        except Exception:  # noqa: BLE001 - whatever it is, it is logged and the work goes on
+            _log.exception("a task failed and is started again", task=name)
         await asyncio.sleep(_PAUSE_S)

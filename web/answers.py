@@ -7,11 +7,17 @@ import msgspec
 
 
 class Accepted(msgspec.Struct):
-    """The gateway's 202."""
+    """The gateway's 202; `legs` says of each broker whether it has the event, or another one holds it (`pending`)."""
 
     id: str
     source: str
     received_at: datetime
+    legs: dict[str, str] = {}
+
+    @property
+    def pending(self) -> str:
+        """The legs that are out, with commas between."""
+        return ",".join(leg for leg, state in self.legs.items() if state == "pending")
 
 
 class Schema(msgspec.Struct):

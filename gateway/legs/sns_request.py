@@ -13,6 +13,7 @@ from typing import NamedTuple
 from yarl import URL
 
 from gateway.publication import Publication
+from pipeline.clients.aws import SNS_REFUSALS
 from pipeline.clients.sqs_text import sqs_text
 
 CONTENT_TYPE = "application/x-www-form-urlencoded; charset=utf-8"
@@ -20,11 +21,6 @@ _SUCCESSFUL = re.compile(rb"<Successful>(.*?)</Successful>", re.DOTALL)
 _FAILED = re.compile(rb"<Failed>(.*?)</Failed>", re.DOTALL)
 _MEMBER = re.compile(rb"<member>(.*?)</member>", re.DOTALL)
 _ENTRY_ID = re.compile(rb"<Id>(\d+)</Id>")
-_OF_THE_CONTENT = frozenset(
-    ("InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid", "BatchRequestTooLong", "ValidationError")
-)
-"""SNS' errors that sending the same again brings again; any other, such as `NotFound`, ends when someone mends it."""
-
 _CODE = re.compile(rb"<Code>(.*?)</Code>", re.DOTALL)
 
 
@@ -66,7 +62,7 @@ def is_refusal(status: int, answer: bytes) -> bool:
 
 
 def _is_final(error: bytes) -> bool:
-    return error_code(error) in _OF_THE_CONTENT
+    return error_code(error) in SNS_REFUSALS
 
 
 def _quoted(values: list[str]) -> list[str]:

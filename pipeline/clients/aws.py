@@ -16,6 +16,11 @@ from pipeline.core.signature import Credentials
 
 Service = Literal["sns", "sqs", "dynamodb", "s3", "cloudformation", "apigatewayv2", "kafka", "sts", "ecs"]
 
+SNS_REFUSALS = frozenset(
+    ("InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid", "BatchRequestTooLong", "ValidationError")
+)
+"""SNS' errors that sending the same again brings again; any other, such as `NotFound`, ends when someone mends it."""
+
 _RETRIES = {"mode": "standard", "total_max_attempts": 2}
 
 

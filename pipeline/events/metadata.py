@@ -1,8 +1,7 @@
 """The gateway's metadata of an event: carried, stored and shown under the same names everywhere.
 
 SNS' and SQS' message attributes, Kafka's headers, PostgreSQL's columns, the table's attributes and the members
-of a dead letter have these names. A further one needs a column (a migration, insert_events.sql, find.sql),
-and no other code.
+of a dead letter have these names. docs/howto/attribute.md says what a further one touches.
 """
 
 from collections.abc import Callable

@@ -63,7 +63,8 @@ def _sought() -> Sought:
     source, id_ = request.args.get("source", ""), request.args.get("id", "")
     if not source or not id_:
         abort(404)
-    return Sought(source, id_, _accepted_at())
+    pending = frozenset(filter(None, request.args.get("pending", "").split(",")))
+    return Sought(source, id_, _accepted_at(), pending)
 
 
 def _accepted_at() -> datetime | None:
@@ -80,11 +81,11 @@ def _accepted_at() -> datetime | None:
 def _view(sought: Sought, sighting: Sighting) -> dict[str, Any]:
     record = sighting.record
     here = {"source": sought.source, "id": sought.id}
-    way = Journey.of(record, sought.accepted_at)
+    way = Journey.of(record, sought.accepted_at, sought.pending)
     unavailable = frozenset(record.unavailable) if record else frozenset()
     return here | {
         "here": here,
-        "followed": here | ({"received_at": clock.rfc3339(sought.accepted_at)} if sought.accepted_at else {}),
+        "followed": here | _carried(sought),
         "record": record,
         "contents": Contents.of(bytes(record.event)) if record else None,
         "sighting": sighting,
@@ -92,6 +93,12 @@ def _view(sought: Sought, sighting: Sighting) -> dict[str, Any]:
         "drawings": {"wide": WIDE, "tall": TALL},
         "trace": _trace(way.copies.values()),
     }
+
+
+def _carried(sought: Sought) -> dict[str, str]:
+    """What the address of the page carries besides the event's identity."""
+    moment = {"received_at": clock.rfc3339(sought.accepted_at)} if sought.accepted_at else {}
+    return moment | ({"pending": ",".join(sorted(sought.pending))} if sought.pending else {})
 
 
 def _trace(copies: Iterable[Copy]) -> str:

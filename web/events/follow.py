@@ -46,11 +46,15 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Sought:
-    """The event to look for; `accepted_at` is when the gateway took it, where that is known."""
+    """The event to look for; `accepted_at` is when the gateway took it, where that is known.
+
+    `pending` are the legs that were out then: another broker holds the event for them.
+    """
 
     source: str
     id: str
     accepted_at: datetime | None
+    pending: frozenset[str] = frozenset()
 
 
 class _News:

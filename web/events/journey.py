@@ -15,7 +15,7 @@ def _hops(way: ways.Way) -> tuple[str, ...]:
 WAYS = {way.name: _hops(way) for way in ways.WAYS}
 """Each way's hops, from the gateway to a store."""
 
-_LEGS = frozenset(("gateway", way.broker) for way in ways.WAYS)
+_LEGS = {way.broker: ("gateway", way.broker) for way in ways.WAYS}
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class Journey:
     down: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, record: Record | None, accepted_at: datetime | None) -> "Journey":
-        """The journey that a receipt tells of, and the gateway's 202 at `accepted_at`, which has both legs."""
+    def of(
+        cls, record: Record | None, accepted_at: datetime | None, pending: frozenset[str] = frozenset()
+    ) -> "Journey":
+        """The journey of a receipt, and of the gateway's 202 at `accepted_at`, when the legs `pending` were out."""
         copies = _copies(record) if record else {}
         passed = {link for way in copies for link in links(way)}
         if accepted_at:
-            passed |= _LEGS
+            passed |= {link for leg, link in _LEGS.items() if leg not in pending}
         return cls(record.receipt.received_at if record else accepted_at, copies, frozenset(passed))
 
     def delayed(self, down: frozenset[str]) -> "Journey":

@@ -57,7 +57,13 @@ async def publish() -> ResponseReturnValue:
         return await _page(draft, field_faults.of_problem(refusal.problem, draft), message), status
     except EdgeUnavailable:
         return await _page(draft, {}, gettext(_UNAVAILABLE)), 503, {"Retry-After": "2"}
-    journey = url_for("event.show", source=accepted.source, id=accepted.id, received_at=rfc3339(accepted.received_at))
+    journey = url_for(
+        "event.show",
+        source=accepted.source,
+        id=accepted.id,
+        received_at=rfc3339(accepted.received_at),
+        pending=accepted.pending or None,
+    )
     return redirect(journey, 303)
 
 

@@ -11,7 +11,7 @@ from web.login.openid import LoginRefused, ProviderUnavailable
 from web.site.form import UnreadableForm
 from web.site.languages import gettext, marked
 
-_log = structlog.get_logger("web")
+_log = structlog.get_logger(__name__)
 
 _TEXTS = {
     403: (

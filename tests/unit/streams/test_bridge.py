@@ -245,7 +245,7 @@ async def test_nothing_more_is_received_while_the_oldest_waits_for_long() -> Non
         return flight.is_full
 
     await until(is_full, within_s=1, every_s=0.001)
-    room = asyncio.create_task(flight.has_room())
+    room = asyncio.create_task(flight.wait_for_room())
     flight.remove([first])
     await asyncio.sleep(0)
     assert flight.is_full

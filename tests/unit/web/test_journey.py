@@ -33,6 +33,10 @@ def test_the_gateways_answer_lights_both_legs_and_nothing_beyond() -> None:
     assert Journey.of(None, TAKEN).hops == {"gateway", "sns", "kafka"}
 
 
+def test_a_leg_that_was_out_is_not_lit() -> None:
+    assert Journey.of(None, TAKEN, frozenset({"kafka"})).passed == {("gateway", "sns")}
+
+
 def test_a_way_lights_its_own_hops_only() -> None:
     journey = Journey.of(record(postgres=stored(80)), None)
     assert journey.hops == set(WAYS["postgres_sqs"])

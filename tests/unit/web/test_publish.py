@@ -37,6 +37,12 @@ FORM = {
 ACCEPTED = {"id": "é 1", "source": "/shop?a&b", "type": "t", "received_at": "2026-11-23T15:24:00.123456Z"}
 
 
+async def test_a_leg_that_is_out_goes_with_the_browser(pages: Client, edge: Edge) -> None:
+    edge.answer("/events", (202, ACCEPTED | {"legs": {"sns": "stored", "kafka": "pending"}}))
+    answer = await pages.post("/", form=FORM)
+    assert answer.headers["location"].endswith("&pending=kafka")
+
+
 async def test_an_event_goes_out_and_the_browser_on_to_its_journey(pages: Client, edge: Edge) -> None:
     edge.answer("/events", (202, ACCEPTED))
     answer = await pages.post("/", form=FORM)
