@@ -28,8 +28,8 @@ each_quoted = $(foreach word,$(1),$(call quoted,$(word)))
 REFERENCES := naive plain faststream powertools
 BENCH := $(REFERENCES:%=.venv-bench-%/.installed)
 INSTALL := $(UV) pip install -q --require-hashes
-# Three workers with a system each: they mostly wait, also on two cores. The files with the longest tests come first.
-SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+# Two workers with a system each; the files with the longest tests come first.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile

@@ -66,9 +66,10 @@ def _events() -> Sequence[Panel]:
         ),
         lines(
             "Journeys",
-            "Clients that follow an event now.",
+            "Clients that follow an event now, and those a second whose journey ended, by why.",
             "short",
             Query("sum(http_journeys_open)", "open"),
+            Query(rate("http_journeys_total", "outcome"), "ended: {{outcome}}"),
         ),
     )
 

@@ -259,7 +259,7 @@ class Intake:
             self._receipts.refused(letters)
         for arrival, why, event in letters:
             processing.refused(arrival, why.reason)
-            self._metrics.dead_letters[batch.via, why.reason].inc()
+            self._metrics.dead_letters.labels(batch.via, why.reason).inc()
             named = {"source": event.source, "id": event.id} if event else {}
             # The letter has the detail: it may quote the event.
             _log.warning(

@@ -4,6 +4,8 @@ A panel or an alert on a series that does not exist yet finds nothing, so nothin
 may first appear when something happens.
 """
 
+from itertools import product
+
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import choose_encoder
 
@@ -18,7 +20,7 @@ REASONS = (
     *("no_key", "key_revoked", "rate", "overloaded", "method", "foreign_host", "foreign_site", "internal"),
     *("timeout", "head_too_large"),
 )
-DEAD_LETTER_REASONS = ("malformed", "invalid", "too_large", "conflict", "rejected")
+DEAD_LETTER_REASONS = ("malformed", "invalid", "too_large", "conflict", "rejected", "undecodable")
 STORE_ERRORS = ("StoreUnavailable", "UnprocessedItems", "QueueUnavailable", "TimeoutError", "_OTHER")
 """Why a batch, or a part of it, is tried again: the store took nothing, or not all of a call; its dead letters'
 queue; its deadline; or what nobody thought of."""
@@ -125,8 +127,9 @@ class WayMetrics:
         }
         retries = Counter(registry, "store_retries", "Batches, or parts of them, tried again.", ("store", "error_type"))
         self._retries = {error: retries.labels(store, error) for error in STORE_ERRORS}
-        dead = Counter(registry, "dead_letters", "Dead letters written.", ("via", "reason"))
-        self.dead_letters = {(via, reason): dead.labels(via, reason) for via in ways for reason in DEAD_LETTER_REASONS}
+        self.dead_letters = Counter(registry, "dead_letters", "Dead letters written.", ("via", "reason"))
+        for via, reason in product(ways, DEAD_LETTER_REASONS):
+            self.dead_letters.labels(via, reason)
 
     def count_retry(self, error: BaseException) -> None:
         """A batch is tried again because of `error`."""

@@ -18,7 +18,7 @@ _KAFKA_CLUSTER = "5L6g3nShT-eMCtK--X86sw"  # what the image takes where CLUSTER_
 
 async def kafka(machine: ThisMachine, environment: dict[str, str], _: list[str]) -> tuple[str, ...]:
     """apache/kafka: its Java wrapper makes the settings and the data folder from the environment; then the broker."""
-    heap, folder = environment["KAFKA_HEAP_OPTS"], machine.folder / "kafka"
+    heap, folder = environment["KAFKA_HEAP_OPTS"].split(), machine.folder / "kafka"
     options = []
     for kind in ("default", "mounted", "final"):
         (folder / kind).mkdir(parents=True)
@@ -27,9 +27,9 @@ async def kafka(machine: ThisMachine, environment: dict[str, str], _: list[str])
         (folder / "default" / name).touch()
     properties = folder / "final" / "server.properties"
     properties.touch()
-    setup = (*java("kafka", "kafka.docker.KafkaDockerWrapper", heap), "setup", *options)
+    setup = (*java("kafka", "kafka.docker.KafkaDockerWrapper", *heap), "setup", *options)
     await _done("kafka", setup, environment | {"CLUSTER_ID": _KAFKA_CLUSTER}, machine.folder)
-    return (*java("kafka", "kafka.Kafka", heap), str(properties))
+    return (*java("kafka", "kafka.Kafka", *heap), str(properties))
 
 
 async def postgresql(machine: ThisMachine, environment: dict[str, str], command: list[str]) -> tuple[str, ...]:

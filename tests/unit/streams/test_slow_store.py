@@ -186,7 +186,7 @@ async def test_a_dead_letter_that_waits_for_its_queue_does_not_store_the_others_
     assert dict(store.written) == {str(number): 1 for number in range(40)}
     assert metrics.stored["sqs", "stored"].value == 40
     assert metrics.stored["sqs", "duplicate"].value == 0
-    assert metrics.dead_letters["sqs", "malformed"].value == 1
+    assert metrics.dead_letters.labels("sqs", "malformed").value == 1
 
 
 async def test_what_is_stored_when_the_worker_has_to_end_is_released() -> None:
