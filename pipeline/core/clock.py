@@ -77,11 +77,22 @@ def _text_of(milliseconds: int) -> str:
     return rfc3339(from_epoch_ms(milliseconds))
 
 
-def is_plausible(text: str) -> bool:
-    """Whether `text` is a moment as `rfc3339` writes it that an event can have been received at.
+def plausible(text: str) -> str | None:
+    """The moment `text` (RFC 3339) as `rfc3339` writes it; None where no event can have been received then.
 
     A list that begins with the newest would have an event of the year 9999 on top for ever.
     """
+    if _is_plausible(text):
+        return text
+    try:
+        written = rfc3339(parse_rfc3339(text))
+    except ValueError:
+        return None
+    return written if _is_plausible(written) else None
+
+
+def _is_plausible(text: str) -> bool:
+    """As the gateway writes it, which nearly every one does, it is only looked at."""
     if not text.endswith("Z") or text < _EARLIEST:
         return False
     try:

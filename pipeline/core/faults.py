@@ -58,7 +58,7 @@ NOT_JSON = Kind("not-json", "not JSON: %(reason)s: line %(line)s column %(column
 NOT_JSON_CONSTANT = Kind(
     "not-json-constant", "not JSON: it has NaN, Infinity or an escape that is no character (a lone surrogate)"
 )
-REPEATED_NAME = Kind("repeated-name", "duplicate key %(name)s")
+REPEATED_NAME = Kind("repeated-name", "duplicate key '%(name)s'")
 
 # The request
 REPEATED_HEADER = Kind("repeated-header", "duplicate header %(name)s with different values: send one")

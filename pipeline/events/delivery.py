@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pipeline.core.clock import is_plausible
+from pipeline.core.clock import plausible
 from pipeline.core.ways import Via
 from pipeline.events import kafka_binary
 from pipeline.events.event import Event, parse, parse_accepted
@@ -54,7 +54,8 @@ class Arrival(msgspec.Struct, frozen=True, gc=False):
 
 def healing(healed_at: str | None) -> dict[str, Any]:
     """What `origin` has of an event that was pending: when the pipeline published it to the broker that was out."""
-    return {"healed_at": healed_at} if healed_at and is_plausible(healed_at) else {}
+    moment = plausible(healed_at) if healed_at else None
+    return {"healed_at": moment} if moment else {}
 
 
 def event_of(body: bytes, headers: Headers, structured: Callable[[bytes], Event] = parse) -> Event:
@@ -72,5 +73,5 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         stamp = self.arrival.metadata.received_at
-        received_at = stamp if stamp and is_plausible(stamp) else self.arrival.first_seen
+        received_at = (stamp and plausible(stamp)) or self.arrival.first_seen
         msgspec.structs.force_setattr(self, "received_at", received_at)

@@ -158,7 +158,7 @@ def undecodable(body: bytes, error: Exception) -> MalformedEvent | InvalidEvent:
     if body.startswith(codecs.BOM_UTF8):
         return NotJson(faults.BYTE_ORDER_MARK())
     try:
-        value = json.loads(body, parse_int=_integer_defect, parse_float=_number_defect)
+        value = json.loads(body.decode(), parse_int=_integer_defect, parse_float=_number_defect)
     except json.JSONDecodeError as found:
         place = {"line": found.lineno, "column": found.colno, "position": found.pos}
         return NotJson(faults.NOT_JSON(reason=found.msg, **place))
@@ -212,5 +212,5 @@ def _reject_repeated_names(pairs: list[tuple[str, Any]]) -> None:
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:
-            raise MalformedEvent(faults.REPEATED_NAME(name=repr(cut(name, _MAX_QUOTED))))
+            raise MalformedEvent(faults.REPEATED_NAME(name=cut(name, _MAX_QUOTED)))
         seen.add(name)

@@ -74,10 +74,11 @@ def install(app: Quart) -> None:
     app.register_error_handler(Exception, _broken)
 
 
-async def _http_failure(failure: HTTPException) -> tuple[str, int]:
+async def _http_failure(failure: HTTPException) -> tuple[str, int, dict[str, str]]:
     status = failure.code or 500
     title, advice = _TEXTS.get(status, _OTHER)
-    return await _page(title, advice), status
+    allowed = {name: value for name, value in failure.get_headers() if name == "Allow"}
+    return await _page(title, advice), status, allowed
 
 
 async def _unavailable(failure: EdgeUnavailable) -> tuple[str, int, dict[str, str]]:

@@ -475,6 +475,19 @@ def test_what_has_each_name_once_is_read_as_it_is(content: dict[str, Any], ascii
     assert parse_json(json.dumps(content, ensure_ascii=ascii_only).encode()) == content
 
 
+def test_the_name_that_is_there_twice_is_a_parameter_as_it_is() -> None:
+    with pytest.raises(MalformedEvent) as caught:
+        parse(b'{"a\'b":1,"a\'b":2}')
+    assert caught.value.defect.parameters == {"name": "a'b"}
+
+
+@pytest.mark.parametrize("coding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"])
+def test_another_coding_than_utf_8_is_said(coding: str) -> None:
+    with pytest.raises(MalformedEvent) as caught:
+        parse('{"data":"é"}'.encode(coding))
+    assert caught.value.defect.code in ("not-utf8-json", "not-json")
+
+
 @given(content=st.dictionaries(TEXT, JSON, min_size=1, max_size=4), ascii_only=st.booleans(), data=st.data())
 def test_what_has_a_name_twice_is_refused(content: dict[str, Any], ascii_only: bool, data: st.DataObject) -> None:
     name, other = data.draw(st.sampled_from(sorted(content))), data.draw(JSON)

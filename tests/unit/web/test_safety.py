@@ -115,3 +115,8 @@ async def test_a_page_that_breaks_says_so_without_its_secrets(edge: Edge) -> Non
     assert answer.status_code == 500
     assert "Something broke" in text
     assert "secret" not in text
+
+
+async def test_a_wrong_method_is_told_the_right_ones(pages: Client) -> None:
+    answer = await pages.delete("/")
+    assert (answer.status_code, set(answer.headers["allow"].split(", "))) == (405, {"GET", "HEAD", "OPTIONS", "POST"})
