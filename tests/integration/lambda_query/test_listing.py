@@ -20,7 +20,7 @@ from pipeline.core.clock import rfc3339
 from pipeline.core.errors import StoreUnavailable
 from stack.http_client import http_client
 from streams.postgres import PostgresStore
-from tests.support.querying import DAY, PAST, Writers, get, pages, places, seed, seed_of, settings
+from tests.support.querying import DAY, PAST, RANGE, Writers, get, pages, places, seed, seed_of, settings
 
 
 async def test_an_event_says_which_stores_have_it(app: App, writers: Writers, source: str) -> None:
@@ -288,7 +288,7 @@ async def test_contents_are_read_up_to_a_pages_bytes(
         return answer
 
     monkeypatch.setattr(AwsCalls, "call", counted)
-    status, page = await get(app, "/events", source=source, store="dynamodb", limit=30, order="asc")
+    status, page = await get(app, "/events", source=source, store="dynamodb", limit=30, order="asc", **RANGE)
     assert (status, bool(page["next"])) == (200, True)
     assert len(page["events"]) == 19  # of 250 kB, in 5 MB
     assert sum(read) <= MAX_BYTES + 250_500
