@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.store_comparison import Walk
-from cli.stored_copies import Found, Identity
+from cli.stored_copies import Found
 from operations.dead_letters import Place
 from pipeline.core.comparison import conflicting, is_doubtful, lacking
+from pipeline.core.identity import Identity
 from pipeline.core.ways import WAYS
 
 _KEYS = {way.copy: way.key for way in WAYS}

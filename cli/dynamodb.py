@@ -8,8 +8,9 @@ from typing import Any
 import stamina
 from botocore.exceptions import BotoCoreError, ClientError
 
-from cli.stored_copies import Copy, Found, Identity, side_by_side
+from cli.stored_copies import Copy, Found, side_by_side
 from pipeline.core.errors import StoreUnavailable
+from pipeline.core.identity import Identity
 from pipeline.core.table import (
     BUCKET,
     BY_TIME,

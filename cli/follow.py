@@ -8,6 +8,7 @@ from typing import Any
 from cli.edges import Edges
 from operations.http_api import EdgeUnavailable
 from pipeline.core import clock
+from pipeline.core.identity import Identity
 
 _EVERY_S = 1
 _OVERLAP = timedelta(seconds=30)
@@ -15,8 +16,6 @@ _OVERLAP = timedelta(seconds=30)
 _KEPT = timedelta(minutes=5)
 """How long what was shown is known: longer than anything is asked for again."""
 _PAGE = "200"
-
-Identity = tuple[str, str]
 
 
 class Shown:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import msgspec
 
 from cli.status import Finding
-from cli.stored_copies import Identity
 from operations.dead_letters import DeadLetter
 from pipeline.core import trace_context
+from pipeline.core.identity import Identity
 from pipeline.core.ways import WAYS, Way
 
 State = Literal["stored", "dead_letter", "waiting", "unknown"]

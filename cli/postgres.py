@@ -10,8 +10,9 @@ import msgspec
 import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class, named so by psycopg2
 
-from cli.stored_copies import Copy, Found, Identity
+from cli.stored_copies import Copy, Found
 from pipeline.core.errors import StoreUnavailable
+from pipeline.core.identity import Identity
 from pipeline.events.metadata import Metadata
 
 PAGE_ROWS = 1000

@@ -7,10 +7,11 @@ import msgspec
 
 from cli.differences import Difference
 from cli.store_comparison import Walk
-from cli.stored_copies import Found, Identity
+from cli.stored_copies import Found
 from operations.dead_letters import Place
 from operations.resending import Resend, Resender
 from pipeline.core.errors import InvalidEvent, MalformedEvent, MensageriaError, MessageRefused
+from pipeline.core.identity import Identity
 from pipeline.core.pace import Pace
 from pipeline.events.event import parse_accepted
 

@@ -4,8 +4,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 
 from cli.dynamodb import Items
 from cli.postgres import Rows
-from cli.stored_copies import Copy, Found, Identity, side_by_side
+from cli.stored_copies import Copy, Found, side_by_side
 from pipeline.core.comparison import first_place
+from pipeline.core.identity import Identity
 
 _LOOKED_UP = 100
 _ROUND = 1000

@@ -4,11 +4,11 @@ import heapq
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from pipeline.core.identity import Identity
 from pipeline.core.table import position_key
 from pipeline.core.ways import Via
 from pipeline.events.metadata import Metadata
 
-Identity = tuple[str, str]
 """(source, id)."""
 
 

@@ -13,11 +13,11 @@ from cli.journey import Journey
 from cli.output import AsJson, can_write, complain, write_json
 from cli.postgres import Rows
 from cli.status import findings
-from cli.stored_copies import Identity
 from operations.connections import PLACES
 from operations.dead_letters import DeadLetter
 from operations.http_api import NotFound
 from pipeline.core.errors import MensageriaError
+from pipeline.core.identity import Identity
 from pipeline.core.settings.tools import EdgeSettings, StoreSettings
 
 _NEWEST = "200"

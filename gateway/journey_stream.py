@@ -5,7 +5,6 @@ a slash, and a stream lasts as long as its client stays.
 """
 
 import asyncio
-import re
 import time
 from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_to_bytes
@@ -18,10 +17,10 @@ from gateway.access import Access
 from gateway.answers import Answer
 from gateway.inbound import disconnected, first
 from gateway.journeys import Journey, Journeys
-from gateway.progress import Identity
 from pipeline.core import faults as kinds
 from pipeline.core.errors import InvalidParameters, KeyRevoked, MensageriaError, NoKey
 from pipeline.core.faults import Defect
+from pipeline.core.identity import CONTROL, Identity
 from pipeline.events.attributes import MAX_IDENTITY_BYTES
 from pipeline.telemetry.metrics import GatewayMetrics
 
@@ -32,7 +31,6 @@ HEARTBEAT_S = 15.0
 _TICK_S = 1.0
 """A revoked key counts within a second, as for publishing."""
 
-_IMPOSSIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HEAD, _TAIL = b"/events/", b"/journey"
 _HEARTBEAT = b":\n\n"
 _RETRY = b"retry: 2000\n\n"
@@ -182,7 +180,7 @@ def _fault(part: bytes) -> Defect | None:
         return kinds.EMPTY()
     if len(part) > MAX_IDENTITY_BYTES:
         return kinds.TOO_LONG(most=MAX_IDENTITY_BYTES)
-    if found := _IMPOSSIBLE.search(text):
+    if found := CONTROL.search(text):
         return kinds.IMPOSSIBLE_CHARACTER(character=f"U+{ord(found[0]):04X}")
     return None
 

@@ -13,8 +13,9 @@ import structlog
 
 from gateway.addresses import Addresses
 from gateway.errors import Overloaded
-from gateway.progress import Identity, Progress
+from gateway.progress import Progress
 from pipeline.clients.notifier import Notifier
+from pipeline.core.identity import Identity
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events import receipts
 from pipeline.events.receipts import FOLLOW_S, Follow, Report

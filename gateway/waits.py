@@ -8,8 +8,9 @@ from typing import Any
 from gateway import publication
 from gateway.addresses import Addresses
 from gateway.inbound import ClientGone
-from gateway.progress import Identity, Progress
+from gateway.progress import Progress
 from gateway.publication import Publication
+from pipeline.core.identity import Identity
 from pipeline.events.receipts import Report
 from pipeline.telemetry.metrics import GatewayMetrics
 

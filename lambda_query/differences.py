@@ -12,11 +12,12 @@ from typing import Any
 
 from lambda_query import cursor
 from lambda_query.page_merge import Merge
-from lambda_query.question import DYNAMODB, POSTGRES, Identity, Position, Question
+from lambda_query.question import DYNAMODB, POSTGRES, Position, Question
 from lambda_query.reading import WALK_SHARE, read
 from lambda_query.records import Listed
 from lambda_query.stores import Inquiry
 from pipeline.core.comparison import conflicting, first_place, is_doubtful, lacking
+from pipeline.core.identity import Identity
 from pipeline.core.ways import WAYS
 
 PAGE_DIFFERENCES = 100

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from lambda_query.aws_calls import AwsCalls, CallFailed
-from lambda_query.question import Identity, Position
+from lambda_query.question import Position
 from lambda_query.records import Listed, Stored
 from pipeline.core.errors import StoreUnavailable
+from pipeline.core.identity import Identity
 from pipeline.core.settings.query import AwsSettings
 from pipeline.core.table import BY_TIME, COPY, DAYS, IDENTITY, INDEXED, identity_key, parse_copy_key, parse_identity_key
 

@@ -10,11 +10,12 @@ from typing import Any
 
 from lambda_query import cursor
 from lambda_query.answers import Verbatim, array, dumps, encode
-from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Identity, Question
+from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Question
 from lambda_query.records import StoredPage, StoredRow
 from lambda_query.stores import Inquiry
 from pipeline.core import clock
 from pipeline.core.errors import StoreUnavailable
+from pipeline.core.identity import Identity
 
 _OVERLAP = timedelta(seconds=10)
 """`stored_at` is the time of an insert, which others see once it is committed: what is asked next begins

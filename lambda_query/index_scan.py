@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from lambda_query.bounds import Budget, ScanBound
 from lambda_query.dynamodb import DynamoDB
 from lambda_query.index_days import DayReading, days_of, entrance
-from lambda_query.question import Identity, Position, Question
+from lambda_query.question import Position, Question
 from lambda_query.records import Listed, Page
+from pipeline.core.identity import Identity
 
 HEAD_START_S = 0.1
 """How long PostgreSQL, which takes some milliseconds, is waited for: a walk without its bound may read in vain."""

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from lambda_query.question import DYNAMODB, POSTGRES, Identity, Position, Question
+from lambda_query.question import DYNAMODB, POSTGRES, Position, Question
 from lambda_query.records import Listed, Page
+from pipeline.core.identity import Identity
 
 _NOTHING = Page([], None)
 

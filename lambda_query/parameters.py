@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from lambda_query import cursor
-from lambda_query.question import DYNAMODB, FIELDS, FILTERS, POSTGRES, STORED_FIELDS, Identity, Position, Question
+from lambda_query.question import DYNAMODB, FIELDS, FILTERS, POSTGRES, STORED_FIELDS, Position, Question
 from pipeline.core import clock
 from pipeline.core import faults as kinds
 from pipeline.core.comparison import settled_until
 from pipeline.core.errors import InvalidParameters
 from pipeline.core.faults import Defect
+from pipeline.core.identity import CONTROL, Identity
 
 T = TypeVar("T")
 
@@ -22,7 +23,6 @@ MAX_LIMIT = 200
 _MAX_IDENTITY_BYTES = 512
 _STORES = {"both": (POSTGRES, DYNAMODB), POSTGRES: (POSTGRES,), DYNAMODB: (DYNAMODB,)}
 _DESCENDING = {"desc": True, "asc": False}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATS_SPAN = timedelta(hours=1)
 _STATS_LONGEST = timedelta(days=31)
@@ -206,7 +206,7 @@ def _some_of(fields: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
 def _text(text: str) -> str:
     if not text:
         raise _Wrong(kinds.EMPTY())
-    if found := _CONTROL.search(text):
+    if found := CONTROL.search(text):
         raise _Wrong(kinds.IMPOSSIBLE_CHARACTER(character=f"U+{ord(found[0]):04X}"))
     return text
 

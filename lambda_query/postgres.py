@@ -11,9 +11,10 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 from pg8000.native import Connection, to_statement
 
 from lambda_query.postgres_connection import ConnectionLost, connect, unavailable
-from lambda_query.question import MAX_BYTES, Identity, Position, Question
+from lambda_query.question import MAX_BYTES, Position, Question
 from lambda_query.records import Listed, Page, Stored, StoredPage, StoredRow
 from pipeline.core.errors import StoreUnavailable
+from pipeline.core.identity import Identity
 
 MOST_ROWS = 10_000
 """Most rows that one page reads where several filters are given: only the first of them has an index."""

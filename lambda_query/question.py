@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from pipeline.core import clock
+from pipeline.core.identity import Identity
 
 POSTGRES, DYNAMODB = "postgres", "dynamodb"
 FIELDS = ("source", "id", "type", "subject", "time", "received_at", "stores", "event")
@@ -17,7 +18,6 @@ FILTERS = ("type", "source", "id", "subject")
 MAX_BYTES = 5_000_000
 """Of an answer's contents: Lambda's limit of an answer is 6 MB with the body as a JSON string."""
 
-Identity = tuple[str, str]
 """(source, id)."""
 
 

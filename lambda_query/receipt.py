@@ -6,10 +6,11 @@ from functools import partial
 from typing import Any
 
 from lambda_query.answers import Verbatim, dumps
-from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Identity
+from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES
 from lambda_query.records import Stored
 from lambda_query.stores import Inquiry
 from pipeline.core.errors import MensageriaError, StoreUnavailable
+from pipeline.core.identity import Identity
 
 
 class AnswerTooLarge(MensageriaError):

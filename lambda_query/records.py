@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lambda_query.question import Identity, Position, Question
+from lambda_query.question import Position, Question
+from pipeline.core.identity import Identity
 from pipeline.core.ways import Via
 
 

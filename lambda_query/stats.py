@@ -8,10 +8,11 @@ from lambda_query.bounds import Budget
 from lambda_query.dynamodb import DynamoDB
 from lambda_query.index_scan import stretches
 from lambda_query.postgres import Postgres
-from lambda_query.question import DYNAMODB, POSTGRES, Identity, Question
+from lambda_query.question import DYNAMODB, POSTGRES, Question
 from lambda_query.stores import Inquiry
 from pipeline.core import faults
 from pipeline.core.errors import InvalidParameters, StoreUnavailable
+from pipeline.core.identity import Identity
 
 _WALK_CALLS = 10_000
 _WALK_SHARE = 0.8

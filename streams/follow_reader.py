@@ -8,6 +8,7 @@ import structlog
 
 from pipeline.clients.topic_tail import TopicTail
 from pipeline.core.errors import StoreUnavailable
+from pipeline.core.identity import Identity
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.ways import Store, Via
 from pipeline.events import receipts
@@ -19,7 +20,6 @@ from streams.supervision import keep_running
 _MOST_LOOK_UPS = 1_000
 """Follows whose event is still to be looked up; a gateway repeats one that is left out."""
 
-Identity = tuple[str, str]
 LookUp = Callable[[Identity], Awaitable[Sequence[tuple[Via, Copy]]]]
 """What the store has of an event, by each way. Raises StoreUnavailable."""
 

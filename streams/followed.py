@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable, Iterator
 
+from pipeline.core.identity import Identity
 from pipeline.events.receipts import FOLLOW_S, Follow
 
 _MOST = 10_000
 """Follows that last, over all gateways; one beyond that is looked up once, and not reported later."""
-
-Identity = tuple[str, str]
 
 
 class Followed:

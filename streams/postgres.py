@@ -10,6 +10,7 @@ import psycopg2
 
 from pipeline.core.clock import rfc3339
 from pipeline.core.errors import Rejected, StoreUnavailable
+from pipeline.core.identity import Identity
 from pipeline.core.ways import SERVICE_B, Via
 from pipeline.events.delivery import Delivery
 from pipeline.events.strict_json import is_rewritten
@@ -20,7 +21,6 @@ _SQL = Path(__file__).parent / "sql"
 _INSERT = (_SQL / "insert_events.sql").read_text()
 _SELECT_HASHES = (_SQL / "select_content_hashes.sql").read_text()
 _SELECT_COPIES = (_SQL / "select_copies.sql").read_text()
-Identity = tuple[str, str]
 _NEVER = ("22", "23", "54")
 """SQLSTATE classes of rows that no retry can store: data, constraint, program limit."""
 

@@ -13,6 +13,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from pipeline.clients.notifier import Notifier
+from pipeline.core.identity import Identity
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.ways import Store
 from pipeline.events import receipts
@@ -32,7 +33,6 @@ _LONGEST_S = 30.0
 
 _STOP_TIMEOUT_S = 1.0
 
-Identity = tuple[str, str]
 LookUp = Callable[[Sequence[Identity]], Awaitable[Mapping[Identity, Copy]]]
 """What the store has of each identity that it was given; raises StoreUnavailable."""
 
