@@ -25,11 +25,12 @@ _NEWS_EVERY_S = 3.0
 @blueprint.get("/events")
 async def show() -> ResponseReturnValue:
     """The list that the address asks for, newest first."""
-    filters, cursor = _filters(), request.args.get("cursor", "")
-    # Asked before the list: what is stored meanwhile is new, or shown, or both.
-    since = "" if cursor or "to" in filters else await begin(current().edges, filters)
+    filters, cursor, edges = _filters(), request.args.get("cursor", ""), current().edges
     try:
-        page = await current().edges.events(_parameters(filters) | ({"cursor": cursor} if cursor else {}))
+        async with edges.within_deadline():
+            # Asked before the list: what is stored meanwhile is new, or shown, or both.
+            since = "" if cursor or "to" in filters else await begin(edges, filters)
+            page = await edges.events(_parameters(filters) | ({"cursor": cursor} if cursor else {}))
     except Refused as refusal:
         return await _page(filters, cursor, Page(events=[]), "", refusal.problem), 400
     return await _page(filters, cursor, page, since, None)

@@ -1,6 +1,8 @@
 """New events of a list: what was stored since its page was made, whatever time it claims."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 
 from operations.http_api import EdgeUnavailable, Refused
@@ -10,16 +12,18 @@ from web.edges import Edges
 from web.site.template_filters import in_utc
 
 MOST = 100
+_BEGIN_S = 0.5
+"""PostgreSQL gives its time within milliseconds, or is down."""
 _FILTERS = ("type", "source", "id", "subject")
 
 
 async def begin(edges: Edges, filters: Mapping[str, str]) -> str:
     """From when on events are new to who is shown the list of `filters` next: PostgreSQL's time, else ours."""
     if filters.get("store") != "dynamodb":
-        try:
-            return (await edges.stored({})).resume_from
-        except (EdgeUnavailable, Refused):
-            pass
+        # The list itself is still to be read before the page's deadline.
+        with suppress(EdgeUnavailable, Refused, TimeoutError):
+            async with asyncio.timeout(_BEGIN_S):
+                return (await edges.stored({})).resume_from
     return clock.rfc3339(clock.now())
 
 

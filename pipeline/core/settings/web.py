@@ -50,7 +50,15 @@ class WebSettings(ApiSettings):
         default="",
     )
     timeout_s: float = setting(
-        "WEB_TIMEOUT_S", "Longest wait for the gateway's or the query's answer.", default=10.0, least=0.1, most=3600
+        "WEB_TIMEOUT_S", "Longest wait for the gateway's answer.", default=10.0, least=0.1, most=3600
+    )
+    query_timeout_s: float = setting(
+        "WEB_QUERY_TIMEOUT_S",
+        "Longest wait for the query, for one page in all: more than `MENSAGERIA_QUERY_STORE_TIMEOUT_S`, so that the "
+        "query can still answer from one store.",
+        default=3.5,
+        least=0.1,
+        most=3600,
     )
     watch_every_s: float = setting(
         "WEB_WATCH_EVERY_S",
