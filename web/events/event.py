@@ -26,7 +26,13 @@ _FRESH = timedelta(minutes=10)
 
 @blueprint.get("/event")
 async def show() -> ResponseReturnValue:
-    """One event with its receipt; on its way where it was only just accepted; else a 404 that helps."""
+    """One event with its receipt; on its way where it was only just accepted; else a 404 that helps.
+
+    Without `source` or `id`: a form that asks for them, as a 400.
+    """
+    source, id_ = _identity()
+    if not source or not id_:
+        return await render_template("event_which.html", source=source, id=id_), 400
     sought = _sought()
     sighting = await follow.look(current().edges, sought)
     if not sighting.record and not sought.accepted_at:
@@ -59,10 +65,14 @@ async def download() -> ResponseReturnValue:
     return Response(bytes(record.event), content_type="application/cloudevents+json", headers=attachment)
 
 
+def _identity() -> tuple[str, str]:
+    return request.args.get("source", ""), request.args.get("id", "")
+
+
 def _sought() -> Sought:
-    source, id_ = request.args.get("source", ""), request.args.get("id", "")
+    source, id_ = _identity()
     if not source or not id_:
-        abort(404)
+        abort(400)
     pending = frozenset(filter(None, request.args.get("pending", "").split(",")))
     return Sought(source, id_, _accepted_at(), pending)
 

@@ -108,8 +108,20 @@ async def test_a_query_that_is_down_does_not_hide_an_accepted_event(pages: Clien
     assert "It keeps asking" in text
 
 
-async def test_without_source_or_id_there_is_no_page(pages: Client) -> None:
-    assert "There is no such page" in await text_of(pages, "/event?source=/s", status=404)
+@pytest.mark.parametrize("given", ["", "?source=/s", "?id=1", "?source=&id=", "?id=&source=/s"])
+@pytest.mark.parametrize(("language", "title"), [("en", "Which event?"), ("pt-BR", "Qual evento?")])
+async def test_without_source_or_id_the_page_asks_for_them(
+    pages: Client, given: str, language: str, title: str
+) -> None:
+    text = await text_of(pages, f"/event{given}", status=400, language=language)
+    assert title in text
+    assert 'method="get" action="/event"' in text
+    assert [('name="source" value="/s"' in text), ('name="id" value="1"' in text)] == ["/s" in given, "=1" in given]
+
+
+@pytest.mark.parametrize("address", ["/event/journey", "/event/json?source=/s"])
+async def test_what_no_person_opens_is_refused_without_source_or_id(pages: Client, address: str) -> None:
+    await text_of(pages, address, status=400)
 
 
 async def test_the_journey_tells_each_change_once_and_ends_when_complete(pages: Client, edge: Edge) -> None:
