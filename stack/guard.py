@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from pipeline.serving.origins import host_name, is_foreign, is_loopback
@@ -25,13 +26,15 @@ class Refusal:
 
     status: int
     detail: str
+    allow: str = ""
+    """The methods that are answered there, of a 405 (RFC 9110, section 15.5.6)."""
 
 
 _FOREIGN_HOST = Refusal(421, "this server answers to this machine's own names alone: ask 127.0.0.1 or localhost")
 _FOREIGN_SITE = Refusal(403, "this server answers programs, not the pages of other sites")
 _NO_KEY = Refusal(403, "sign requests with this system's access_key: its endpoints.json has it")
 _NOT_PUBLISHED = Refusal(404, f"this port has the query alone, below {QUERY_PATH}")
-_READ_ONLY = Refusal(405, f"the query answers {', '.join(QUERY_METHODS)}")
+_READ_ONLY = Refusal(405, f"the query answers {', '.join(QUERY_METHODS)}", ", ".join(QUERY_METHODS))
 
 
 _SIGNED_BY = re.compile(r"AWS4-HMAC-SHA256 .*?Credential=([^/,\s]+)/")
@@ -115,13 +118,15 @@ def _headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, str] | None:
 
 
 async def _refuse(refusal: Refusal, send: Send) -> None:
-    problem = {"type": "about:blank", "status": refusal.status, "detail": refusal.detail}
+    title = HTTPStatus(refusal.status).phrase
+    problem = {"type": "about:blank", "title": title, "status": refusal.status, "detail": refusal.detail}
     body = json.dumps(problem).encode()
     # The body of the request is not read: the connection ends.
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
+        *([(b"allow", refusal.allow.encode())] if refusal.allow else []),
     ]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -153,8 +153,16 @@ async def test_the_query_and_whether_it_is_ready_need_no_key(path: str) -> None:
     assert await status("GET", path, key="k3y") == 200
 
 
-async def test_another_method_than_the_querys_is_named_to_who_has_no_key() -> None:
-    assert await status("POST", QUERY, key="k3y") == 405
+@pytest.mark.parametrize(("port", "key"), [(PORT, "k3y"), (QUERY_PORT, "")])
+async def test_another_method_than_the_querys_is_named_to_who_has_no_key(port: int, key: str) -> None:
+    got, answer, body = await ask("POST", QUERY, port=port, key=key)
+    assert (got, answer["allow"]) == (405, "GET, HEAD, OPTIONS")
+    assert json.loads(body)["title"] == "Method Not Allowed"
+
+
+async def test_a_refusal_has_the_title_of_its_status_and_names_no_methods() -> None:
+    _, answer, body = await ask("GET", "/", key="k3y")
+    assert (json.loads(body)["title"], "allow" in answer) == ("Forbidden", False)
 
 
 @pytest.mark.parametrize(("target", "expected"), [("http://evil.example/", 421), ("http://localhost/", 200)])
