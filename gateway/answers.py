@@ -12,7 +12,7 @@ from gateway import preferences
 from gateway.errors import InvalidBatch, RateLimited, TooLarge, TryLater, UnsupportedCoding
 from gateway.formats.media_types import ACCEPTED
 from gateway.legs.leg import Outcome
-from gateway.publication import Publication
+from gateway.publication import Publication, can_be_marked
 from gateway.waits import Wait
 from pipeline.core import faults, problems, trace_context
 from pipeline.core.errors import (
@@ -32,6 +32,8 @@ from pipeline.core.faults import Defect, cut
 
 _CLOSE = {"connection": "close"}
 """Whoever may not publish need not send a body to its end."""
+
+_BROKERS = {"sns": "SNS", "kafka": "Kafka"}
 
 _REFUSED = (
     "a broker rejected the event for the reason in `errors`, and would reject it again; `legs` says what is "
@@ -77,7 +79,7 @@ def published(publications: Sequence[Publication], outcomes: Sequence[Outcome], 
     if any(outcome.refusal for outcome in outcomes):
         answer = _refused_by_leg(receipts, outcomes, is_batch=is_batch)
     elif any(outcome.retry_after_s for outcome in outcomes):
-        answer = _unavailable(max(outcome.retry_after_s for outcome in outcomes), **_events(receipts, is_batch))
+        answer = _unavailable(publications, outcomes, **_events(receipts, is_batch))
     else:
         accepted = [{**receipt, "status": "accepted"} for receipt in receipts]
         return _acceptance({"events": accepted} if is_batch else accepted[0])
@@ -240,12 +242,29 @@ def _refused_by_leg(receipts: Sequence[dict[str, Any]], outcomes: Sequence[Outco
     return _problem(422, "invalid", _REFUSED, errors=errors, **_events(receipts, is_batch))
 
 
-def _unavailable(wait_s: float, **members: Any) -> Answer:
+def _unavailable(publications: Sequence[Publication], outcomes: Sequence[Outcome], **members: Any) -> Answer:
+    causes = dict.fromkeys(
+        _cause(*each) for each in zip(publications, outcomes, strict=True) if each[1].retry_after_s
+    )  # each once, in the order of the events
     detail = (
-        "not accepted: a broker did not acknowledge in time. Send the event again with the same id and source "
+        f"not accepted: {'; '.join(causes)}. Send the event again with the same id and source "
         "(or Idempotency-Key): a duplicate is stored once"
     )
+    wait_s = max(outcome.retry_after_s for outcome in outcomes)
     return _problem(503, "unavailable", detail, headers=_retry_after(wait_s), **members)
+
+
+def _cause(publication: Publication, outcome: Outcome) -> str:
+    """Why an event was not accepted: the brokers that failed, and why the other one could not hold it for them."""
+    failed = [leg for leg, state in outcome.legs.items() if state == "failed"]
+    if failed == ["kafka"] and publication.is_ordered:
+        return (
+            "Kafka is unavailable, and an event with a `partitionkey` needs it: published there later, it could be "
+            "overtaken by the next event of its key"
+        )
+    if failed == ["kafka"] and not can_be_marked(publication):
+        return "Kafka is unavailable, and an event as large as this one can't be held for it by SNS"
+    return f"{' and '.join(_BROKERS[leg] for leg in failed)} did not acknowledge in time"
 
 
 def _retry_after(wait_s: float) -> dict[str, str]:
