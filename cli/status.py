@@ -9,6 +9,7 @@ import httpx
 
 from cli.addresses import Addresses
 from cli.edges import Edges
+from operations import readiness
 from operations.connections import Connections
 from operations.http_api import HttpApi, base_url, http_client
 from operations.topic_lag import TopicLag
@@ -19,7 +20,10 @@ from pipeline.core.ways import HEALER_GROUP, SERVICE_C
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known of one part. `waiting`, `in_flight` and `dead_letters` are None where it has none of that."""
+    """What is known of one part. `waiting`, `in_flight` and `dead_letters` are None where it has none of that.
+
+    `is_degraded`: it works without what `detail` names.
+    """
 
     part: str
     ok: bool
@@ -27,10 +31,20 @@ class Finding:
     waiting: int | None = None
     in_flight: int | None = None
     dead_letters: int | None = None
+    is_degraded: bool = False
+
+    @property
+    def state(self) -> str:
+        """`ok`, `degraded` or `OUT`."""
+        if not self.ok:
+            return "OUT"
+        return "degraded" if self.is_degraded else "ok"
 
     def shown(self) -> dict[str, Any]:
         """As JSON shows it."""
-        return asdict(self)
+        shown = asdict(self)
+        del shown["is_degraded"]
+        return shown | {"state": self.state.lower()}
 
 
 async def findings(addresses: Addresses) -> list[Finding]:
@@ -38,11 +52,11 @@ async def findings(addresses: Addresses) -> list[Finding]:
     settings, health = addresses.read(EdgeSettings), addresses.read(HealthSettings)
     async with http_client(settings.timeout_s) as http:
         return await asyncio.gather(
-            _service(http, "gateway", settings.gateway_url),
+            service(http, "gateway", settings.gateway_url),
             _known("query", _query(Edges(HttpApi(http, settings)))),
-            _service(http, "web", health.web_url),
-            _service(http, "service-b", health.service_b_url),
-            _service(http, "service-c", health.service_c_url),
+            service(http, "web", health.web_url),
+            service(http, "service-b", health.service_b_url),
+            service(http, "service-c", health.service_c_url),
             _known("queue b", _queue(addresses, "b")),
             _known("queue c", _queue(addresses, "c")),
             _known("kafka", _topic(addresses.places)),
@@ -51,20 +65,24 @@ async def findings(addresses: Addresses) -> list[Finding]:
         )
 
 
-async def _service(http: httpx.AsyncClient, part: str, url: str) -> Finding:
+async def service(http: httpx.AsyncClient, part: str, url: str) -> Finding:
+    """What the service at `url` says of itself."""
     try:
         answer = await http.get(f"{base_url(url)}/readyz")
     except httpx.TransportError as error:
         return Finding(part, ok=False, detail=f"no answer: {str(error) or type(error).__name__}")
-    return Finding(
-        part, ok=answer.is_success, detail="" if answer.is_success else f"{answer.status_code} {answer.text}"
-    )
+    ready = readiness.of(answer)
+    if ready.state == "not_ready":
+        return Finding(part, ok=False, detail=f"{answer.status_code}: {ready.detail}")
+    return Finding(part, ok=True, detail=ready.detail, is_degraded=ready.state == "degraded")
 
 
 async def _query(edges: Edges) -> Finding:
     page = await edges.page({"limit": "1", "fields": "id"})
     absent = ", ".join(page["unavailable"])
-    return Finding("query", ok=True, detail=f"partial: {absent} did not answer" if absent else "")
+    return Finding(
+        "query", ok=True, detail=f"partial: {absent} did not answer" if absent else "", is_degraded=bool(absent)
+    )
 
 
 async def _known(part: str, asking: Awaitable[Finding]) -> Finding:

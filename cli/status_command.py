@@ -16,7 +16,10 @@ def add_to(app: typer.Typer) -> None:
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show each part, what waits, and the dead letters. Exit code 3 if a part is out, 1 if there are dead letters."""
+    """Show each part (ok, degraded or OUT), what waits, and the dead letters.
+
+    Exit code 3 if a part is out, 1 if there are dead letters.
+    """
     run(_status(as_json=as_json))
 
 
@@ -28,10 +31,7 @@ async def _status(*, as_json: bool) -> int:
     else:
         write_table(
             _COLUMNS,
-            [
-                (each.part, "ok" if each.ok else "OUT", each.waiting, each.in_flight, each.dead_letters, each.detail)
-                for each in found
-            ],
+            [(each.part, each.state, each.waiting, each.in_flight, each.dead_letters, each.detail) for each in found],
         )
     if not all(finding.ok for finding in found):
         return UNAVAILABLE

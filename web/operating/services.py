@@ -1,19 +1,20 @@
 """The services as the page /pipeline sees them: asked for their health, and for their numbers."""
 
 import asyncio
-import json
 from dataclasses import dataclass, field
 from typing import Literal
 
 import httpx
 
+from operations import readiness
 from operations.http_api import EdgeUnavailable, Refused, base_url
 from pipeline.core.settings.web import WebSettings
 from web.edges import Edges
 from web.operating.exposition import NoExposition, Numbers, numbers
 
-Health = Literal["ok", "not_ready", "down"]
+Health = Literal["ok", "degraded", "not_ready", "down"]
 _TIMEOUT_S = 2.0
+_HEALTH: dict[str, Health] = {"ready": "ok", "degraded": "degraded", "not_ready": "not_ready"}
 _STORES = ("postgres", "dynamodb")
 
 
@@ -67,9 +68,8 @@ class Services:
             return Look((Service(name, "down", str(error) or type(error).__name__),))
         except NoExposition:
             return Look((Service(name, "not_ready", f"{url}/metrics has no metrics"),))
-        if ready.is_success:
-            return Look((Service(name, "ok"),), found)
-        return Look((Service(name, "not_ready", _reason(ready)),), found)
+        said = readiness.of(ready)
+        return Look((Service(name, _HEALTH[said.state], said.detail),), found)
 
     async def _query(self) -> Look:
         """The query, and the stores as it finds them."""
@@ -83,20 +83,3 @@ class Services:
 
     async def _get(self, url: str) -> httpx.Response:
         return await self._http.get(url, timeout=_TIMEOUT_S)
-
-
-def _reason(answer: httpx.Response) -> str:
-    """What a service that is not ready says: a problem's `detail`, or what it lacks."""
-    document = _document(answer)
-    missing = document.get("missing")
-    if isinstance(missing, list):
-        return "; ".join(map(str, missing))
-    return str(document.get("detail") or f"it answers {answer.status_code}")
-
-
-def _document(answer: httpx.Response) -> dict[str, object]:
-    try:
-        document = json.loads(answer.content)
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}

@@ -58,7 +58,12 @@ class State:
     @property
     def out(self) -> tuple[str, ...]:
         """The names of the services that do not do their work."""
-        return tuple(service.name for service in self.services if service.health != "ok")
+        return tuple(service.name for service in self.services if service.health in ("not_ready", "down"))
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """The names of the services that work without a part of what they need."""
+        return tuple(service.name for service in self.services if service.health == "degraded")
 
     @property
     def dead_letters(self) -> int:

@@ -82,6 +82,20 @@ async def test_a_service_that_is_not_ready_is_said_with_its_own_words_and_heals(
     await until(is_healed, within_s=5)
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "accepts events while a broker is out"), ("pt-BR", "aceita eventos enquanto um broker")],
+)
+async def test_a_gateway_without_one_broker_is_degraded(watched: Client, well: Edge, language: str, said: str) -> None:
+    legs = {"sns": "reachable", "kafka": "unreachable"}
+    well.answer("/readyz", (200, {"status": "degraded", "legs": legs}))
+    answer = await watched.get("/pipeline", headers={"accept-language": language})
+    text = await answer.get_data(as_text=True)
+    assert 'data-service="gateway" data-state="degraded"' in text
+    assert "unreachable: kafka" in text
+    assert said in text
+
+
 async def test_a_store_that_the_query_misses_is_down(watched: Client, well: Edge) -> None:
     well.answer("/stage/events", listing(partial=True, unavailable=["dynamodb"]))
     text = await text_of(watched, "/pipeline")
