@@ -186,7 +186,9 @@ async def _found(
 
 def _places(names: list[str] | None) -> tuple[Place, ...]:
     if unknown := set(names or ()) - set(PLACES):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: there are {', '.join(PLACES)}", param_hint="--in")
+        raise typer.BadParameter(
+            f"unknown place {', '.join(sorted(unknown))}; expected one of {', '.join(PLACES)}", param_hint="--in"
+        )
     return tuple(place for place in PLACES if not names or place in names)
 
 
@@ -195,7 +197,9 @@ def _places_of(keys: list[str] | None, names: list[str] | None) -> tuple[Place, 
     if not keys:
         return _places(names)
     if malformed := [key for key in keys if key.partition(":")[0] not in PLACES]:
-        raise typer.BadParameter(f"{malformed[0]!r} is no key: they begin with {', '.join(PLACES)} and a colon")
+        raise typer.BadParameter(
+            f"{malformed[0]!r} is not a key: keys begin with one of {', '.join(PLACES)}, and a colon"
+        )
     return tuple(place for place in _places(names) if place in {key.partition(":")[0] for key in keys})
 
 

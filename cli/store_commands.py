@@ -44,7 +44,7 @@ def replay_events(
 ) -> None:
     """Send stored events once more to one consumer: what its store has stays as it is."""
     if to not in PLACES:
-        raise typer.BadParameter(f"there are {', '.join(PLACES)}", param_hint="--into")
+        raise typer.BadParameter(f"unknown consumer {to!r}; expected one of {', '.join(PLACES)}", param_hint="--into")
     place: Place = next(place for place in PLACES if place == to)
     wanted = Filter(type=type_, source=source, subject=subject)
     begin, end = settled_range(since, until)
@@ -75,7 +75,7 @@ def erase_subject(
 ) -> None:
     """Remove one subject's events from both stores and the dead letters, with a record in the table `erasures`."""
     if not subject:
-        raise typer.BadParameter("it is empty: events without a subject are nobody's", param_hint="SUBJECT")
+        raise typer.BadParameter("it is empty: give the subject whose events are to be erased", param_hint="SUBJECT")
     run(_erase(subject, reference, as_json=as_json) if yes else _count_subject(subject, as_json=as_json))
 
 

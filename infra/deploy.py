@@ -180,7 +180,7 @@ def _ask(wanted: Environment, stack: str) -> None:
     if wanted.is_local:
         return
     if not sys.stdin.isatty():
-        raise DeployFailed(f"{stack}: nobody can be asked here; a terminal is needed, or YES=1 (--yes)")
+        raise DeployFailed(f"{stack}: it asks before it acts: run it in a terminal, or with YES=1 (--yes)")
     sys.stderr.write(f"Type {wanted.name} to go on with {stack}: ")
     sys.stderr.flush()
     if sys.stdin.readline().strip() != wanted.name:

@@ -60,7 +60,9 @@ def read(name: str) -> Environment:
     file = _FOLDER / "environments" / f"{name}.toml"
     if not _NAME.fullmatch(name) or not file.is_file():
         known = ", ".join(sorted(each.stem for each in file.parent.glob("*.toml")))
-        raise DeployFailed(f"no environment {name!r}: there are {known}; copy example.toml to {name}.toml for another")
+        raise DeployFailed(
+            f"unknown environment {name!r}; expected one of {known}, or copy example.toml to {name}.toml"
+        )
     told = tomllib.loads(file.read_text())
     own: dict[str, Any] = {key: told.pop(key) for key in ("code_bucket", "account", "region", "protect") if key in told}
     if "code_bucket" not in own or set(told) - set(TEMPLATES):

@@ -131,7 +131,7 @@ def _answer(connection: HttpConnection) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(told)
     except ValueError:
-        raise CallFailed("NoAnswer", f"what answers with {status} is no AWS service") from None
+        raise CallFailed("NoAnswer", f"the answer ({status}) is not of an AWS service") from None
     if status < 400:
         return answer
     code = str(answer.get("__type", status)).rpartition("#")[2]

@@ -39,6 +39,6 @@ def fetch_secret(arn: str, settings: AwsSettings) -> dict[str, str]:
     except CallFailed as error:
         raise SettingsError(f"MENSAGERIA_QUERY_SECRET names {arn}, which can't be read: {error}") from error
     except (KeyError, ValueError, AttributeError):
-        raise SettingsError(f"MENSAGERIA_QUERY_SECRET names {arn}, which is no JSON object of variables") from None
+        raise SettingsError(f"MENSAGERIA_QUERY_SECRET names {arn}, which is not a JSON object of variables") from None
     finally:
         calls.close()

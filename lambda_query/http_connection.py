@@ -47,7 +47,7 @@ class HttpConnection:
             status = int(_line(answers).split()[1])
             length = _content_length(answers)
         except (ValueError, IndexError):
-            raise OSError("what answers is no HTTP/1.1, or tells no content-length") from None
+            raise OSError("the answer is not HTTP/1.1, or has no content-length") from None
         content = answers.read(length)
         if len(content) < length:
             raise ConnectionResetError("the answer was cut")

@@ -9,7 +9,7 @@ import msgspec
 
 from operations.bearer import authorization
 from pipeline.core.errors import MensageriaError
-from pipeline.core.faults import Defect
+from pipeline.core.faults import Defect, sentence
 from pipeline.core.settings.shared import ApiSettings
 
 Service = Literal["gateway", "query"]
@@ -65,8 +65,8 @@ class Refused(MensageriaError):
     """The gateway or the query takes the request for wrong; `problem` says why."""
 
     def __init__(self, problem: Problem) -> None:
-        faults = "".join(f"; {fault.pointer or fault.parameter} {fault.detail}" for fault in problem.errors)
-        super().__init__(f"{problem.status}: {problem.detail}{faults}")
+        faults = [sentence(fault.pointer or fault.parameter, fault.detail) for fault in problem.errors]
+        super().__init__("; ".join((f"{problem.status}: {problem.detail}", *faults)))
         self.problem = problem
 
 

@@ -65,7 +65,7 @@ def _validator(type_: str, document: Any) -> jsonschema_rs.Draft202012Validator:
         jsonschema_rs.meta.validate(document)
         return jsonschema_rs.Draft202012Validator(document, validate_formats=True, retriever=_no_retrieval)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, TypeError) as error:
-        raise SettingsError(f"the schema of {type_} is no JSON Schema: {str(error).splitlines()[0]}") from None
+        raise SettingsError(f"the schema of {type_} is not a JSON Schema: {str(error).splitlines()[0]}") from None
 
 
 def _no_retrieval(uri: str) -> Any:

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from typing import ClassVar
 
 from pipeline.core import faults
-from pipeline.core.faults import MAX_FAULT_CHARACTERS, Defect, Value, cut
+from pipeline.core.faults import MAX_FAULT_CHARACTERS, Defect, Value, cut, sentence
 
 MAX_FAULTS = 20
 """Most faults of one event that are listed; the others are counted. An event of 250 KB can have 30,000."""
@@ -98,7 +98,7 @@ class InvalidEvent(MensageriaError):
         remaining = iter(faults)
         self.faults = list(islice(remaining, MAX_FAULTS))
         self.more = more + sum(1 for _ in remaining)
-        super().__init__("; ".join(f"{fault.pointer or '/'}: {fault.detail}" for fault in self.listed()))
+        super().__init__("; ".join(sentence(fault.pointer, fault.detail) for fault in self.listed()))
 
     def after(self, faults: Iterable[Fault]) -> "InvalidEvent":
         """The same error with `faults` before its own; what they point at has no other fault."""
@@ -140,7 +140,7 @@ class InvalidParameters(MensageriaError):
 
     def __init__(self, faults: Mapping[str, Defect]) -> None:
         self.faults = {cut(name, MAX_FAULT_CHARACTERS): fault for name, fault in islice(faults.items(), MAX_FAULTS)}
-        super().__init__("; ".join(f"{name} {fault.detail}" for name, fault in self.faults.items()))
+        super().__init__("; ".join(sentence(name, fault.detail) for name, fault in self.faults.items()))
 
 
 class StoreUnavailable(MensageriaError):

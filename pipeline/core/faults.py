@@ -20,6 +20,24 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
+_NOUNS = ("unknown parameter", "duplicate parameter", "unknown member", "duplicate header")
+_VERBS = frozenset(("begins", "belongs", "breaks", "can't", "contains", "is", "lacks", "may", "must"))
+
+
+def sentence(name: str, detail: str) -> str:
+    """A defect's text with the name of what it is wrong with, which stands beside it in `errors`.
+
+    "limit must be an integer from 1 to 200", "unknown parameter `foo`; expected one of limit", "/a: nested deeper
+    than 64 levels".
+    """
+    for noun in _NOUNS:
+        if detail.startswith(noun):
+            return f"{noun} `{name}`{detail.removeprefix(noun)}"
+    if not name:
+        return detail
+    return f"{name} {detail}" if detail.split(" ", 1)[0] in _VERBS else f"{name}: {detail}"
+
+
 @dataclass(frozen=True)
 class Defect:
     """What is wrong, whatever it is wrong with."""

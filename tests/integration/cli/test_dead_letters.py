@@ -213,8 +213,8 @@ async def test_letters_are_exported_with_their_bytes(
     [
         (("send-again", "--yes"), "say which"),
         (("discard",), "say which"),
-        (("list", "--in", "d"), "there are b, c, kafka"),
-        (("show", "nothing"), "is no key"),
+        (("list", "--in", "d"), "unknown place d; expected one of b, c, kafka"),
+        (("show", "nothing"), "is not a key"),
     ],
 )
 async def test_wrong_usage_ends_with_2(tool: Tool, arguments: tuple[str, ...], said: str) -> None:

@@ -164,7 +164,7 @@ async def test_status_tells_every_part(tool: Tool) -> None:
         (("list", "--from", "yesterday"), 2, "give a time with its zone"),
         (("list", "--store", "oracle"), 2, "dynamodb"),
         (("list", "--from", "2h", "--to", "3h"), 2, "from is after"),
-        (("replay", "--into", "d"), 2, "there are b, c, kafka"),
+        (("replay", "--into", "d"), 2, "unknown consumer 'd'; expected one of b, c, kafka"),
     ],
 )
 async def test_each_end_has_its_code_and_its_words(

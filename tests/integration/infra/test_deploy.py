@@ -250,7 +250,7 @@ async def test_what_is_missing_is_named(emulator: dict[str, str]) -> None:
     assert await run(emulator, "nowhere") == (
         1,
         "",
-        "deploy: no environment 'nowhere': there are example, local; copy example.toml to nowhere.toml for another\n",
+        "deploy: unknown environment 'nowhere'; expected one of example, local, or copy example.toml to nowhere.toml\n",
     )
     nobody = emulator | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     code, out, err = await run(nobody, "local")

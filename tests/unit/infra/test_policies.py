@@ -206,7 +206,7 @@ def test_an_environment_lacks_nothing_that_its_stacks_need() -> None:
 
 
 def test_an_unknown_environment_is_named() -> None:
-    with pytest.raises(DeployFailed, match="no environment 'nowhere': there are example, local"):
+    with pytest.raises(DeployFailed, match="unknown environment 'nowhere'; expected one of example, local"):
         environment.read("nowhere")
 
 
