@@ -1,5 +1,7 @@
 """The command `mensageria` with all its parts."""
 
+import logging
+
 import typer
 
 from cli import dead_letter_commands, difference_command, event_commands, status_command, store_commands, trace_command
@@ -25,4 +27,8 @@ trace_command.add_to(app)
 @app.callback()
 def _prepare() -> None:
     """What is done before each command: warnings go to stderr, as all logs do."""
-    logs.configure("tools", read(LogSettings, {"MENSAGERIA_LOG_LEVEL": "warning"} | given(LogSettings)))
+    asked = given(LogSettings)
+    logs.configure("tools", read(LogSettings, {"MENSAGERIA_LOG_LEVEL": "warning"} | asked))
+    if "MENSAGERIA_LOG_LEVEL" not in asked:
+        # It logs each try to connect, and the command says itself what failed.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -47,13 +47,13 @@ class DeadLetterTopicReader:
     @asynccontextmanager
     async def open(self) -> "AsyncIterator[TopicReading]":
         """A reading that can also erase. Raises QueueUnavailable."""
-        consumer = kafka.consumer(self._settings)
         async with producing(self._settings) as producer:
+            consumer = kafka.consumer(self._settings)
             try:
                 await consumer.start()
                 yield TopicReading(consumer, producer, self._settings)
             except KafkaError as error:
-                raise QueueUnavailable(f"kafka: {error!r}") from error
+                raise kafka.unavailable(error, self._settings.bootstrap_servers) from error
             finally:
                 await kafka.stop_consumer(consumer)
 
@@ -129,7 +129,7 @@ class TopicReading:
         try:
             await self._producer.send_and_wait(self._settings.dead_letter_topic, value=value, headers=headers)
         except KafkaError as error:
-            raise QueueUnavailable(f"kafka: {error!r}") from error
+            raise kafka.unavailable(error, self._settings.bootstrap_servers) from error
 
     async def _ends(self) -> dict[TopicPartition, int]:
         topic = self._settings.dead_letter_topic

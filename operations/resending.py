@@ -17,7 +17,6 @@ from pipeline.clients import kafka
 from pipeline.clients.kafka_records import ExactBatch
 from pipeline.clients.sqs import Queue
 from pipeline.clients.sqs_text import sqs_text
-from pipeline.core.errors import QueueUnavailable
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events.delivery import Attribute
 
@@ -101,7 +100,7 @@ class TopicResender:
             else:
                 await self._send_event(outgoing)
         except KafkaError as error:
-            raise QueueUnavailable(f"kafka: {error!r}") from error
+            raise kafka.unavailable(error) from error
 
     async def _send_record(self, record: ResentRecord, outgoing: Resend) -> None:
         partitions = await self._producer.partitions_for(self._topic)
@@ -129,7 +128,7 @@ async def producing(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
         try:
             await producer.start()
         except KafkaError as error:
-            raise QueueUnavailable(f"kafka at {settings.bootstrap_servers}: {error!r}") from error
+            raise kafka.unavailable(error, settings.bootstrap_servers) from error
         yield producer
     finally:
         await kafka.stop(producer)

@@ -12,7 +12,6 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, KafkaError
 
 from pipeline.clients import kafka
-from pipeline.core.errors import QueueUnavailable
 from pipeline.core.settings.kafka import KafkaSettings
 
 _TIMEOUT_S = 5.0
@@ -44,7 +43,7 @@ class TopicLag:
                 return await self._read(*await self._connected())
         except (KafkaError, TimeoutError) as error:
             await self.close()
-            raise QueueUnavailable(f"kafka: {error!r}") from error
+            raise kafka.unavailable(error, self._settings.bootstrap_servers) from error
 
     async def close(self) -> None:
         """Close the connections; the next reading makes new ones."""

@@ -11,10 +11,10 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import ProducerClosed
+from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerClosed
 
 from pipeline.clients import kafka_records
-from pipeline.core.errors import SettingsError
+from pipeline.core.errors import QueueUnavailable, SettingsError
 from pipeline.core.settings.kafka import KafkaSettings
 
 CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=UTF-8")
@@ -72,6 +72,14 @@ async def abandon(producer: AIOKafkaProducer) -> None:
     await producer.client.close()
     if sender:
         await asyncio.wait([sender], timeout=_STOP_TIMEOUT_S)
+
+
+def unavailable(error: KafkaError | TimeoutError, servers: str = "") -> QueueUnavailable:
+    """What the command and the pages say of Kafka's failure, in one line; `servers` are those that were tried."""
+    where = f"kafka at {servers}" if servers else "kafka"
+    if isinstance(error, KafkaConnectionError):
+        return QueueUnavailable(f"{where}: cannot connect")
+    return QueueUnavailable(f"{where}: {'no answer in time' if isinstance(error, TimeoutError) else error}")
 
 
 def consumer(settings: KafkaSettings, *, fetch_wait_ms: int = 500) -> AIOKafkaConsumer:

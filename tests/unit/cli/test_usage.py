@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.mensageria import COMMAND, environment, mensageria
 
+SYSTEM = ("QUEUE_B_URL", "QUEUE_C_URL", "DEAD_LETTER_B_URL", "DEAD_LETTER_C_URL", "QUERY_URL")
+
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -53,6 +55,23 @@ def test_an_aws_setting_that_is_missing_or_wrong_is_named(
     )
     assert (run.returncode, "Traceback" in run.stderr) == (2, False), run.stderr
     assert said in run.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("list",), ("show", "kafka:0:0"), ("send-again", "--all", "--yes"), ("discard", "--all", "--yes")]
+)
+def test_kafka_that_is_out_is_one_line(tmp_path: Path, command: tuple[str, ...], unused_tcp_port: int) -> None:
+    kafka = f"127.0.0.1:{unused_tcp_port}"
+    system = {f"MENSAGERIA_{name}": "http://127.0.0.1:1" for name in SYSTEM} | {"AWS_REGION": "x"}
+    where = () if command[0] == "show" else ("--in", "kafka")
+    run = subprocess.run(
+        [COMMAND, "dead-letters", *command, *where],
+        env=environment(tmp_path, MENSAGERIA_KAFKA_BOOTSTRAP_SERVERS=kafka, **system),
+        capture_output=True,
+        text=True,
+    )
+    assert (run.returncode, run.stdout) == (3, "")
+    assert run.stderr == f"mensageria: kafka at {kafka}: cannot connect\n"
 
 
 def test_an_interrupt_while_it_is_imported_ends_quietly(tmp_path: Path) -> None:
