@@ -39,6 +39,12 @@ async def echo(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         return
+    if scope["path"] == "/streamed":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        for part in (b"a\n", b"", b"bc\n"):
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return
     names = [name.decode() for name, _ in scope["headers"]]
     host = dict(scope["headers"])[b"host"].decode()
     told = {"path": scope["path"], "host": host, "names": names, "body_bytes": len(body)}
@@ -140,6 +146,23 @@ async def test_an_absolute_target_names_the_host(server: Server, target: str, pa
     for more in (b"", b"connection: upgrade\r\nupgrade: h2c\r\n"):
         ((status, content),) = answers(await server.talk(get(target, more), get("/last", b"connection: close\r\n")))[:1]
         assert (status, content["path"], content["host"]) == (200, path, host)
+
+
+async def test_an_answer_without_a_length_ends_with_the_connection_over_http_1_0(server: Server) -> None:
+    """RFC 9112, section 6.1: no Transfer-Encoding to a client of HTTP/1.0."""
+    for version, coding, content in (
+        ("1.1", True, b"2\r\na\n\r\n3\r\nbc\n\r\n0\r\n\r\n"),
+        ("1.0", False, b"a\nbc\n"),
+    ):
+        request = f"GET /streamed HTTP/{version}\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        head, _, body = (await server.talk(request.encode())).partition(b"\r\n\r\n")
+        assert (b"transfer-encoding: chunked" in head, b"connection: close" in head, body) == (coding, True, content)
+
+
+async def test_an_answer_with_a_length_has_it_over_http_1_0(server: Server) -> None:
+    request = b"GET /x HTTP/1.0\r\nhost: localhost\r\nconnection: keep-alive\r\n\r\n"
+    ((status, content),) = answers(await server.talk(request))
+    assert (status, content["path"]) == (200, "/x")
 
 
 TWO = chunked("/first", b"x" * 40, b"y", trailers=b"ce-id: 1\r\n") + post("/second", b"z" * 30) + LAST
