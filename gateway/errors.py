@@ -44,7 +44,7 @@ class Overloaded(TryLater):
 
 
 class RateLimited(TryLater):
-    """A key has published more than its rate."""
+    """A key has published more than its rate, or follows as much as it may."""
 
 
 class LegUnavailable(MensageriaError):

@@ -45,7 +45,7 @@ class JourneyStreams:
         self._journeys = journeys
         self._access = access
         self._metrics = metrics
-        answered = [("GET", status) for status in (200, 400, 401, 403, 500, 503)]
+        answered = [("GET", status) for status in (200, 400, 401, 403, 429, 500, 503)]
         self._seconds = {
             (method, status): metrics.request_seconds.labels(method, ROUTE, str(status))
             for method, status in (*answered, ("_OTHER", 405))
@@ -76,16 +76,24 @@ class JourneyStreams:
             return answers.wrong_method_of_journey()
         authorization = first(list(scope["headers"]), b"authorization")
         try:
-            self._access.publisher(authorization)
-            self._journeys.require_room()
-            return _Asked(parse_identity(scope), authorization)
+            publisher = self._access.publisher(authorization)
+            asked = _Asked(parse_identity(scope), authorization, publisher)
+            if scope["method"] == "GET":
+                self._admit(publisher)
         except MensageriaError as error:
             return answers.of_error(error)
+        return asked
+
+    def _admit(self, publisher: str | None) -> None:
+        """Count a journey as an event of its key. Raises RateLimited and Overloaded."""
+        self._access.require_rate(publisher)
+        self._journeys.require_room(publisher)
+        self._access.spend(publisher, 1)
 
     async def _stream(self, asked: "_Asked", receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         gone = asyncio.ensure_future(disconnected(receive))
         try:
-            async with self._journeys.follow(asked.identity) as journey:
+            async with self._journeys.follow(asked.identity, asked.publisher) as journey:
                 await _send(send, _RETRY)
                 await self._send_until_ended(journey, asked, gone, send)
         finally:
@@ -137,6 +145,7 @@ class JourneyStreams:
 class _Asked(NamedTuple):
     identity: Identity
     authorization: str | None
+    publisher: str | None
 
 
 def is_journey(path: bytes) -> bool:

@@ -5,6 +5,7 @@ and services B and C report what they have of it and what they store from then o
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import structlog
 
 from gateway.addresses import Addresses
-from gateway.errors import Overloaded
+from gateway.errors import Overloaded, RateLimited
 from gateway.progress import Progress
 from pipeline.clients.notifier import Notifier
 from pipeline.core.identity import Identity
@@ -23,6 +24,9 @@ from pipeline.telemetry.metrics import GatewayMetrics
 
 MAX_JOURNEYS = 500
 """Followed at once by one process."""
+
+MAX_JOURNEYS_OF_KEY = 250
+"""Of one key, so that others can follow too."""
 
 _CONNECT_S = 1.0
 """Longest that the first follow is held up until receipts are read."""
@@ -84,35 +88,44 @@ class Journeys:
         self._addresses = addresses
         self._notifier = Notifier(settings, settings.journeys_topic)
         self._metrics = metrics
-        self._open = 0
+        self._open: Counter[str | None] = Counter()
 
-    def require_room(self) -> None:
-        """Raises Overloaded where too many are followed, or the process is about to end."""
-        if self._addresses.is_stopping or self._open >= MAX_JOURNEYS:
+    def require_room(self, publisher: str | None) -> None:
+        """Raises RateLimited where the key `publisher` follows too many, Overloaded where all keys do.
+
+        Overloaded too where the process is about to end.
+        """
+        if publisher and self._open[publisher] >= MAX_JOURNEYS_OF_KEY:
+            raise RateLimited(
+                f"this key follows {MAX_JOURNEYS_OF_KEY} journeys here, the most: close one", _RETRY_AFTER_S
+            )
+        if self._addresses.is_stopping or self._open.total() >= MAX_JOURNEYS:
             raise Overloaded("this process follows as many journeys as it may: try again later", _RETRY_AFTER_S)
 
     @asynccontextmanager
-    async def follow(self, identity: Identity) -> AsyncGenerator[Journey, None]:
-        """The journey of the event, followed in the block. Raises Overloaded."""
-        self.require_room()
+    async def follow(self, identity: Identity, publisher: str | None) -> AsyncGenerator[Journey, None]:
+        """The journey of the event, followed in the block for a key. Raises RateLimited and Overloaded."""
+        self.require_room(publisher)
         journey, address = Journey(identity), self._addresses.new()
-        self._count(1)
+        self._count(publisher, 1)
         following = asyncio.create_task(self._keep_followed(Follow(address, *identity)))
         try:
             with self._addresses.listening(address, journey):
                 yield journey
         finally:
             following.cancel()
-            self._count(-1)
+            self._count(publisher, -1)
             self._metrics.journeys[journey.outcome].inc()
 
     async def close(self) -> None:
         """Let go of the producer."""
         await self._notifier.close()
 
-    def _count(self, change: int) -> None:
-        self._open += change
-        self._metrics.open_journeys.set(self._open)
+    def _count(self, publisher: str | None, change: int) -> None:
+        self._open[publisher] += change
+        if not self._open[publisher]:
+            del self._open[publisher]
+        self._metrics.open_journeys.set(self._open.total())
 
     async def _keep_followed(self, follow: Follow) -> None:
         """Name the event again and again: services that have started meanwhile do not know of it."""

@@ -162,6 +162,36 @@ async def test_a_key_is_asked_for_and_a_revoked_one_ends_the_stream(settings: Ga
     await app.extensions[ADDRESSES].close()
 
 
+async def test_a_key_may_not_take_every_place(
+    settings: GatewaySettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journeys, "MAX_JOURNEYS_OF_KEY", 1)
+    (shop, of_shop), (web, of_web) = new("shop"), new("web")
+    keys = tmp_path / "keys"
+    keys.write_text(f"{of_shop}\n{of_web}\n")
+    app = create_app(dataclasses.replace(settings, keys_file=str(keys)))
+    first, _ = await open_stream(app, authorization=f"Bearer {shop}")
+    second = Stream(app, scope("/events/1/journey", "source=s", authorization=f"Bearer {shop}"))
+    assert await second.begun() == 429
+    assert "close one" in msgspec.json.decode((await second.sent.get())["body"])["detail"]
+    await open_stream(app, authorization=f"Bearer {web}")
+    first.gone.set()
+    await asyncio.wait_for(first.task, 5)
+    await open_stream(app, authorization=f"Bearer {shop}")
+    await app.extensions[ADDRESSES].close()
+
+
+async def test_a_journey_counts_against_the_rate_of_its_key(settings: GatewaySettings) -> None:
+    app = create_app(dataclasses.replace(settings, key_events_per_s=0.01, key_burst_events=2))
+    assert await Stream(app, scope("/events/1/journey", "source=s", method="HEAD")).begun() == 200  # opens none
+    for _ in range(2):
+        await open_stream(app)
+    refused = Stream(app, scope("/events/1/journey", "source=s"))
+    start = await refused.sent.get()
+    assert (start["status"], int(dict(start["headers"])[b"retry-after"]) > 1) == (429, True)
+    await app.extensions[ADDRESSES].close()
+
+
 async def test_head_has_the_headers_and_no_stream(app: Quart) -> None:
     stream = Stream(app, scope("/events/1/journey", "source=s", method="HEAD"))
     start = await stream.sent.get()
