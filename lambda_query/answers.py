@@ -35,6 +35,24 @@ def encode(members: Mapping[str, Any]) -> Verbatim:
     return Verbatim("{" + ",".join(parts) + "}")
 
 
+def fitting(events: Iterable[dict[str, Any]], most_bytes: int) -> list[Verbatim]:
+    """The first of `events` as JSON text, as many as an answer holds.
+
+    One that is alone too large for an answer stands there without its content.
+    """
+    shown: list[Verbatim] = []
+    size = 0
+    for members in events:
+        encoded = encode(members)
+        size += len(dumps(encoded.text).encode())  # API Gateway is given the body as a JSON string
+        if shown and size > most_bytes:
+            break
+        if size > most_bytes:
+            encoded = encode(members | {"event": None})
+        shown.append(encoded)
+    return shown
+
+
 def array(values: Iterable[Verbatim]) -> Verbatim:
     """An array of `values`."""
     return Verbatim("[" + ",".join([value.text for value in values]) + "]")

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from lambda_query import cursor
-from lambda_query.answers import Verbatim, array, dumps, encode
+from lambda_query.answers import Verbatim, array, fitting
 from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Question
 from lambda_query.records import StoredPage, StoredRow
 from lambda_query.stores import Inquiry
@@ -29,18 +29,8 @@ def list_stored(inquiry: Inquiry, question: Question, key: bytes) -> dict[str, A
     if not page:
         raise StoreUnavailable("it alone knows when an event was stored")
     holders = _holders(inquiry, page.rows) if "stores" in question.fields else {}
-    shown, size = list[Verbatim](), 0
-    end = page.end
-    for at, row in enumerate(page.rows):
-        members = _members(row, holders, question)
-        encoded = encode(members)
-        size += len(dumps(encoded.text).encode())
-        if shown and size > MAX_BYTES:
-            end = page.rows[at - 1].place
-            break
-        if size > MAX_BYTES:
-            encoded = encode(members | {"event": None})
-        shown.append(encoded)
+    shown = fitting((_members(row, holders, question) for row in page.rows), MAX_BYTES)
+    end = page.rows[len(shown) - 1].position if len(shown) < len(page.rows) else page.end
     return {
         "events": array(shown),
         "next": cursor.encode(end, question.scope, key) if end else None,
@@ -56,21 +46,21 @@ def _resume_from(asked_at: str, question: Question) -> str:
 
 def _holders(inquiry: Inquiry, rows: list[StoredRow]) -> dict[Identity, Any]:
     """What DynamoDB has of `rows`."""
-    asked = partial(inquiry.stores.dynamodb.copies, [row.place.identity for row in rows])
+    asked = partial(inquiry.stores.dynamodb.copies, [(row.source, row.id) for row in rows])
     found: dict[Identity, Any] = inquiry.ask({DYNAMODB: asked}).get(DYNAMODB, {})
     return found
 
 
 def _members(row: StoredRow, holders: dict[Identity, Any], question: Question) -> dict[str, Any]:
     members = {
-        "source": row.place.source,
-        "id": row.place.id,
+        "source": row.source,
+        "id": row.id,
         "type": row.type,
         "subject": row.subject,
         "time": row.time,
         "received_at": row.received_at,
-        "stored_at": row.place.received_at,
-        "stores": [POSTGRES, DYNAMODB] if row.place.identity in holders else [POSTGRES],
+        "stored_at": row.stored_at,
+        "stores": [POSTGRES, DYNAMODB] if (row.source, row.id) in holders else [POSTGRES],
         "event": None if row.event is None else Verbatim(row.event),
     }
     return {name: members[name] for name in question.fields}

@@ -9,10 +9,11 @@ last, and no more than a page holds.
 
 from collections.abc import Callable
 from functools import partial
+from itertools import islice, takewhile
 from typing import Any
 
 from lambda_query import cursor
-from lambda_query.answers import Verbatim, array, dumps, encode
+from lambda_query.answers import Verbatim, array, fitting
 from lambda_query.page_merge import Merge, Merged
 from lambda_query.question import DYNAMODB, MAX_BYTES, POSTGRES, Position, Question
 from lambda_query.reading import read
@@ -71,19 +72,9 @@ def _item_key(copy: Listed) -> tuple[str, str]:
 
 
 def _page(question: Question, events: list[Merged], end: Position | None, key: bytes) -> dict[str, Any]:
-    shown: list[Verbatim] = []
-    size = 0
-    for event in events[: question.limit]:
-        if question.with_events and event.listed.event is None:
-            break
-        members = _members(event, question)
-        encoded = encode(members)
-        size += len(dumps(encoded.text).encode())  # API Gateway is given the body as a JSON string
-        if shown and size > MAX_BYTES:
-            break
-        if size > MAX_BYTES:
-            encoded = encode(members | {"event": None})
-        shown.append(encoded)
+    # A content that could not be read ends the page: the next one begins there.
+    readable = takewhile(lambda event: not question.with_events or event.listed.event is not None, events)
+    shown = fitting((_members(event, question) for event in islice(readable, question.limit)), MAX_BYTES)
     after = end
     if len(shown) < len(events):
         if not shown:

@@ -98,10 +98,10 @@ class Postgres:
             with_event=question.with_events,
             bytes=MAX_BYTES,
         )
-        matching = [StoredRow(Position(*row[4:7]), *row[7:]) for row in found if row[4]]
+        matching = [StoredRow(*row[4:]) for row in found if row[4]]
         whole = [row for row in matching if not question.with_events or row.event is not None][: question.limit]
         reached = Position(*found[0][1:4]) if found[0][1] else None
-        return StoredPage(whole, whole[-1].place if len(whole) < len(matching) else reached, found[0][0])
+        return StoredPage(whole, whole[-1].position if len(whole) < len(matching) else reached, found[0][0])
 
     def rows(self, identities: Iterable[Identity]) -> dict[Identity, Listed]:
         """Those of `identities` that are here, without their contents."""

@@ -18,8 +18,6 @@ FILTERS = ("type", "source", "id", "subject")
 MAX_BYTES = 5_000_000
 """Of an answer's contents: Lambda's limit of an answer is 6 MB with the body as a JSON string."""
 
-"""(source, id)."""
-
 
 class Position(NamedTuple):
     """Where an event stands in a list; compares as both stores sort.

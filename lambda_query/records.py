@@ -65,14 +65,21 @@ class Stored:
 
 
 class StoredRow(NamedTuple):
-    """A row of PostgreSQL in the order of storing: the time of `place` is `stored_at`."""
+    """A row of PostgreSQL as a list in the order of storing shows it."""
 
-    place: Position
+    stored_at: str
+    source: str
+    id: str
     type: str
     subject: str | None
     time: str | None
     received_at: str
     event: str | None = None
+
+    @property
+    def position(self) -> Position:
+        """Where it stands in that order."""
+        return Position(self.stored_at, self.source, self.id)
 
 
 @dataclass(frozen=True, slots=True)
