@@ -5,7 +5,7 @@ BatchWriteItem knows no condition, and needs none.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -78,7 +78,7 @@ class DynamoStore:
         self._days = Days(self._put_days, CALL_ITEMS)
 
     async def store(self, deliveries: Sequence[Delivery]) -> Stored:
-        """Put each delivery; which of them were there before is not told."""
+        """Put each of at most CALL_ITEMS deliveries; which of them were there before is unknown."""
         stored_at = rfc3339(now())
         copies: dict[tuple[str, str], _Put] = {}
         for delivery in deliveries:
@@ -86,11 +86,7 @@ class DynamoStore:
             # A call with a key twice is invalid, and one item does for both.
             copies.setdefault(_key(item), _Put(item, [])).deliveries.append(delivery)
         await self._days.add(last_expiries(copy.item for copy in copies.values()))
-        calls = [self._put(chunk, stored_at) for chunk in _chunks(list(copies.values()), CALL_ITEMS)]
-        if len(calls) == 1:
-            return await calls[0]
-        # All of them to their end: none may go on behind a batch that is tried again.
-        return _combined(await asyncio.gather(*calls, return_exceptions=True), stored_at)
+        return await self._put(list(copies.values()), stored_at)
 
     async def ways(self, identity: tuple[str, str]) -> Sequence[tuple[Via, Copy]]:
         """What the table has of one event, by each way it came. Raises StoreUnavailable."""
@@ -167,27 +163,6 @@ class _Put(NamedTuple):
 
 def _key(item: dict[str, Any]) -> tuple[str, str]:
     return item[table.IDENTITY]["S"], item[table.COPY]["S"]
-
-
-def _combined(outcomes: Sequence[Stored | BaseException], stored_at: str) -> Stored:
-    """What several calls stored; raises where one of them failed."""
-    new: list[Delivery] = []
-    failures: list[BaseException] = []
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            failures.append(outcome)
-        if isinstance(outcome, Stored | PartlyStored):
-            new += (outcome if isinstance(outcome, Stored) else outcome.stored).new
-    if not failures:
-        return Stored(new=new, stored_at=stored_at)
-    gravest = min(failures, key=lambda failure: isinstance(failure, StoreUnavailable))
-    if new and isinstance(gravest, StoreUnavailable):
-        raise PartlyStored(Stored(new=new, stored_at=stored_at), str(gravest)) from gravest
-    raise gravest
-
-
-def _chunks(items: list[Any], size: int) -> Iterator[list[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def _item(delivery: Delivery, stored_at: str) -> dict[str, Any]:

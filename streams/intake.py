@@ -277,7 +277,7 @@ class Intake:
         why = f"{type(error).__name__}: {str(error) or f'{self._store.name}: not settled in time'}"
         self._metrics.count_retry(error)
         events = len(call.deliveries) or len(call.letters)
-        _log.warning("batch failed", via=batch.via, events=events, error=why, **_named(call.deliveries))
+        _log.warning("write failed", via=batch.via, events=events, error=why, **_named(call.deliveries))
         return why
 
     def _observe_latency(self, via: str, new: Sequence[Delivery]) -> None:

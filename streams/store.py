@@ -54,7 +54,7 @@ class Store(Protocol):
     """The most calls under way at once."""
 
     async def store(self, deliveries: Sequence[Delivery]) -> Stored:
-        """Keep all of `deliveries`.
+        """Keep all of `deliveries`, at most `call_events`.
 
         Raises Rejected where the store will never take one of them (the caller finds out which, and
         none is kept), PartlyStored where it kept some, and StoreUnavailable where it can't take any now.

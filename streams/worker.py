@@ -24,6 +24,44 @@ _YOUNG_OBJECTS = 50_000
 """Allocations between two garbage collections. A batch is some thousand objects that reference counts
 free; with Python's 700 the collector looks at them a dozen times, for a tenth of the CPU."""
 
+_WITHOUT_TABLES: dict[str, Any] = {"topic_disable_leader": True, "table_standby_replicas": 0}
+
+_TOPIC_APP: dict[str, Any] = {
+    # Events of an earlier life of the group are not skipped.
+    "consumer_auto_offset_reset": "earliest",
+    "broker_session_timeout": 10,
+    "broker_heartbeat_interval": 3,
+    # Above the session and the fetch wait, as aiokafka asks.
+    "broker_request_timeout": 90,
+    # A batch waits as long as its store is away: the group must not lose its member.
+    "broker_max_poll_interval": 3600,
+    "broker_max_poll_records": 1000,
+    "broker_rebalance_timeout": 60,
+    "broker_commit_interval": 1.0,
+    "broker_commit_every": 5000,
+    "consumer_max_fetch_size": 2 * 1024**2,
+    # A topic that is made later is seen within seconds, not 5 minutes.
+    "consumer_metadata_max_age_ms": 5000,
+    # When it is full Faust pauses all partitions for a second: 4,096 cost three quarters of the speed.
+    # PositionTransport bounds the bytes of what is in it.
+    "stream_buffer_maxsize": 65_536,
+    # What is in flight is settled before partitions are given up.
+    "stream_wait_empty": True,
+    # Any delay here is added to every assignment.
+    "stream_recovery_delay": 0,
+    # Faust would call a batch that waits for its store stuck; streams/liveness.py knows better.
+    "stream_processing_timeout": 900,
+    "broker_commit_livelock_soft_timeout": 900,
+    "producer_acks": -1,
+    "producer_request_timeout": 30,
+    "producer_max_request_size": 2 * 1024**2,
+    # The topics are made by whoever lays out Kafka, never by accident.
+    "topic_allow_declare": False,
+    # The worker's own web server answers.
+    "web_enabled": False,
+}
+"""Faust's settings of every app with a Kafka consumer."""
+
 
 class WithoutKafka(BootStrategy):  # type: ignore[misc]
     """What the queues bring needs no broker."""
@@ -75,41 +113,10 @@ def create_topic_app(service: str, settings: WorkerSettings, cluster: KafkaSetti
         broker=[f"kafka://{broker}" for broker in cluster.bootstrap_servers.split(",")],
         broker_credentials=_credentials(cluster),
         datadir=_data_folder(service, settings),
-        # Events of an earlier life of the group are not skipped.
-        consumer_auto_offset_reset="earliest",
-        # A kill stalls its partitions for the session timeout,
-        broker_session_timeout=10,
-        # unless the worker comes back under the name that the group knows.
+        # A kill stalls its partitions for the session timeout, unless the worker comes back under the name that the
+        # group knows.
         consumer_group_instance_id=settings.instance or None,
-        broker_heartbeat_interval=3,
-        # Above the session and the fetch wait, as aiokafka asks.
-        broker_request_timeout=90,
-        # A batch waits as long as its store is away: the group must not lose its member.
-        broker_max_poll_interval=3600,
-        broker_max_poll_records=1000,
-        broker_rebalance_timeout=60,
-        broker_commit_interval=1.0,
-        broker_commit_every=5000,
-        consumer_max_fetch_size=2 * 1024**2,
-        # A topic that is made later is seen within seconds, not 5 minutes.
-        consumer_metadata_max_age_ms=5000,
-        # When it is full Faust pauses all partitions for a second: 4,096 cost three quarters of the speed.
-        # EagerTransport bounds the bytes of what is in it.
-        stream_buffer_maxsize=65_536,
-        # What is in flight is settled before partitions are given up.
-        stream_wait_empty=True,
-        # Any delay here is added to every assignment.
-        stream_recovery_delay=0,
-        # Faust would call a batch that waits for its store stuck; streams/liveness.py knows better.
-        stream_processing_timeout=900,
-        broker_commit_livelock_soft_timeout=900,
-        producer_acks=-1,
-        producer_request_timeout=30,
-        producer_max_request_size=2 * 1024**2,
-        # The topics are made by whoever lays out Kafka, never by accident.
-        topic_allow_declare=False,
-        # The worker's own web server answers.
-        web_enabled=False,
+        **_TOPIC_APP,
         **_WITHOUT_TABLES,
     )
     kafka_records.read_all_records()
@@ -131,9 +138,6 @@ def _credentials(settings: KafkaSettings) -> Credentials | None:
                 mechanism=told["sasl_mechanism"],
             )
     return None
-
-
-_WITHOUT_TABLES: dict[str, Any] = {"topic_disable_leader": True, "table_standby_replicas": 0}
 
 
 def _data_folder(service: str, settings: WorkerSettings) -> Path:

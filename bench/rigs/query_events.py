@@ -13,7 +13,7 @@ from pipeline.core.ways import Via
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse
 from pipeline.events.metadata import Metadata
-from streams.dynamodb import DynamoStore
+from streams.dynamodb import CALL_ITEMS, DynamoStore
 from streams.postgres import PostgresStore
 
 _BATCH_EVENTS = 500
@@ -33,7 +33,8 @@ async def fill(count: int) -> None:
             deliveries = [
                 _delivery(body, way, rfc3339(first + (start + number) * _EVERY)) for number, body in enumerate(batch)
             ]
-            await dynamodb.store(deliveries)
+            calls = (deliveries[at : at + CALL_ITEMS] for at in range(0, len(deliveries), CALL_ITEMS))
+            await asyncio.gather(*map(dynamodb.store, calls))
             if way == "sqs":
                 await postgres.store(deliveries)
     await postgres.close()

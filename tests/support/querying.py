@@ -20,6 +20,7 @@ from pipeline.events.metadata import Metadata
 from streams.dynamodb import DynamoStore
 from streams.postgres import PostgresStore
 from tests.support.running_system import System
+from tests.support.storing import store_all
 
 PAST = datetime(2019, 5, 6, 23, 59, 58, tzinfo=UTC)
 RANGE = {"from": "2019-05-06T00:00:00Z", "to": "2019-06-30T00:00:00Z"}
@@ -63,8 +64,8 @@ class Writers:
         self.dynamodb = DynamoStore(endpoints["table"], calls=4)
 
     async def store(self, postgres: list[Seed], dynamodb: list[Seed]) -> None:
-        await self.postgres.store([each.delivery for each in postgres])
-        await self.dynamodb.store([each.delivery for each in dynamodb])
+        await store_all(self.postgres, [each.delivery for each in postgres])
+        await store_all(self.dynamodb, [each.delivery for each in dynamodb])
 
     async def close(self) -> None:
         await self.postgres.close()

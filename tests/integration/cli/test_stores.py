@@ -24,6 +24,7 @@ from pipeline.events.metadata import Metadata
 from streams.dynamodb import DynamoStore
 from streams.postgres import PostgresStore
 from tests.support.mensageria import Ended, Tool
+from tests.support.storing import store_all
 from tests.support.waiting import until
 
 DAY_1, DAY_2 = "2001-09-09T23:59:", "2001-09-10T00:00:"
@@ -66,10 +67,8 @@ async def seed(stores: tuple[PostgresStore, DynamoStore], events: dict[tuple[str
     in_items = [
         delivery(identity, *copies[via], via) for identity, copies in events.items() for via in ways if via in copies
     ]
-    for start in range(0, len(in_rows), 500):
-        await rows.store(in_rows[start : start + 500])
-    for start in range(0, len(in_items), 500):
-        await items.store(in_items[start : start + 500])
+    await store_all(rows, in_rows)
+    await store_all(items, in_items)
 
 
 def gaps(source: str, count: int) -> tuple[dict[tuple[str, str], Copies], dict[tuple[str, str], Any]]:

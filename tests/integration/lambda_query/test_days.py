@@ -13,6 +13,7 @@ from pipeline.core import table
 from pipeline.core.clock import now
 from streams.dynamodb import DynamoStore
 from tests.support.querying import Writers, get, pages, seed
+from tests.support.storing import store_all
 
 EVENTS = [
     datetime(1970, 1, 1, tzinfo=UTC),
@@ -76,7 +77,7 @@ async def test_a_day_is_written_once_and_again_after_a_failure(
             await store.store([seed(source, str(number), moment + timedelta(hours=number)).delivery])
         assert written == ["2004-04-04"]
         store._days.forget()
-        await store.store([seed(source, str(number), moment + timedelta(number)).delivery for number in range(60)])
+        await store_all(store, [seed(source, str(number), moment + timedelta(number)).delivery for number in range(60)])
         assert len(written) == 61
     finally:
         await store.close()

@@ -28,6 +28,7 @@ from streams.intake import Intake, Interrupted
 from streams.postgres import PostgresStore
 from streams.store import Store
 from tests.support.proxies.aws import AwsProxy
+from tests.support.storing import store_all
 from tests.support.waiting import until
 
 RECEIVED_AT = "2026-11-23T15:24:00.123456Z"
@@ -231,9 +232,10 @@ async def test_a_connection_that_the_server_ends_is_replaced(own_database: str, 
 
 async def stores(store: Store, *deliveries: Delivery) -> bool:
     try:
-        return len((await store.store(deliveries)).new) == len(deliveries)
+        await store_all(store, deliveries)
     except StoreUnavailable:
         return False
+    return True
 
 
 _DISK_FULL = """
@@ -282,8 +284,13 @@ async def test_an_item_expires_when_its_retention_ends(aws: dict[str, str], sour
     assert int(item["expires_at"]["N"]) == int(datetime(2026, 12, 23, 15, 24, tzinfo=UTC).timestamp())
 
 
-async def test_dynamodb_takes_more_than_one_call_holds(dynamodb: DynamoStore, source: str, aws: dict[str, str]) -> None:
-    await dynamodb.store([delivery(source, str(number), "x" * 3000) for number in range(120)])
+async def test_a_batch_of_more_than_one_call_holds_is_stored_in_several(
+    dynamodb: DynamoStore, source: str, aws: dict[str, str]
+) -> None:
+    metrics = WayMetrics(CollectorRegistry(), "dynamodb", ("sqs",))
+    intake = Intake("service-c", dynamodb, _no_letters, metrics, Tracing("service-c", TraceSettings()), timeout_s=20)
+    await intake.settle([arrival(source, str(number), "x" * 3000) for number in range(120)], lambda: False)
+    assert metrics.stored["sqs", "stored"].value == 120
     for id_ in ("0", "25", "119"):
         assert len(await items_of(source, id_, aws["table"])) == 1
 

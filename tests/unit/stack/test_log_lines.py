@@ -48,13 +48,13 @@ def test_our_own_lines_are_made_readable() -> None:
         "events": 2,
         "ids": ["order-1", "order-2"],
         "error": "postgres: no answer",
-        "event": "batch failed",
+        "event": "write failed",
         "level": "warning",
         "logger": "streams.intake",
         "timestamp": "2026-11-23T19:12:12.047123Z",
         "service": "service-b",
     }
-    told = '19:12:12.047 warning batch failed via=sqs events=2 ids=order-1,order-2 error="postgres: no answer"'
+    told = '19:12:12.047 warning write failed via=sqs events=2 ids=order-1,order-2 error="postgres: no answer"'
     assert readable(json.dumps(line)) == told
     assert readable(json.dumps(line | {"exception": "\n".join(TRACE)})).splitlines() == [told, *TRACE]
 
