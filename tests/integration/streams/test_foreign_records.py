@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -198,6 +198,35 @@ async def letters_of(system: Any, place: Place, monkeypatch: pytest.MonkeyPatch)
         yield reading
 
 
+LetterOf = Callable[..., Awaitable[DeadLetter]]
+
+
+@pytest.fixture
+def letter_of(
+    aws: dict[str, str],
+    query: httpx.AsyncClient,
+    kafka: AIOKafkaProducer,
+    source: str,
+    system: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> LetterOf:
+    """Writes a record, waits until an event behind it is stored, and gives the record's dead letter."""
+
+    async def written(body: bytes, partition: int, **options: Any) -> DeadLetter:
+        topic = aws["kafka_topic"]
+        offset = await put(kafka, topic, body, partition=partition, **options)
+        await put(kafka, topic, event(source, "behind"), partition=partition)
+        await stored(query, source, "behind")
+        place = {"topic": topic, "partition": partition, "offset": offset}
+        async with letters_of(system, "kafka", monkeypatch) as reading:
+            # A whole batch also has its last offset.
+            found = [each async for each in reading.letters() if place.items() <= each.envelope.origin.items()]
+        (letter,) = found
+        return letter
+
+    return written
+
+
 async def test_events_in_binary_mode_are_stored_under_their_own_identity(
     aws: dict[str, str], query: httpx.AsyncClient, kafka: AIOKafkaProducer, watched: Watched, source: str
 ) -> None:
@@ -303,42 +332,18 @@ async def test_a_message_that_is_sent_again_has_its_attributes(
 
 
 async def test_a_record_whose_letter_is_too_large_holds_nothing_up(
-    aws: dict[str, str],
-    query: httpx.AsyncClient,
-    kafka: AIOKafkaProducer,
-    watched: Watched,
-    source: str,
-    system: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    letter_of: LetterOf, watched: Watched, source: str
 ) -> None:
     body = source.encode() + b"\0" * 5_000_000
-    offset = await put(kafka, aws["kafka_topic"], body, partition=1, codec="gzip", key=b"k")
-    await put(kafka, aws["kafka_topic"], event(source, "behind"), partition=1)
-    await stored(query, source, "behind")
-    async with letters_of(system, "kafka", monkeypatch) as reading:
-        origin = {"topic": aws["kafka_topic"], "partition": 1, "offset": offset}
-        (letter,) = [letter async for letter in reading.letters() if letter.envelope.origin == origin]
+    letter = await letter_of(body, partition=1, codec="gzip", key=b"k")
     assert (letter.envelope.reason, letter.envelope.omitted, letter.envelope.key) == ("too_large", ("body",), "k")
     watched.require_no_restart()
 
 
-async def test_a_record_of_many_faults_holds_nothing_up(
-    aws: dict[str, str],
-    query: httpx.AsyncClient,
-    kafka: AIOKafkaProducer,
-    watched: Watched,
-    source: str,
-    system: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_record_of_many_faults_holds_nothing_up(letter_of: LetterOf, watched: Watched, source: str) -> None:
     names = b",".join(b'"%c%x":0' % (65 + number % 26, number) for number in range(25_000))
     body = b'{"source":"%s",%s}' % (source.encode(), names)
-    offset = await put(kafka, aws["kafka_topic"], body, partition=1)
-    await put(kafka, aws["kafka_topic"], event(source, "behind"), partition=1)
-    await stored(query, source, "behind")
-    async with letters_of(system, "kafka", monkeypatch) as reading:
-        origin = {"topic": aws["kafka_topic"], "partition": 1, "offset": offset}
-        (letter,) = [letter async for letter in reading.letters() if letter.envelope.origin == origin]
+    letter = await letter_of(body, partition=1)
     assert (letter.body, letter.envelope.reason, letter.envelope.omitted) == (body, "invalid", ())
     assert letter.envelope.detail.endswith("and 24,983 more")
     assert len(letter.envelope.detail) < 10_000
@@ -384,23 +389,13 @@ async def test_the_broker_takes_no_batch_that_cannot_be_decoded(
 
 
 async def test_a_batch_that_expands_to_very_much_is_one_letter(
-    aws: dict[str, str],
-    query: httpx.AsyncClient,
-    kafka: AIOKafkaProducer,
-    watched: Watched,
-    source: str,
-    system: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    letter_of: LetterOf, watched: Watched, system: Any
 ) -> None:
     peak_kib = peak_of(system.pid("service-c"))
     body = b"\0" * (4 * MAX_DECOMPRESSED_BYTES)
-    offset = await put(kafka, aws["kafka_topic"], body, partition=2, codec="zstd")
-    await put(kafka, aws["kafka_topic"], event(source, "behind"), partition=2)
-    await stored(query, source, "behind")
-    async with letters_of(system, "kafka", monkeypatch) as reading:
-        origin = {"topic": aws["kafka_topic"], "partition": 2, "offset": offset, "last_offset": offset}
-        (letter,) = [letter async for letter in reading.letters() if letter.envelope.origin == origin]
-    assert letter.envelope.reason == "undecodable"
+    letter = await letter_of(body, partition=2, codec="zstd")
+    origin = letter.envelope.origin
+    assert (letter.envelope.reason, origin["last_offset"]) == ("undecodable", origin["offset"])
     assert zstd_decode(letter.body[HEADER_BYTES:]).count(b"\0") >= len(body)
     watched.require_no_restart()
     assert peak_of(system.pid("service-c")) - peak_kib < 2 * MAX_DECOMPRESSED_BYTES // 1024

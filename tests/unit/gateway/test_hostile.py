@@ -18,10 +18,10 @@ from pipeline.core.errors import MensageriaError
 from pipeline.events.event import STRUCTURED
 from pipeline.serving import http_protocol
 from pipeline.serving.http_protocol import MAX_HEAD_BYTES
+from tests.support.raw_http import Address, talk
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "/s", "type": "t"}
 BATCH = "application/cloudevents-batch+json"
-Address = tuple[str, int]
 
 
 def encoded(**changes: Any) -> bytes:
@@ -91,23 +91,6 @@ async def address(app: Quart, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     server = await loop.create_server(lambda: protocol(config, state, {}, loop), "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()
-
-
-async def talk(address: Address, *pieces: bytes) -> bytes:
-    """What the server answers to `pieces` before it closes the connection; "" where it was reset on unread bytes."""
-    reader, writer = await asyncio.open_connection(*address)
-    try:
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-    except ConnectionError:
-        pass  # it has answered before it had read all
-    try:
-        return await asyncio.wait_for(reader.read(), 5)
-    except ConnectionResetError:
-        return b""
-    finally:
-        writer.close()
 
 
 HEAD = b"POST /events HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from pipeline.serving import http_protocol
 from pipeline.serving.http_protocol import MAX_FIELDS, MAX_HEAD_BYTES, MAX_PIPELINED, RELEASE
+from tests.support.raw_http import talk
 from tests.support.waiting import until
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -77,21 +78,7 @@ class Server:
 
     async def talk(self, *pieces: bytes) -> bytes:
         """What is answered to `pieces` until the connection closes; "" where it was reset on unread bytes."""
-        reader, writer = await asyncio.open_connection(*self.address)
-        writer.transport.get_extra_info("socket").setsockopt(6, 1, 1)  # TCP_NODELAY: a piece is a segment
-        try:
-            for piece in pieces:
-                writer.write(piece)
-                await writer.drain()
-                await asyncio.sleep(0)
-        except ConnectionError:
-            pass  # it has answered before it had read all
-        try:
-            return await asyncio.wait_for(reader.read(), 5)
-        except ConnectionResetError:
-            return b""
-        finally:
-            writer.close()
+        return await talk(self.address, *pieces)
 
 
 def get(path: str, more: bytes = b"") -> bytes:
