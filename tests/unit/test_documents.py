@@ -9,6 +9,8 @@ _FOLDERS = (
     "pipeline|operations|gateway|streams|lambda_query|cli|web|infra|migrations|stack|dashboards|docker|bench|tests|bin"
 )
 _NAMED = re.compile(rf"(?<![\w./-])(?:{_FOLDERS})/[\w./-]*\w")
+_MODULE = re.compile(r"`([a-z_0-9]+\.(?:py|sql|js))`")
+_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)")
 _DOCUMENTS = [*sorted(Path().glob("*.md")), *sorted(Path("docs").rglob("*.md"))]
 
 
@@ -21,6 +23,20 @@ def missing(text: str) -> set[str]:
 @pytest.mark.parametrize("document", _DOCUMENTS, ids=str)
 def test_every_file_that_a_document_names_is_there(document: Path) -> None:
     assert missing(document.read_text()) == set()
+
+
+@pytest.mark.parametrize("document", _DOCUMENTS, ids=str)
+def test_every_module_that_a_document_names_without_its_folder_is_there(document: Path) -> None:
+    named = set(_MODULE.findall(document.read_text()))
+    assert {
+        name for name in named if not any(list(Path(folder).rglob(name)) for folder in _FOLDERS.split("|"))
+    } == set()
+
+
+@pytest.mark.parametrize("document", _DOCUMENTS, ids=str)
+def test_every_test_that_a_document_names_is_there(document: Path) -> None:
+    named = set(_TEST.findall(document.read_text())) - {("tests/unit/gateway/test_breaker.py", "test_NAME")}
+    assert {(file, name) for file, name in named if f"def {name}(" not in Path(file).read_text()} == set()
 
 
 def test_a_file_that_is_not_there_is_found() -> None:
