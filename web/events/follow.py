@@ -92,7 +92,7 @@ class _News:
                         self._came.set()
                     self.is_live = True  # the first one says what is known when the stream begins
         except (EdgeUnavailable, Refused) as error:
-            _log.info("the gateway tells nothing of a journey", error=str(error))
+            _log.info("no journey from the gateway: the query is polled", error=str(error))
         except Exception:  # noqa: BLE001 - whatever it is, the event is looked for again and again
             _log.exception("a journey's stream failed")
         finally:

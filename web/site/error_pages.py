@@ -43,9 +43,11 @@ _UNREADABLE = (
 )
 _NOT_ALLOWED = marked("This needs another role")
 _NEEDED = {
-    Role.READER: marked("You may not see these pages. Ask who runs them for the role reader."),
-    Role.PUBLISHER: marked("You may look, and not publish. Ask who runs these pages for the role publisher."),
-    Role.OPERATOR: marked("You may look, and not operate. Ask who runs these pages for the role operator."),
+    Role.READER: marked("You do not have access to these pages. Ask their administrator for the role reader."),
+    Role.PUBLISHER: marked("You can view these pages but not publish. Ask their administrator for the role publisher."),
+    Role.OPERATOR: marked(
+        "You can view these pages but not operate the pipeline. Ask their administrator for the role operator."
+    ),
 }
 _NO_PROVIDER = (
     marked("The login does not answer"),

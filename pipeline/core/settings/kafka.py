@@ -15,7 +15,7 @@ class KafkaSettings:
     )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = setting(
         "KAFKA_SECURITY_PROTOCOL",
-        "`SSL` encrypts and proves who the brokers are, `SASL_SSL` also who this process is (SCRAM-SHA-512).",
+        "`SSL` encrypts and authenticates the brokers, `SASL_SSL` also this process (SCRAM-SHA-512).",
         default="PLAINTEXT",
     )
     username: str = setting("KAFKA_USERNAME", "User, with `SASL_SSL`.", default="")
@@ -26,7 +26,9 @@ class KafkaSettings:
         default="SCRAM-SHA-512",
     )
     ca_file: str = setting(
-        "KAFKA_CA_FILE", "Certificates (PEM) of who vouches for the brokers; without it, the machine's.", default=""
+        "KAFKA_CA_FILE",
+        "Certificates (PEM) of the CA of the brokers' certificates; without it, the system's.",
+        default="",
     )
     topic: str = setting("KAFKA_TOPIC", "Topic of the events.", default="events")
     dead_letter_topic: str = setting(

@@ -43,7 +43,7 @@ class QuerySettings(CursorSettings, TableSettings, ReaderSettings):
     """The query Lambda."""
 
     access: Literal["keys", "open"] = setting(
-        "QUERY_ACCESS", "Who may ask: who has one of the keys, or anyone who reaches it.", default="keys"
+        "QUERY_ACCESS", "Access to the query: `keys` needs one of the keys, `open` none.", default="keys"
     )
     keys: str = setting(
         "QUERY_KEYS", "The keys' lines as in the gateway's file of keys, with commas between.", default="", secret=True

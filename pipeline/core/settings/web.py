@@ -11,7 +11,7 @@ from pipeline.core.variables import setting
 
 @dataclass(frozen=True, kw_only=True)
 class LoginSettings:
-    """The web pages: who may come in, by OpenID Connect. Without all of it, loopback only."""
+    """The web pages: login by OpenID Connect. Without all of these, loopback only."""
 
     issuer: str = setting("LOGIN_ISSUER", "Issuer of the OpenID provider, a URL.")
     client_id: str = setting("LOGIN_CLIENT_ID", "Web's client id at the provider.")
@@ -35,8 +35,8 @@ class WebSettings(ApiSettings):
     port: int = setting("WEB_PORT", "Port to listen on.", default=8080, least=1, most=65535)
     guard: Literal["none", "proxy"] = setting(
         "WEB_GUARD",
-        "`proxy`: something in front of web lets in only who may publish and operate; without it and without a "
-        "login, loopback only.",
+        "`proxy`: an authenticating proxy in front of web admits only people who may publish and operate; without it "
+        "and without a login, loopback only.",
         default="none",
     )
     host_names: str = setting(
@@ -62,14 +62,14 @@ class WebSettings(ApiSettings):
     )
     watch_every_s: float = setting(
         "WEB_WATCH_EVERY_S",
-        "How often the state of the pipeline is taken while somebody looks at it.",
+        "How often the state of the pipeline is taken while somebody has /pipeline open.",
         default=3.0,
         least=0.1,
         most=3600,
     )
     backlog_every_s: float = setting(
         "WEB_BACKLOG_EVERY_S",
-        "How often it is taken while nobody does: for /metrics, which tells what waits, and the charts.",
+        "How often it is taken otherwise, for the backlog in /metrics and for the charts.",
         default=15.0,
         least=0.1,
         most=3600,
