@@ -56,7 +56,7 @@ class Journey:
 
 
 def is_whole(record: dict[str, Any] | None) -> bool:
-    """Whether the receipt alone tells all: the event is everywhere, once."""
+    """Whether the receipt alone is enough: every way has stored the event, with one content."""
     return bool(record and record["complete"] and not record["conflict"])
 
 

@@ -19,7 +19,7 @@ IsMeant = Callable[[Sequence[Copy]], bool]
 class Walk:
     """The events received from `since` to before `until`; `compared` counts the positions that lie behind.
 
-    `tick` is told of that count now and then.
+    `tick` is called with that count now and then.
     """
 
     def __init__(

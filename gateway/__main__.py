@@ -35,7 +35,7 @@ _log = structlog.get_logger("gateway")
 
 
 class GatewayServer(uvicorn.Server):
-    """A server whose app says that it isn't ready from the moment it is told to stop, and serves on for `drain_s`."""
+    """A server that reports not ready once it is asked to stop, and serves on for `drain_s`."""
 
     def __init__(self, config: uvicorn.Config, readiness: Readiness, addresses: Addresses, drain_s: float) -> None:
         super().__init__(config)

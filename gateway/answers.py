@@ -208,7 +208,7 @@ def _fault(fault: Fault) -> dict[str, Any]:
 
 
 def _coded(defect: Defect) -> dict[str, Any]:
-    """The members by which a program tells what is wrong."""
+    """The members that programs read: the code of the fault, and its parameters."""
     return {"code": defect.code, "parameters": defect.parameters}
 
 

@@ -30,7 +30,7 @@ from pipeline.telemetry.metrics import GatewayMetrics
 from pipeline.telemetry.tracing import Tracing
 
 READINESS = "gateway.readiness"
-"""Key in `app.extensions`: what runs the app tells it when the process is about to stop."""
+"""Key in `app.extensions`: whoever runs the app calls it when the process is about to stop."""
 
 ACCESS = "gateway.access"
 """Key in `app.extensions`: what runs the app has it read the keys again."""

@@ -22,7 +22,7 @@ HOLDS_DATA = frozenset(
         "SecretsManager::Secret",
     )
 )
-"""Types whose resources are not replaced or removed without being told to."""
+"""Types whose resources are replaced or removed only on request."""
 
 _DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 _DELETE = "aws cloudformation delete-stack --stack-name {0}"

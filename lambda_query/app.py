@@ -86,7 +86,7 @@ class App:
         route = request.path if request.path in self._routes else "unknown"
         seen = {"method": request.method, "route": route, "reader": reader, "headers": request.headers}
         request_log.write(seen, response["statusCode"], perf_counter() - started, inquiry.failures, **told)
-        # To HEAD too: API Gateway leaves out the content and tells its length, which is GET's (RFC 9110, 8.6).
+        # To HEAD too: API Gateway leaves out the content and sends its length, which is GET's (RFC 9110, 8.6).
         return response
 
     def close(self) -> None:

@@ -36,5 +36,5 @@ class ScanBound:
         self._told.set()
 
     def end(self, wait_s: float = 0) -> Position | None:
-        """The place that bounds the walk, where it is told within `wait_s`."""
+        """The position that bounds the scan, if it is known within `wait_s`."""
         return self._end if self._told.wait(wait_s) else None

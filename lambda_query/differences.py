@@ -1,7 +1,7 @@
 """`GET /differences`: events that a store or a way lacks, or whose contents differ.
 
 Both stores are read side by side in their common order. An event that is not whole at
-one place is looked up by its identity before it is told of: it may have copies at other
+one position is looked up by its identity before it is reported: it may have copies at other
 places, or some that have come meanwhile.
 """
 

@@ -39,7 +39,7 @@ def read(inquiry: Inquiry, question: Question) -> Merge:
 
 
 def _page_of_rows(store: Postgres, question: Question, reach: ScanBound) -> Page:
-    """PostgreSQL's page; `reach` is told its end, or that there is none where it fails."""
+    """PostgreSQL's page; `reach` gets its end, or that there is none where it fails."""
     end = None
     try:
         page = store.page(question)

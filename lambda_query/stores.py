@@ -30,7 +30,7 @@ class Stores:
 class Inquiry:
     """What one request asks the stores.
 
-    `failures` tells why a store did not answer, by its name; `began` is in monotonic seconds.
+    `failures` has the reason why a store did not answer, by its name; `began` is in monotonic seconds.
     """
 
     def __init__(self, stores: Stores) -> None:

@@ -1,4 +1,4 @@
-"""What a service's answer to `/readyz` says."""
+"""Readiness of a service, by its answer to `/readyz`."""
 
 from dataclasses import dataclass
 from typing import Literal

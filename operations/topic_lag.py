@@ -1,6 +1,6 @@
 """Lag of a consumer group on a topic, read from outside the group.
 
-What a consumer tells of itself ends with the consumer, which is when it is needed most.
+What a consumer reports itself ends with the consumer, which is when it is needed most.
 """
 
 import asyncio

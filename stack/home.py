@@ -65,7 +65,7 @@ class Home:
 
     @property
     def endpoints(self) -> Path:
-        """The file that tells others the addresses: there while the system is ready."""
+        """The file with the addresses, for other programs: there while the system is ready."""
         return self.path / "endpoints.json"
 
     @contextmanager

@@ -51,7 +51,7 @@ def part(home: Home, ports: Ports) -> Part:
 
     async def prepare() -> None:
         await _make_data_folder(home)
-        # The lock on the log tells better whether a server runs on this folder: a killed one
+        # The lock on the log is the better sign that a server runs on this folder: a killed one
         # whose parent hasn't taken notice yet would count as alive here.
         (home.path / "postgres" / "data" / "postmaster.pid").unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""The whole system: what is started in which order, and the addresses that it tells others."""
+"""The whole system: what is started in which order, and the addresses that it publishes."""
 
 from collections.abc import Awaitable, Callable
 

@@ -13,7 +13,7 @@ from streams.in_flight import InFlight
 class AgeMetrics(Collector):
     """`sqs_oldest_message_age_seconds`: now less the oldest SentTimestamp of what was received and not yet deleted.
 
-    SQS tells no age, and gives its older messages first: under a backlog, what is in
+    SQS reports no age, and gives its older messages first: under a backlog, what is in
     flight is about the oldest that there is. 0 where nothing is in flight.
     """
 

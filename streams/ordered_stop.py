@@ -1,4 +1,4 @@
-"""A worker that was told to end does so within 10 s, whatever hangs.
+"""Ends a worker within 10 s of the signal, even if something hangs.
 
 What is in flight gets the first seconds to be settled; then it is given back, so that others
 settle it at once; and in the end, where even that hangs, the process ends as a kill would:

@@ -31,7 +31,7 @@ class Needed(Protocol):
 def add_pages(
     app: faust.App, needed: Sequence[Needed], suspicion: Callable[[], str | None], registry: CollectorRegistry
 ) -> None:
-    """Give `app` its pages; `suspicion` tells why the process is probably stuck, where it is."""
+    """Give `app` its pages; `suspicion` gives the reason why the process is probably stuck, if it is."""
     app.web.web_app.middlewares.extend([guard(app.conf.web_bind), _answer_head])
 
     @app.page("/healthz")  # type: ignore[untyped-decorator]

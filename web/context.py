@@ -1,4 +1,4 @@
-"""What the app of the pages is made of, for all views: `current()` has it, typed."""
+"""The parts of the app of the pages, typed, for all views: `current()` has them."""
 
 import asyncio
 from collections.abc import AsyncGenerator

@@ -74,7 +74,7 @@ class Edges:
             return await self._api.get("query", path, parameters, kind)
 
     def journey(self, source: str, id_: str) -> AsyncGenerator[str, None]:
-        """`journey` whenever the gateway is told more of an event, and `end` once there is no more."""
+        """`journey` whenever the gateway learns more about an event, and `end` once there is no more."""
         return self._streams.stream("gateway", f"/events/{quote(id_, safe='')}/journey", {"source": source})
 
     async def is_ready(self, service: str) -> bool:

@@ -46,7 +46,7 @@ def is_doubtful(copies: Iterable[Held]) -> bool:
 
 
 def first_place(copies: Iterable[H], is_meant: Callable[[list[H]], bool]) -> str | None:
-    """The `received_at` of the first of an event's places whose copies are meant: it is told of there alone."""
+    """The `received_at` of the first of an event's positions that has the copies: the event is reported there only."""
     ordered = sorted(copies, key=lambda copy: copy.received_at)
     places = groupby(ordered, key=lambda copy: copy.received_at)
     return next((place for place, there in places if is_meant(list(there))), None)

@@ -34,7 +34,7 @@ class Way:
 
     @property
     def copy(self) -> Via | None:
-        """The `via` that tells its copy from the others of the event; None in PostgreSQL, which has one row."""
+        """The `via` that distinguishes its copy from the others of the event; None in PostgreSQL, which has one row."""
         return None if self.store == "postgres" else self.via
 
 

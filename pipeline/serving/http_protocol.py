@@ -275,7 +275,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._received_bytes = 0
 
     def _release(self) -> None:
-        """The request at work holds its head alone; what else of the connection is there is not told apart from it."""
+        """Count only the head of the request in progress, unless more was received: its share is unknown."""
         is_open = self.parser is not None
         if is_open and not (self.pipeline or self._is_in_head or self._is_in_body):
             self._received_bytes = self._head_bytes

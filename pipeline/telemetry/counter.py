@@ -21,7 +21,7 @@ class Count:
 
 
 class Counter(Collector):
-    """A metric of that name, which is told with `_total` behind it, with the labels `names`."""
+    """A metric of that name, exposed with the suffix `_total`, with the labels `names`."""
 
     def __init__(self, registry: CollectorRegistry, name: str, documentation: str, names: Sequence[str] = ()) -> None:
         self._name = name

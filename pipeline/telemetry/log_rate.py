@@ -14,7 +14,7 @@ LINES_PER_S = 2.0
 class LogRate(logging.Filter):
     """Of each logger's lines lets BURST_LINES through, then LINES_PER_S; of its warnings and errors as many more.
 
-    The next line that passes tells how many did not. Debug lines all pass: who asks for them wants them.
+    The next line that passes has the number of those that did not. Debug lines all pass.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:

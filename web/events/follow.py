@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _LIVE_PAUSE_S = LATE_AFTER.total_seconds()
-"""While the gateway tells what is new, a look finds what else changes: that the event is late, and what is down."""
+"""While the gateway reports news, a look finds the rest: that the event is late, and what is down."""
 _LONGEST_S = 300.0
 
 
@@ -58,7 +58,7 @@ class Sought:
 
 
 class _News:
-    """Whether the gateway tells what is new of an event, and whether there is something new."""
+    """Whether the gateway reports an event's news, and whether there is any."""
 
     def __init__(self) -> None:
         self.is_live = False

@@ -22,7 +22,7 @@ _SHARE_OF_TIME = 0.1
 class Backlogs:
     """Looks at the queues and topics of `places` over connections that are kept from the first look on.
 
-    `metrics` tells what each look found.
+    `metrics` exposes what each look found.
     """
 
     def __init__(self, places: Connections, metrics: BacklogMetrics) -> None:

@@ -22,7 +22,7 @@ _MOST_REDRIVES = 50
 
 
 class DeadLetterService:
-    """The dead letters of `places`; `notice` is told whenever something was done with them."""
+    """The dead letters of `places`; `notice` is called whenever something was done with them."""
 
     def __init__(self, places: Connections, notice: Callable[[], None]) -> None:
         self._places = places

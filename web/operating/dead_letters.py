@@ -51,7 +51,7 @@ async def one(key: str) -> ResponseReturnValue:
 
 
 def desk() -> DeadLetterService:
-    """The running app's; a page that says what is missing where web was told of no queue."""
+    """The running app's; without queues in the settings, a page that says what is missing."""
     return current().desk or abort(404)
 
 

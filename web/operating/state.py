@@ -44,7 +44,7 @@ def brokers(ways: tuple[Way, ...]) -> tuple[Service, ...]:
 
 @dataclass(frozen=True)
 class State:
-    """All of it; `ways` is empty where web was not told of any queue."""
+    """All of it; `ways` is empty where the settings name no queue."""
 
     at: datetime
     services: tuple[Service, ...]

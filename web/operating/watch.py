@@ -1,6 +1,6 @@
 """Watches the pipeline: takes its state again and again, and keeps the numbers of the last minutes.
 
-Often while somebody looks, seldom else: Prometheus is told what waits, and the charts have their
+Often while somebody looks, seldom otherwise: for the backlog metrics, and so that the charts have their
 past when the page is opened.
 """
 
@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Watch:
-    """The state of `services` and, where web was told of them, of the queues and topics."""
+    """The state of `services` and, where the settings name them, of the queues and topics."""
 
     def __init__(self, services: Services, backlogs: Backlogs | None, settings: WebSettings) -> None:
         self._services = services
@@ -51,7 +51,7 @@ class Watch:
         """Watch for as long as the block runs."""
         self._coming = asyncio.get_running_loop().create_future()
         if self._backlogs:
-            self._wanted.set()  # Prometheus is told from the start
+            self._wanted.set()  # the backlog metrics are there from the start
         watching = asyncio.create_task(self._watch())
         try:
             yield

@@ -29,7 +29,7 @@ class NotJson(MensageriaError):
 class Draft:
     """The form's fields, as typed.
 
-    `written_as` tells which of the two counts: `fields` or `json`. `form_id` is the
+    `written_as` says which of the two counts: `fields` or `json`. `form_id` is the
     form's own, drawn anew with each fresh page.
     """
 

@@ -1,4 +1,4 @@
-"""What every process has: how it logs, and where its spans go."""
+"""Settings of every process: logs and spans."""
 
 from dataclasses import dataclass
 from typing import Literal
