@@ -1,4 +1,4 @@
-"""Redrive of dead letters: chosen ones are sent again, or discarded.
+"""Redrive and discarding of chosen dead letters.
 
 Each is sent first and removed then, so an interruption at any point at most leaves a
 letter that was sent already: sent again, its store knows it as a repeat.

@@ -1,4 +1,4 @@
-"""A redrive: chosen dead letters that are sent again or discarded, from the dry run to the end."""
+"""A job of the pages: chosen dead letters are redriven (sent again) or discarded, from the dry run to the end."""
 
 import asyncio
 import uuid
