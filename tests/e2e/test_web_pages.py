@@ -21,6 +21,7 @@ PAGES = (
     "/events",
     "/events?type=none",
     "/events?from=x",
+    "/event",
     "/event?source=/s&id=none",
     "/nothing",
 )
