@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from cli.status import Finding, service
+from cli.status_command import exit_code
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,16 @@ async def test_a_service_is_ok_degraded_or_out(answer: httpx.Response, expected:
 
 def test_json_says_degraded_too() -> None:
     assert Finding("gateway", ok=True, is_degraded=True).shown()["state"] == "degraded"
+
+
+@pytest.mark.parametrize(
+    ("worst", "code"),
+    [
+        (Finding("queue b", ok=True, waiting=7, dead_letters=0), 0),
+        (Finding("queue b", ok=True, dead_letters=1), 1),
+        (Finding("gateway", ok=True, is_degraded=True), 1),
+        (Finding("gateway", ok=False), 3),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst_part(worst: Finding, code: int) -> None:
+    assert exit_code([Finding("web", ok=True), worst, Finding("query", ok=True)]) == code
