@@ -31,7 +31,7 @@ BROKERS = {"sns": ("gateway-sns", "service-c-sns"), "kafka": ("gateway-kafka", "
 """The links of each broker that events are published to: all of them break where it is out."""
 SERVICES = ("gateway", "service-b", "service-c")
 DISKS = ("postgres", "dynamodb")
-VISIBILITY_TIMEOUT_S = "10"
+VISIBILITY_TIMEOUT_S = 6
 """What a killed worker had received comes again that soon: the rest after each run waits for it."""
 
 
@@ -145,7 +145,7 @@ def _between_proxies(part: Part, one: Rig) -> Part:
     sns = (
         {"AWS_ENDPOINT_URL_SNS": f"http://{HOST}:{one.links['service-c-sns'].port}"} if part.name == "service-c" else {}
     )
-    quick = {"MENSAGERIA_WORKER_VISIBILITY_TIMEOUT_S": VISIBILITY_TIMEOUT_S} if part.name != "gateway" else {}
+    quick = {"MENSAGERIA_WORKER_VISIBILITY_TIMEOUT_S": str(VISIBILITY_TIMEOUT_S)} if part.name != "gateway" else {}
     return dataclasses.replace(
         part,
         command=("env", f"--chdir={one.tree(part.name)}", *part.command),

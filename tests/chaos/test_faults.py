@@ -20,7 +20,7 @@ from tests.chaos.backlog import is_ready
 from tests.chaos.broken import BREAKS, Break
 from tests.chaos.faults import STOP_S, broken_link, is_gone
 from tests.chaos.publishers import Mix
-from tests.chaos.rig import Rig
+from tests.chaos.rig import VISIBILITY_TIMEOUT_S, Rig
 from tests.chaos.run import Run, drive
 from tests.chaos.schedule import Fault, possible
 from tests.support.waiting import until
@@ -32,24 +32,24 @@ Record = Callable[[str, object], None]
 SHORT = [
     Fault("kill", "service-b", 1),
     Fault("part", "service-c-dynamodb", 1, 3),
-    Fault("kill", "service-c", 4),
-    Fault("error", "service-b-sqs", 5, 2),
-    Fault("throttle", "gateway-sns", 5, 2),
-    Fault("restart", "postgres", 7),
-    Fault("restart", "kafka", 8),
-    Fault("cut", "service-b-sqs", 10, 2),
-    Fault("storm", "service-c", 12, 4),
-    Fault("pause", "dynamodb", 13, 2),
-    Fault("kill", "gateway", 15),
-    Fault("stall", "service-b-postgres", 16, 6),
-    Fault("stall", "service-b-sqs", 17, 5),
-    Fault("restart", "service-b", 18),
-    Fault("reset", "gateway-kafka", 18, 2),
-    Fault("stall", "service-c-dynamodb", 19, 4),
-    Fault("restart", "service-c", 20),
-    Fault("foreign records", "topic", 3, 20),
-    Fault("slow", "service-c-dynamodb", 24, 3),
-    Fault("fill", "postgres", 24, 2),
+    Fault("kill", "service-c", 3.5),
+    Fault("error", "service-b-sqs", 4, 2),
+    Fault("throttle", "gateway-sns", 4, 2),
+    Fault("restart", "postgres", 5.5),
+    Fault("restart", "kafka", 6),
+    Fault("cut", "service-b-sqs", 7.5, 2),
+    Fault("storm", "service-c", 9, 4),
+    Fault("pause", "dynamodb", 10, 2),
+    Fault("kill", "gateway", 11.5),
+    Fault("stall", "service-b-postgres", 12, 6),
+    Fault("stall", "service-b-sqs", 13, 5),
+    Fault("restart", "service-b", 14),
+    Fault("reset", "gateway-kafka", 14, 2),
+    Fault("stall", "service-c-dynamodb", 15, 4),
+    Fault("restart", "service-c", 16),
+    Fault("foreign records", "topic", 2, 17),
+    Fault("slow", "service-c-dynamodb", 19, 3),
+    Fault("fill", "postgres", 19, 2),
 ]
 """Most kinds of faults; the others take longer, and are in tests/chaos/test_faults_for_long.py.
 
@@ -67,7 +67,7 @@ CATCHING: dict[str, list[Fault]] = {
     "inserts without ON CONFLICT": [],
     "deletes before it writes": [Fault("stall", "service-b-postgres", 2, 6), Fault("kill", "service-b", 5)],
     "commits past a failure": [Fault("reset", "service-c-dynamodb", 2, 6), Fault("restart", "service-c", 4)],
-    "drops what a batch write left undone": [Fault("part", "service-c-dynamodb", 1, 10)],
+    "drops what a batch write left undone": [Fault("part", "service-c-dynamodb", 1, 6)],
     "acknowledges pending events and publishes none": [Fault("reset outage", "sns", 1, 5)],
     "takes pending events for published while Kafka is out": [Fault("reset outage", "kafka", 1, 5)],
 }
@@ -99,7 +99,7 @@ _MACHINE_S = 1.0
 
 
 async def test_most_kinds_of_faults(rig: Rig, record_property: Record) -> None:
-    run = await drive(rig, possible(SHORT), seed=SEED, mix=Mix(repeats=0.1))
+    run = await drive(rig, possible(SHORT), seed=SEED, mix=Mix(repeats=0.1), load_s=20)
     tell(run, record_property)
     assert run.is_well, run.wrongs
     assert run.counts.accepted > 100
@@ -110,9 +110,9 @@ async def test_most_kinds_of_faults(rig: Rig, record_property: Record) -> None:
 async def test_events_are_accepted_through_an_outage(
     rig: Rig, what: str, broker: str, scale: float, record_property: Record
 ) -> None:
-    away_s = max(15.0, 60 * scale)
-    outage = [Fault(f"{what} outage", broker, 2, away_s), Fault("kill", "service-c", 2 + away_s / 3)]
-    run = await drive(rig, outage, seed=SEED, mix=Mix(given_up=0), load_s=away_s + 6)
+    away_s = max(7.0, 60 * scale)  # longer than an answer may take
+    outage = [Fault(f"{what} outage", broker, 1, away_s), Fault("kill", "service-c", 1 + away_s / 3)]
+    run = await drive(rig, outage, seed=SEED, mix=Mix(given_up=0), load_s=away_s + 3)
     tell(run, record_property)
     record_property("accepted", round(run.told.accepted_share, 4))
     record_property("slowest", round(run.told.slowest_s, 2))
@@ -124,14 +124,14 @@ async def test_events_are_accepted_through_an_outage(
 
 async def test_a_kill_of_the_gateway_and_of_c_during_outages_loses_nothing(rig: Rig, record_property: Record) -> None:
     faults = [
-        Fault("stall outage", "kafka", 1, 9),
-        Fault("kill", "gateway", 6),
-        Fault("kill", "service-c", 7),
-        Fault("reset outage", "sns", 14, 9),
-        Fault("kill", "service-c", 17),
-        Fault("kill", "gateway", 19),
+        Fault("stall outage", "kafka", 1, 7),
+        Fault("kill", "gateway", 5),
+        Fault("kill", "service-c", 6),
+        Fault("reset outage", "sns", 10, 6),
+        Fault("kill", "service-c", 12),
+        Fault("kill", "gateway", 13),
     ]
-    run = await drive(rig, faults, seed=SEED, mix=Mix(repeats=0.1), load_s=26)
+    run = await drive(rig, faults, seed=SEED, mix=Mix(repeats=0.1), load_s=17)
     tell(run, record_property)
     assert run.is_well, run.wrongs
     assert run.counts.pending > 100
@@ -150,7 +150,7 @@ async def test_poison_and_conflicts_are_dead_letters_once_each(rig: Rig, record_
 
 async def test_an_outage_is_waited_for(rig: Rig, scale: float, record_property: Record) -> None:
     """B without PostgreSQL, C without Kafka: alive, not ready, and no message is seen twice for it."""
-    away_s = max(12, 60 * scale)  # longer than a message is hidden
+    away_s = max(1.2 * VISIBILITY_TIMEOUT_S, 60 * scale)  # longer than a message is hidden
     repeated = await repeats_of_b(rig)
 
     async def outage() -> None:
