@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from tests.support.waiting import until
 
 MAX_GROWTH_KB = 64 * 1024
 CONNECTIONS = 200
+SEND_BUFFER_BYTES = 16 * 1024
 FULL_S = 30
 CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
 Address = tuple[str, int]
@@ -86,6 +88,8 @@ async def attack(address: Address, flood: Flood, start: bytes, until_s: float) -
     while clock() < until_s:
         try:
             reader, writer = await asyncio.open_connection(*address)
+            # What waits in the kernel floods nobody: the server has to work it off afterwards.
+            writer.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
             reading = asyncio.create_task(_read_all(reader))
             try:
                 for piece in flood(start):
