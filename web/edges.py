@@ -13,7 +13,8 @@ from pipeline.core.settings.web import WebSettings
 from pipeline.events.event import STRUCTURED
 from web.answers import Accepted, Arrivals, Page, Record, Schemas
 
-_READY_S = 1.0
+_READY_S = 0.5
+"""Behind a query that has taken its 3 s as a store hangs, a page still comes within 3.5 s."""
 _COUNTED = "source,id,received_at"
 T = TypeVar("T")
 
@@ -78,9 +79,10 @@ class Edges:
         return self._streams.stream("gateway", f"/events/{quote(id_, safe='')}/journey", {"source": source})
 
     async def is_ready(self, service: str) -> bool:
-        """Whether `service_b` or `service_c` says within a second that it can work."""
+        """Whether `service_b` or `service_c` says within half a second that it can work."""
         try:
-            answer = await self._client.get(f"{self._services[service]}/readyz", timeout=_READY_S)
-        except httpx.TransportError:
+            async with asyncio.timeout(_READY_S):
+                answer = await self._client.get(f"{self._services[service]}/readyz")
+        except (httpx.TransportError, TimeoutError):
             return False
         return answer.is_success

@@ -35,18 +35,23 @@ class Backlogs:
         self.pending: dict[str, int] = {}
         """Of the last look: how many accepted events each leg is still to get; without what could not be read."""
 
-    async def look(self, ages_s: Mapping[str, float]) -> tuple[Way, ...]:
-        """The ways now; `ages_s` is what the services say of the oldest message of their queue."""
+    async def read(self) -> Backlog | str:
+        """The backlog now, or why nothing of it can be read."""
         backlog = NOTHING_READ
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 backlog = await (await self._connected()).read()
         except (BotoCoreError, TimeoutError) as error:  # no region, no credentials; a queue that falls silent
-            fault = str(error) or f"no answer within {_TIMEOUT_S:g} s"
-            return tuple(Way(place, Waiting(), Waiting(), fault) for place in PLACES)
+            return str(error) or f"no answer within {_TIMEOUT_S:g} s"
         finally:
             self.pending = backlog.pending()
             self._metrics.show(backlog)  # after a defect too: better unknown, which is an alert, than as it was
+        return backlog
+
+    async def ways(self, backlog: Backlog | str, ages_s: Mapping[str, float]) -> tuple[Way, ...]:
+        """The ways, from what was read; `ages_s` is what the services say of the oldest message of their queue."""
+        if isinstance(backlog, str):
+            return tuple(Way(place, Waiting(), Waiting(), backlog) for place in PLACES)
         queues = {(queue.place, queue.dead): self._waiting(queue, ages_s) for queue in backlog.queues}
         faults = {name: why for name, why in backlog.unavailable.items() if name != "kafka"}
         fault = "; ".join(dict.fromkeys(faults.values()))

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import structlog
 
+from operations.backlog import Backlog
 from pipeline.core import clock
 from pipeline.core.settings.web import WebSettings
 from pipeline.core.ways import WAYS
@@ -25,6 +26,8 @@ from web.operating.state import State, brokers
 _SPAN_S = 600.0
 _WINDOW_S = 30.0
 """A rate or a quantile is of so many seconds: of less, it would jump with every event."""
+_PAGE_S = 2.5
+"""No page waits longer for a round; the live parts bring it."""
 _LONGEST_S = 20.0
 """No round takes as long: what is asked has its own deadline."""
 _log = structlog.get_logger(__name__)
@@ -63,10 +66,14 @@ class Watch:
                 await self._backlogs.close()
 
     async def state(self) -> State:
-        """The state now, no older than a round."""
-        if self._state and time.monotonic() - self._taken_at < self._every_s:
-            return self._state
-        return await self._next()
+        """The state now, no older than a round; the last one where the next takes long, as what is asked hangs."""
+        if not self._state:
+            return await self._next()
+        if time.monotonic() - self._taken_at >= self._every_s:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PAGE_S):
+                    return await self._next()
+        return self._state
 
     async def states(self) -> AsyncGenerator[State, None]:
         """The state now, and each that is taken after it, for as long as they are asked for."""
@@ -120,13 +127,16 @@ class Watch:
         self._coming = asyncio.get_running_loop().create_future()
 
     async def _take(self) -> State:
-        look = await self._services.look()
+        look, backlog = await asyncio.gather(self._services.look(), self._read_backlog())
         now = time.monotonic()
         self._samples.add(now, look.numbers.counters)
-        ways = await self._backlogs.look(look.numbers.oldest_ages_s) if self._backlogs else ()
+        ways = await self._backlogs.ways(backlog, look.numbers.oldest_ages_s) if self._backlogs else ()
         services = look.services + brokers(ways)
         pending = self._backlogs.pending if self._backlogs else {}
         return State(clock.now(), services, self._charts(now), ways, self._healthy_since(services), pending)
+
+    async def _read_backlog(self) -> Backlog | str:
+        return await self._backlogs.read() if self._backlogs else ""
 
     def _healthy_since(self, services: tuple[Service, ...]) -> dict[str, datetime]:
         for service in services:
