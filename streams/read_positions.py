@@ -14,6 +14,7 @@ from faust.exceptions import ConsumerNotStarted
 from faust.types import TP
 
 from streams.eager_transport import EagerConsumer, EagerTransport, EndingThread
+from streams.fetch_spacing import FetchSpacing
 
 
 class ReadPositions:
@@ -84,9 +85,15 @@ class PositionConsumer(EagerConsumer):
 
 
 class PositionThread(EndingThread):
-    """Notes the position after each fetch."""
+    """Notes the position after each fetch, and leaves time between those that bring little."""
 
     consumer: PositionConsumer
+    _spacing: FetchSpacing
+
+    async def on_start(self) -> None:
+        """Start the consumer."""
+        await super().on_start()
+        self._spacing = FetchSpacing(self._ensure_consumer()._fetcher)
 
     def highwater(self, tp: TP) -> int | None:
         """The end of what can be read: behind it are transactions that are not over."""
@@ -100,6 +107,7 @@ class PositionThread(EndingThread):
 
     async def _fetch_records(self, consumer: Any, *args: Any, **options: Any) -> Any:
         fetched = await super()._fetch_records(consumer, *args, **options)
+        self._spacing.handed_over(sum(map(len, fetched.values())))
         assignment = consumer._subscription.subscription and consumer._subscription.subscription.assignment
         for tp in assignment.tps if assignment else ():
             state = assignment.state_value(tp)

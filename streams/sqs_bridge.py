@@ -30,7 +30,7 @@ _ANSWER_S = 10
 _STOP_RECEIVING_S = 3
 _STOP_TIMEOUT_S = 5
 """A stop takes 10 s at most: what is not settled by then is received again."""
-_GATHER_S = 0.01
+_GATHER_S = 0.02
 """After an answer with fewer messages than a call can bring: the next one brings more. One alone came at once."""
 _DELETE_LINGER_S = 0.05
 """Longest wait for a call that deletes to fill: the store has the messages, and nobody waits for it."""

@@ -1,6 +1,7 @@
 """The Kafka leg: one idempotent producer, replaced when it can't go on."""
 
 import asyncio
+import math
 import time
 from contextlib import suppress
 from functools import partial
@@ -17,6 +18,7 @@ from aiokafka.errors import (
 )
 
 from gateway.errors import LegUnavailable
+from gateway.legs.leg import SPACING_S
 from gateway.publication import Publication
 from pipeline.clients import kafka, kafka_access
 from pipeline.core.settings.kafka import KafkaSettings
@@ -24,6 +26,8 @@ from pipeline.telemetry.call_metrics import Calls
 from pipeline.telemetry.tracing import Tracing
 
 _RESTART_S = 1.0
+_FULL = 10
+"""So many events go at once: SNS, which gets the same ones, takes no more in a call."""
 _log = structlog.get_logger(__name__)
 
 
@@ -50,6 +54,8 @@ class KafkaLeg:
         self._tracing = tracing
         self._calls = calls
         self._waiting: list[_Entry] = []
+        self._sent_at = -math.inf
+        self._next_send: asyncio.Handle | None = None
         self._sends: set[asyncio.Task[None]] = set()
         self._connected: asyncio.Future[AIOKafkaProducer]
         self._broken: asyncio.Future[AIOKafkaProducer]
@@ -92,7 +98,9 @@ class KafkaLeg:
             return entry.acknowledged
         self._waiting.append(entry)
         if len(self._waiting) == 1:
-            loop.call_soon(self._send_waiting)
+            self._send_at(self._sent_at + SPACING_S)
+        elif len(self._waiting) == _FULL:
+            self._send_at(loop.time())
         return entry.acknowledged
 
     async def check(self) -> None:
@@ -105,9 +113,17 @@ class KafkaLeg:
         if not client.cluster.partitions_for_topic(self._settings.topic):
             raise LegUnavailable(self.name, f"the topic {self._settings.topic} is missing")
 
+    def _send_at(self, moment: float) -> None:
+        """Send what has gathered by then, or now where that is over."""
+        loop = asyncio.get_running_loop()
+        if self._next_send:
+            self._next_send.cancel()
+        self._next_send = loop.call_at(max(moment, loop.time()), self._send_waiting)
+
     def _send_waiting(self) -> None:
-        """Send what came in one turn of the loop, by one task a partition: a blocked partition holds up no other."""
+        """Send what has gathered, by one task a partition: a blocked partition holds up no other."""
         entries, self._waiting = self._waiting, []
+        self._sent_at, self._next_send = asyncio.get_running_loop().time(), None
         if not self._connected.done():
             return _fail(entries, LegUnavailable(self.name, self._obstacle))
         producer = self._connected.result()

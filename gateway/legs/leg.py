@@ -9,6 +9,15 @@ Legs = dict[str, Literal["stored", "pending", "failed", "not_tried"]]
 """What became of an event in each leg, by its name. `pending`: the other leg's broker holds it for this one."""
 
 
+SPACING_S = 0.02
+"""Least time between two calls to a broker, unless the second is full: one event alone goes at once.
+
+A call costs the gateway, the broker and whoever receives from it far more than one more event in it. Both legs
+begin their calls together, so that the process is woken once for both."""
+TICK_S = 0.001
+"""uvloop's timers end up to so much early."""
+
+
 class Outcome(NamedTuple):
     """What became of an event; `retry_after_s` is 0 where it was accepted, or where a leg refused it: `refusal`."""
 

@@ -1,6 +1,7 @@
 """SNS publications gathered into calls of up to ten, with no wait where events are few."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import stamina
 import structlog
 
 from gateway.errors import LegRefused, LegUnavailable
+from gateway.legs.leg import SPACING_S, TICK_S
 from gateway.legs.sns_request import Verdict
 from gateway.publication import Publication
 
@@ -19,14 +21,8 @@ MAX_BYTES = 262_144
 MAX_CALLS = 8
 """Calls under way at once."""
 
-LINGER_S = 0.005
-"""Longest wait for a batch to fill while nothing is under way."""
-
 COMPANY_S = 0.025
 """Longest wait for a batch to fill while a call is under way, at whose end it goes."""
-
-_BUSY_GAP_S = 2 * LINGER_S / MAX_ENTRIES
-"""Mean time between two events under which a batch half fills within LINGER_S."""
 
 
 Call = Callable[[list[Publication]], Awaitable[Verdict]]
@@ -44,9 +40,9 @@ class _Entry(NamedTuple):
 class SnsBatches:
     """Sends each publication by `call` until it is acknowledged or its publisher has left.
 
-    A batch goes out when it is full, and else when no call is under way: at once where events come too
-    seldom to fill one, or after LINGER_S. A call costs gateway and SNS as much as its events, so while
-    one is under way the next gathers, as in Nagle's algorithm, for COMPANY_S at most.
+    A batch goes out when it is full, and else when no call is under way and the last one began SPACING_S
+    ago: one alone goes at once. A call costs gateway and SNS as much as its events, so while one is
+    under way the next gathers, as in Nagle's algorithm, for COMPANY_S at most.
     Entries that were not acknowledged are tried again, and they alone, with jitter,
     for `timeout_s`. Those of a batch that is refused go one by one: what is refused alone ends so.
     """
@@ -57,7 +53,7 @@ class SnsBatches:
         self._waiting: deque[_Entry] = deque()
         self._waiting_bytes = 0
         self._calls: set[asyncio.Task[None]] = set()
-        self._gap_s = self._last = 0.0
+        self._begun = -math.inf
         self._look: asyncio.Handle | None = None
         self._wake_up: asyncio.TimerHandle | None = None
 
@@ -65,8 +61,6 @@ class SnsBatches:
         """Ends once `publication` is acknowledged, or with LegUnavailable or LegRefused. May be cancelled."""
         loop = asyncio.get_running_loop()
         entry = _Entry(publication, loop.create_future(), loop.time())
-        self._gap_s += (min(entry.since - self._last, 1.0) - self._gap_s) / 16
-        self._last = entry.since
         self._waiting.append(entry)
         self._waiting_bytes += publication.size_bytes
         if not self._look:
@@ -88,6 +82,7 @@ class SnsBatches:
         self._look = None
         while self._is_due():
             if batch := self._take_batch():
+                self._begun = asyncio.get_running_loop().time()
                 call = asyncio.create_task(self._deliver(batch))
                 self._calls.add(call)
                 call.add_done_callback(self._call_ended)
@@ -97,9 +92,6 @@ class SnsBatches:
         self._calls.discard(call)
         if not call.cancelled() and (error := call.exception()):
             _log.error("sns call failed unexpectedly", exc_info=error)
-        if self._wake_up and not self._calls:
-            self._wake_up.cancel()  # it was set for COMPANY_S
-            self._wake_up = None
         self._send_due()
 
     def _is_due(self) -> bool:
@@ -107,17 +99,21 @@ class SnsBatches:
             return False
         if len(self._waiting) >= MAX_ENTRIES or self._waiting_bytes >= MAX_BYTES:
             return True
-        if not self._calls and self._gap_s > _BUSY_GAP_S:
-            return True
-        return asyncio.get_running_loop().time() - self._waiting[0].since >= self._longest_s
+        return asyncio.get_running_loop().time() + TICK_S >= self._due_at
 
     @property
-    def _longest_s(self) -> float:
-        return COMPANY_S if self._calls else LINGER_S
+    def _due_at(self) -> float:
+        """When those that wait go, though they fill no batch: at the latest, where calls are under way."""
+        return self._waiting[0].since + COMPANY_S if self._calls else self._begun + SPACING_S
 
     def _wake_up_later(self) -> None:
-        if self._waiting and not self._wake_up and len(self._calls) < MAX_CALLS:
-            self._wake_up = asyncio.get_running_loop().call_at(self._waiting[0].since + self._longest_s, self._woken)
+        if not self._waiting or len(self._calls) >= MAX_CALLS:
+            return
+        if self._wake_up and self._wake_up.when() > self._due_at:
+            self._wake_up.cancel()
+            self._wake_up = None
+        if not self._wake_up:
+            self._wake_up = asyncio.get_running_loop().call_at(self._due_at, self._woken)
 
     def _woken(self) -> None:
         self._wake_up = None

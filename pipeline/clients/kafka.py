@@ -29,12 +29,14 @@ _log = structlog.get_logger(__name__)
 
 
 def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
-    """An idempotent producer that waits for all replicas; `start` it in the loop that uses it."""
+    """An idempotent producer that waits for all replicas; `start` it in the loop that uses it.
+
+    It has no linger, which would hold up one event alone: what comes while a request is under way goes together.
+    """
     return AIOKafkaProducer(
         **connection(settings),
         acks="all",
         enable_idempotence=True,
-        linger_ms=5,  # between two requests to a broker: one alone goes at once
         max_batch_size=256 * 1024,
         max_request_size=2 * 1024**2,  # a dead letter holds the largest record in base64
         request_timeout_ms=int(timeout_s * 1000),

@@ -13,6 +13,7 @@ from gateway import publication
 from gateway.errors import LegRefused, LegUnavailable, TooLarge
 from gateway.legs import breaker, sns_batches
 from gateway.legs.fan_out import FanOut
+from gateway.legs.leg import SPACING_S, TICK_S
 from gateway.legs.sns_batches import SnsBatches
 from gateway.legs.sns_request import Verdict
 from gateway.publication import Publication
@@ -71,6 +72,22 @@ async def test_one_alone_goes_at_once_and_the_next_wait_for_company_while_it_is_
     assert sns.calls[1] == ["1", "2", "3"]  # after COMPANY_S, though the first call hangs
     sns.gate.set()
     await asyncio.gather(first, rest)
+
+
+async def test_one_that_follows_soon_waits_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    sns = Sns()
+    batches = SnsBatches(sns.publish, 5)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    await publish_all(batches, range(1))
+    await publish_all(batches, range(1, 2))
+    assert loop.time() - begun >= SPACING_S - 2 * TICK_S
+    monkeypatch.setattr(sns_batches, "SPACING_S", 3600)
+    nine = asyncio.create_task(publish_all(batches, range(2, 11)))
+    assert not (await asyncio.wait([nine], timeout=SPACING_S))[0]
+    await publish_all(batches, range(11, 12))
+    await nine
+    assert sns.calls == [["0"], ["1"], [str(number) for number in range(2, 12)]]
 
 
 async def test_what_comes_while_a_call_is_under_way_goes_together_at_its_end() -> None:
