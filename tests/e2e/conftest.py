@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator
 
-import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.e2e.browsing import chromium
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """A browser of the test's own."""
+    """A browser: each page has a context of its own in it. Tests that use it run in the loop of their module."""
     async with chromium() as one:
         yield one

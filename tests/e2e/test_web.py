@@ -15,6 +15,7 @@ from tests.support.waiting import until
 
 ARRIVAL_MS = 30_000
 WIDTHS = (320, 768, 1440, 3840)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def see_it_arrive(page: Page) -> None:

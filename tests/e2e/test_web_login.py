@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from pipeline.core.settings import inherited
@@ -21,6 +22,7 @@ from tests.support.waiting import until
 PROGRAMS = Path(sys.executable).parent
 PEOPLE = ({"sub": "rita", "name": "Rita", "roles": ["reader"]}, {"sub": "olga", "name": "Olga", "roles": ["operator"]})
 WEB_NAMES = ("GATEWAY", "QUERY", "SERVICE_B", "SERVICE_C")
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @contextmanager
@@ -46,7 +48,7 @@ async def answering(url: str) -> None:
     await until(is_up, within_s=60)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def provider(tmp_path: Path, unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[str]:
     """A provider that knows PEOPLE; its issuer."""
     port = unused_tcp_port_factory()
@@ -58,7 +60,7 @@ async def provider(tmp_path: Path, unused_tcp_port_factory: Callable[[], int]) -
         yield issuer
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def web(
     system: System, provider: str, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
 ) -> AsyncIterator[str]:

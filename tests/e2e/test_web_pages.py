@@ -33,6 +33,7 @@ FIRST_PAINT = """() => new Promise((resolve) => {
         for (const paint of list.getEntriesByName("first-contentful-paint")) resolve(paint.startTime);
     }).observe({ type: "paint", buffered: true });
 })"""
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def assert_fit(page: Page) -> None:
@@ -63,6 +64,16 @@ async def test_axe_finds_nothing_on_any_page(system: System, browser: Browser, s
         await assert_fit(page)
         await page.goto("/events?type=com.example.axe")
         await assert_fit(page)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_busy_button_can_be_read(system: System, browser: Browser, scheme: str) -> None:
+    async with opened(browser, system.endpoints["web"], color_scheme=scheme, reduced_motion="reduce") as page:
+        for address in ("/", "/many"):
+            await page.goto(address)
+            await page.evaluate("document.querySelectorAll('.button').forEach((each) => (each.ariaBusy = 'true'))")
+            await expect(page.locator(".button[aria-busy=true]").first).to_be_visible()
+            await assert_fit(page)
 
 
 async def test_every_page_is_light_and_quick(system: System, browser: Browser) -> None:

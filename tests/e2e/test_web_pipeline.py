@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from cli.addresses import Addresses, find
@@ -23,6 +24,7 @@ RECEIVED_AT = "2026-11-23T15:24:00.123456Z"
 HOSTILE = '<script>alert(1)</script><img src="x" onerror="alert(2)">\u202egpj 😀'
 ARRIVAL_MS = 20_000
 HEALING_MS = 30_000
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def addresses(system: System, monkeypatch: pytest.MonkeyPatch) -> Addresses:
     return find()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def source(addresses: Addresses) -> AsyncIterator[str]:
     """A source of the test's own; its dead letters of queue b are discarded at the end."""
     own = f"urn:test:{uuid.uuid4()}"

@@ -54,6 +54,11 @@ async function check(fields) {
   renew(page, "calls");
 }
 
+/** Check in the background. */
+function look(fields) {
+  check(fields).catch(() => (lost.hidden = false));
+}
+
 function showDraft(page) {
   for (const name of EDITORS) {
     const { value } = page.getElementById(name);
@@ -68,7 +73,7 @@ async function submit(address) {
   const [answer, page] = await post(address);
   if (answer.redirected) {
     showJourney(answer.url, page);
-    await check(FIELDS);
+    look(FIELDS); // the event is published: nobody has to wait for it
   } else if (page.getElementById("draft")) showDraft(page);
   else showFailure(page);
   draws.forEach((draw) => draw());
@@ -93,7 +98,7 @@ form.addEventListener("submit", async (event) => {
 
 form.addEventListener("input", () => {
   clearTimeout(checking);
-  checking = setTimeout(() => check(EDITORS).catch(() => (lost.hidden = false)), CHECK_MS);
+  checking = setTimeout(() => look(EDITORS), CHECK_MS);
 });
 
 for (const link of document.querySelectorAll(".menu a")) link.addEventListener("click", () => forget(link));
