@@ -4,11 +4,11 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Container, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
 from infra import template
+from pipeline.clients.aws import is_url_of_aws
 from pipeline.core.errors import MensageriaError
 
 HOLDS_DATA = frozenset(
@@ -37,9 +37,6 @@ _WAYS_OUT = {
     " `aws cloudformation continue-update-rollback --stack-name {0}`",
 }
 """What ends the states that CloudFormation leaves to people."""
-
-
-_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 class DeployFailed(MensageriaError):
@@ -74,7 +71,7 @@ class Plan(NamedTuple):
 
 def is_of_aws(client: Any) -> bool:
     """Whether `client` asks AWS, and not an emulator."""
-    return str(urlsplit(client.meta.endpoint_url).hostname).endswith(_OF_AWS)
+    return is_url_of_aws(client.meta.endpoint_url)
 
 
 class Stack:

@@ -22,7 +22,7 @@ from pipeline.events.envelope import around_message, enclosed, open_envelope, to
 VISIBILITY_TIMEOUT_S = 60
 """How long letters stay hidden after a reader was killed."""
 _POLL_S = 1
-"""A long poll asks all of SQS' servers: one that finds nothing is the end."""
+"""A long poll asks all of SQS' servers: one that finds nothing is the end. An emulator is one server: it needs none."""
 
 _log = structlog.get_logger(__name__)
 
@@ -58,6 +58,7 @@ class _QueueReading:
         self._origin = origin
         self._outlet = QueueResender(origin)
         self._service = service
+        self._poll_s = _POLL_S if queue.is_of_aws else 0
         self._held: dict[str, Message] = {}
 
     async def letters(self) -> AsyncIterator[DeadLetter]:
@@ -101,7 +102,7 @@ class _QueueReading:
 
     async def _receive(self) -> list[Message]:
         receiving = asyncio.ensure_future(
-            self._queue.receive(visibility_timeout_s=VISIBILITY_TIMEOUT_S, wait_s=_POLL_S)
+            self._queue.receive(visibility_timeout_s=VISIBILITY_TIMEOUT_S, wait_s=self._poll_s)
         )
         try:
             return await asyncio.shield(receiving)

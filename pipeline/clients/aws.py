@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from botocore.exceptions import NoCredentialsError
 
@@ -21,6 +22,8 @@ SNS_REFUSALS = frozenset(
 )
 """SNS' errors that sending the same again brings again; any other, such as `NotFound`, ends when someone mends it."""
 
+_OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+
 _RETRIES = {"mode": "standard", "total_max_attempts": 2}
 
 
@@ -32,6 +35,11 @@ class Endpoint:
     region_name: str
     aws_access_key_id: str
     aws_secret_access_key: str = field(repr=False)
+
+
+def is_url_of_aws(url: str) -> bool:
+    """Whether `url` is one of AWS, and not of an emulator."""
+    return str(urlsplit(url).hostname).endswith(_OF_AWS)
 
 
 def client(

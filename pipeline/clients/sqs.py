@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 import stamina
 
+from pipeline.clients.aws import is_url_of_aws
 from pipeline.clients.aws_json import CallFailed, JsonApi
 from pipeline.core.clock import seen_at
 from pipeline.core.errors import MessageRefused, QueueUnavailable, ReceiptExpired
@@ -93,6 +94,7 @@ class Queue:
 
     def __init__(self, url: str, api: JsonApi) -> None:
         self.name = url.rpartition("/")[2]
+        self.is_of_aws = is_url_of_aws(url)
         self._api = api
         self._url = url
         self._calls = asyncio.Semaphore(_CALLS)
@@ -104,7 +106,10 @@ class Queue:
         return Depth(*(int(answer.attributes[name]) for name in names))
 
     async def receive(self, *, visibility_timeout_s: int, wait_s: int) -> list[Message]:
-        """Up to 10 messages; none only where there was none for `wait_s` seconds, from 1 on (a long poll)."""
+        """Up to 10 messages; none only where there was none for `wait_s` seconds, from 1 on (a long poll).
+
+        Without a wait AWS asks some of its servers alone, and may bring none though there are some.
+        """
         request = {
             "MaxNumberOfMessages": CALL_MESSAGES,
             "WaitTimeSeconds": wait_s,

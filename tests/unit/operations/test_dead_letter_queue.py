@@ -14,8 +14,8 @@ from pipeline.clients.sqs import Depth, Message, Queue
 class OneMessage(Queue):
     """Hands out one message at the first receive, once it may, and notes what is shown again."""
 
-    def __init__(self) -> None:
-        super().__init__("http://127.0.0.1/queue", JsonApi("sqs"))
+    def __init__(self, url: str = "http://127.0.0.1/queue") -> None:
+        super().__init__(url, JsonApi("sqs"))
         self.asked, self.may = asyncio.Event(), asyncio.Event()
         self.shown: list[str] = []
 
@@ -31,11 +31,13 @@ class OneMessage(Queue):
 class Late(OneMessage):
     """Has two letters, sent by a clock that is an hour ahead, and a third that comes once the first was shown."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, url: str = "http://127.0.0.1/queue") -> None:
+        super().__init__(url)
         self.numbers = ["1", "2", "", "3", ""]
+        self.waits_s: list[int] = []
 
     async def receive(self, *, visibility_timeout_s: int, wait_s: int) -> list[Message]:
+        self.waits_s.append(wait_s)
         number = self.numbers.pop(0)
         sent_ms = str(int((time.time() + 3600) * 1000))
         return (
@@ -51,6 +53,18 @@ async def test_a_letter_that_is_newer_than_our_clock_is_seen_and_one_that_comes_
     async with DeadLetterQueueReader("b", queue, queue, "service-b").open() as reading:
         assert [letter.key async for letter in reading.letters()] == ["b:1", "b:2"]
     assert queue.shown == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("url", "wait_s"), [("https://sqs.eu-west-1.amazonaws.com/1/dead", 1), ("http://127.0.0.1:4566/1/dead", 0)]
+)
+async def test_all_servers_of_aws_are_asked_by_a_long_poll_and_the_one_of_an_emulator_without(
+    url: str, wait_s: int
+) -> None:
+    queue = Late(url)
+    async with DeadLetterQueueReader("b", queue, queue, "service-b").open() as reading:
+        assert [letter.key async for letter in reading.letters()] == ["b:1", "b:2"]
+    assert queue.waits_s == [wait_s] * 3
 
 
 async def test_what_is_handed_out_during_an_interruption_is_given_back() -> None:
