@@ -172,8 +172,8 @@ async def test_a_batch_of_ten_that_others_wrote(
     assert {each.envelope.reason for each in found} <= {"malformed", "invalid"}
     assert {each.envelope.attempts for each in found} == {1}
     details = {each.body: each.envelope.detail for each in found}
-    assert "/data/t:" in details[bodies[6].encode()]
-    assert "/data:" in details[bodies[7].encode()]
+    assert "/data/t contains U+0000" in details[bodies[6].encode()]
+    assert "/data contains U+0000" in details[bodies[7].encode()]
 
     async def is_idle() -> bool:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
