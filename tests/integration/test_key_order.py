@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -81,8 +82,9 @@ async def test_events_of_one_key_are_in_one_partition_in_the_order_they_were_sen
         common | {"id": f"o-{number:04}", "partitionkey": keys[number % len(keys)], "data": number}
         for number in range(count)
     ]
-    await publish(aws, Tool(system.home), events)
-    found = await on_the_topic(aws, source, count)
+    async with reading(aws) as consumer:
+        await publish(aws, Tool(system.home), events)
+        found = await on_the_topic(consumer, source, count)
     for place, key in enumerate(keys):
         [(partition, numbers)] = [(partition, found[partition, each]) for partition, each in found if each == key]
         assert numbers == list(range(place, count, len(keys))), (key, partition)
@@ -94,24 +96,32 @@ async def test_events_of_one_id_reach_the_topic_in_the_order_of_their_lines(
     """Without a `partitionkey` the id is the key."""
     common = {"specversion": "1.0", "source": source, "type": "ordered", "id": "same"}
     events = [common | {"data": number} for number in range(20)]
-    await by_command(aws, Tool(system.home), events)
-    [numbers] = (await on_the_topic(aws, source, len(events))).values()
+    async with reading(aws) as consumer:
+        await by_command(aws, Tool(system.home), events)
+        [numbers] = (await on_the_topic(consumer, source, len(events))).values()
     assert numbers == list(range(len(events)))
 
 
-async def on_the_topic(endpoints: dict[str, str], source: str, count: int) -> dict[tuple[int, str], list[int]]:
+@asynccontextmanager
+async def reading(endpoints: dict[str, str]) -> AsyncIterator[AIOKafkaConsumer]:
+    """Reads the topic from its end as it is now."""
+    async with AIOKafkaConsumer(endpoints["kafka_topic"], bootstrap_servers=endpoints["kafka"]) as consumer:
+        for partition in consumer.assignment():
+            await consumer.position(partition)
+        yield consumer
+
+
+async def on_the_topic(consumer: AIOKafkaConsumer, source: str, count: int) -> dict[tuple[int, str], list[int]]:
     """The data of the `count` events of `source` by partition and key, in the order of their offsets."""
     found: dict[tuple[int, str], list[int]] = {}
-    servers, topic = endpoints["kafka"], endpoints["kafka_topic"]
-    async with AIOKafkaConsumer(topic, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
 
-        async def read() -> bool:
-            for partition, records in (await consumer.getmany(timeout_ms=500)).items():
-                for record in records:
-                    if record.value and source.encode() in record.value:
-                        key = (partition.partition, record.key.decode())
-                        found.setdefault(key, []).append(json.loads(record.value)["data"])
-            return sum(map(len, found.values())) >= count
+    async def read() -> bool:
+        for partition, records in (await consumer.getmany(timeout_ms=500)).items():
+            for record in records:
+                if record.value and source.encode() in record.value:
+                    key = (partition.partition, record.key.decode())
+                    found.setdefault(key, []).append(json.loads(record.value)["data"])
+        return sum(map(len, found.values())) >= count
 
-        await until(read, within_s=30)
+    await until(read, within_s=30)
     return found
