@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.mensageria import COMMAND, environment, mensageria
+from tests.support.mensageria import COMMAND, Tool, environment
 
 SYSTEM = ("QUEUE_B_URL", "QUEUE_C_URL", "DEAD_LETTER_B_URL", "DEAD_LETTER_C_URL", "QUERY_URL")
 
@@ -30,8 +30,8 @@ SYSTEM = ("QUEUE_B_URL", "QUEUE_C_URL", "DEAD_LETTER_B_URL", "DEAD_LETTER_C_URL"
         (("erase", "", "--reference", "1"), "it is empty"),
     ],
 )
-def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
-    ended = mensageria(tmp_path, *arguments)
+async def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    ended = await Tool(tmp_path)(*arguments)
     assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
     assert said in ended.err
 
