@@ -1,10 +1,7 @@
 """Records and messages of other writers than the gateway, on a real broker and real queues."""
 
-import asyncio
 import json
 import re
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,7 +10,8 @@ import httpx
 from aiokafka import AIOKafkaProducer
 
 from pipeline.clients.kafka_records import ExactBatch
-from tests.support.running_system import ROOT, System
+from tests.support.mensageria import Tool
+from tests.support.running_system import System
 from tests.support.waiting import until
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -83,14 +81,9 @@ class Watched:
 
     async def _status_is_at_rest(self) -> bool:
         self.require_no_restart()
-        return await asyncio.to_thread(self._waiting) == 0
-
-    def _waiting(self) -> int:
-        command = [sys.executable, "-m", "cli", "status", "--json"]
-        environment = {"MENSAGERIA_HOME": str(self._system.home), "PATH": ""}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False, timeout=60)
-        parts = {part["part"]: part for part in map(json.loads, done.stdout.splitlines())}
-        return int(parts["kafka"]["waiting"])
+        status = await Tool(self._system.home)("status", "--json")
+        parts = {part["part"]: part for part in status.lines}
+        return int(parts["kafka"]["waiting"]) == 0
 
 
 async def stored_by_kafka(query: httpx.AsyncClient, source: str, id_: str) -> dict[str, Any] | None:

@@ -18,6 +18,14 @@ from tests.support import logged
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 120
 STOP_S = 40
+QUICK = {
+    "WORKER_VISIBILITY_TIMEOUT_S": "6",
+    "WORKER_POLL_S": "1",
+    "WORKER_STORE_TIMEOUT_S": "8",
+    "WEB_BACKLOG_EVERY_S": "1",
+    "WEB_WATCH_EVERY_S": "1",
+}
+"""What tests wait for: a killed worker's messages, a stop, a store that hangs, the state on /pipeline."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +63,7 @@ def launch(home: Path, *, traces_to: str | None = "", **settings: str) -> System
     home.mkdir(parents=True, exist_ok=True)
     logged.watch(home)
     (home / "endpoints.json").unlink(missing_ok=True)  # what a system that was killed had left
-    # What a killed worker had received is seen again after 10 s, not 30, and what waits is read
-    # every second, not every 15 s, as is the state on /pipeline: tests wait for it.
-    quick = {"WORKER_VISIBILITY_TIMEOUT_S": "10", "WEB_BACKLOG_EVERY_S": "1", "WEB_WATCH_EVERY_S": "1"}
-    own = {"HOME": str(home), "PORTS": "free", "DYNAMODB": "memory"} | quick | settings
+    own = {"HOME": str(home), "PORTS": "free", "DYNAMODB": "memory"} | QUICK | settings
     with (home / "output").open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "stack", "run"],

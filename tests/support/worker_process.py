@@ -89,6 +89,7 @@ def _environment(endpoints: dict[str, Any], folder: Path, settings: dict[str, st
         "TABLE": endpoints["table"],
         "KAFKA_BOOTSTRAP_SERVERS": endpoints["kafka"],
         "WORKER_DATA_DIR": str(folder / "faust"),
+        "WORKER_POLL_S": "1",
     }
     aws = {name: value for name, value in settings.items() if name.startswith("AWS_")}
     own |= {name: value for name, value in settings.items() if name not in aws}

@@ -102,7 +102,7 @@ async def test_tail_shows_events_whose_clock_is_ahead_and_late_ones(
     for round_ in range(100):
         for name, off in claims.items():
             await writers.store([seed(source, f"{name}-{round_}", now() + off)], [])
-        done, _ = await asyncio.wait({tailing}, timeout=0.5)
+        done, _ = await asyncio.wait({tailing}, timeout=0.2)
         if done:
             break
     ids = [line["id"] for line in (await tailing).lines]
@@ -135,11 +135,14 @@ async def test_output_that_is_not_utf_8_is_no_failure(system: Any, tool: Tool, s
     await complete(tool, source, id_)
     here = Tool(system.home, encoding=encoding)
     commands = (("get", source, id_), ("list", "--source", source), ("trace", "--source", source, id_), ("status",))
-    for command in (*commands, ("dead-letters", "list")):
+
+    async def show(command: tuple[str, ...]) -> None:
         for more in ((), ("--json",)):
             ended = await here(*command, *more)
             assert "Traceback" not in ended.err, ended.err
             assert not more or all(isinstance(line, dict) for line in ended.lines)
+
+    await asyncio.gather(*map(show, (*commands, ("dead-letters", "list"))))
 
 
 async def test_status_tells_every_part(tool: Tool) -> None:

@@ -223,7 +223,7 @@ async def test_a_thousand_requests_wait_at_once_and_are_answered_in_time(
     aws: dict[str, str], source: str, unused_tcp_port: int, scale: float
 ) -> None:
     async with own_gateway(aws, unused_tcp_port, KAFKA_RECEIPTS_TOPIC=UNREPORTED) as (_, other):
-        wait_s = 20 if scale == 1 else 5
+        wait_s = 20 if scale == 1 else 3
         waiting = [publish(other, body(source, str(number)), f"wait={wait_s}") for number in range(int(1000 * scale))]
         begun = time.monotonic()
         received = await asyncio.gather(*waiting)

@@ -190,7 +190,7 @@ async def test_a_long_poll_ends_with_a_message_and_at_its_time(sqs: Any, queue: 
     begun = time.monotonic()
     assert await receive(sqs, queue, WaitTimeSeconds=1) == []
     assert 0.9 < time.monotonic() - begun < 2
-    polls = [asyncio.create_task(receive(sqs, queue, WaitTimeSeconds=4)) for _ in range(3)]
+    polls = [asyncio.create_task(receive(sqs, queue, WaitTimeSeconds=3)) for _ in range(3)]
     begun = time.monotonic()
     await send(sqs, queue, "a", "b", "c", DelaySeconds=1)
     answered, waiting = await asyncio.wait(polls, timeout=5, return_when=asyncio.FIRST_COMPLETED)

@@ -17,7 +17,7 @@ from tests.support.foreign_records import Watched, event, producing, put, stored
 from tests.support.running_system import System, running
 from tests.support.waiting import until
 
-STUCK_AFTER_S = 5
+STUCK_AFTER_S = 3
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ async def test_what_was_pending_is_stored_by_every_way_and_says_so(
     aws: dict[str, str], source: str, unused_tcp_port: int, broker: str, fault: Any
 ) -> None:
     other = "sns" if broker == "kafka" else "kafka"
-    async with started(aws, unused_tcp_port) as rig, httpx.AsyncClient(timeout=20) as http:
+    async with started(aws, unused_tcp_port, **SHORT) as rig, httpx.AsyncClient(timeout=20) as http:
         rig.proxies[broker].break_as(fault)
         accepted = [await publish(rig, source, str(number)) for number in range(6)]
         assert {answer.status_code for answer in accepted} == {202}

@@ -171,7 +171,7 @@ async def test_a_stop_before_a_slow_table_is_in_time_and_gives_back_the_rest(
     async with worker("service_c", tmp_path, aws, **_of_c(own, table)) as one:
 
         async def is_at_work() -> bool:
-            return len(table.written) >= 10
+            return len(table.written) >= 5
 
         await settles(one, is_at_work, within_s=60)
         begun = time.monotonic()
@@ -200,7 +200,7 @@ async def test_large_events_that_wait_in_the_topic_do_not_fill_the_memory(
     most_mib: int,
     scale: float,
 ) -> None:
-    table.pace.change(10 if scale == 1 else 25)
+    table.pace.change(10 if scale == 1 else 50)
     await own.fill(source, events, size=200_000, ways=("kafka",))
     async with worker("service_c", tmp_path, aws, **_of_c(own, table)) as one:
 

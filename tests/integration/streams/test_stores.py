@@ -304,7 +304,7 @@ async def test_what_dynamodb_leaves_out_is_sent_again_and_told(
         store = DynamoStore(aws["table"], calls=1)
         tracing = Tracing("service-c", TraceSettings())
         intake = Intake("service-c", store, _no_letters, metrics, tracing, timeout_s=20)
-        proxy.break_as("part")
+        proxy.break_as("part", share=0.5)
         try:
             await intake.settle([arrival(source, str(number)) for number in range(25)], lambda: False)
         finally:
