@@ -16,6 +16,7 @@ from gateway.publication import Publication
 from pipeline.events.event import parse
 
 TOPIC = "arn:aws:sns:eu-west-1:000000000000:events"
+PUBLISH_BATCH = botocore.session.Session().get_service_model("sns").operation_model("PublishBatch")
 
 
 def make(id_: str, data: Any = None) -> Publication:
@@ -34,9 +35,8 @@ def test_the_form_is_what_botocore_would_send(texts: list[str]) -> None:
         }
         for index, each in enumerate(publications)
     ]
-    operation = botocore.session.Session().get_service_model("sns").operation_model("PublishBatch")
     parameters = {"TopicArn": TOPIC, "PublishBatchRequestEntries": entries}
-    expected: dict[str, Any] = create_serializer("query").serialize_to_request(parameters, operation)["body"]
+    expected: dict[str, Any] = create_serializer("query").serialize_to_request(parameters, PUBLISH_BATCH)["body"]
     sent = parse_qsl(sns_request.body(TOPIC, publications).decode(), keep_blank_values=True, strict_parsing=True)
     assert dict(sent) == {name: str(value) for name, value in expected.items() if entries or "Entries" not in name}
     assert len(sent) == len(dict(sent))

@@ -15,6 +15,7 @@ from pipeline.core.settings.process import TraceSettings
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.telemetry.metrics import WayMetrics
 from pipeline.telemetry.tracing import Tracing
+from streams import intake as intakes
 from streams import pace
 from streams.intake import Intake, Interrupted
 from streams.store import PartlyStored, Stored
@@ -140,8 +141,9 @@ async def test_a_store_that_slows_down_gets_smaller_calls_and_larger_ones_when_i
     assert intake._window.events == 25 * calls
 
 
-async def test_what_was_stored_is_released_while_the_rest_goes_on() -> None:
-    store = SlowStore(10)
+async def test_what_was_stored_is_released_while_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intakes, "_RELEASE_S", intakes._RELEASE_S / 4)
+    store = SlowStore(40)
     intake, _ = intake_of(store)
     released: list[tuple[float, Sequence[int]]] = []
 
@@ -152,7 +154,7 @@ async def test_what_was_stored_is_released_while_the_rest_goes_on() -> None:
     await intake.settle(arrivals(60), lambda: False, release)
     moments = [begun, *(moment for moment, _ in released), time.monotonic()]
     assert len(released) >= 2
-    assert max(later - earlier for earlier, later in itertools.pairwise(moments)) < 4
+    assert max(later - earlier for earlier, later in itertools.pairwise(moments)) < 1
     positions = [position for _, part in released for position in part]
     assert len(positions) == len(set(positions))
 
