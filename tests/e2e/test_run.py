@@ -229,19 +229,18 @@ async def _nobody(home: Path) -> bool:
     return naming(str(home)) == []
 
 
-async def test_the_emulator_is_laid_out_anew_after_a_crash(home: Path) -> None:
-    with running(home) as system:
-        before = system.endpoints
-        os.kill(system.pid("aws"), signal.SIGKILL)
+async def test_the_emulator_is_laid_out_anew_after_a_crash(system: System) -> None:
+    before, said_before = system.endpoints, len(system.output)
+    os.kill(system.pid("aws"), signal.SIGKILL)
 
-        async def said() -> bool:
-            return "aws: ready again" in system.output
+    async def said() -> bool:
+        return "aws: ready again" in system.output[said_before:]
 
-        await until(said, within_s=30)
-        assert "differences --repair" in system.output
-        await publish(before, "urn:test:crash", "1")
-        await until(lambda: events(before, "urn:test:crash"), within_s=30)
-        assert (await _preflight(before)) == 204
+    await until(said, within_s=30)
+    assert "differences --repair" in system.output[said_before:]
+    await publish(before, "urn:test:crash", "1")
+    await until(lambda: events(before, "urn:test:crash"), within_s=30)
+    assert (await _preflight(before)) == 204
 
 
 async def _preflight(endpoints: dict[str, Any]) -> int:

@@ -1,15 +1,15 @@
-"""The command that deploys, on an emulator of the test's own."""
+"""The command that deploys, on an emulator of their own."""
 
 import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import fields, replace
-from pathlib import Path
 from typing import Any
 
 import aioboto3
 import pytest
+import pytest_asyncio
 from botocore.exceptions import ClientError
 
 from infra import deploy, environment, setup_task
@@ -18,6 +18,7 @@ from infra.environment import Environment
 from pipeline.core.settings.stack import StackSettings
 from stack import aws
 from stack.home import Home
+from stack.http_client import http_client
 from stack.ports import choose
 from tests.support.running_system import ROOT
 from tests.support.waiting import until
@@ -27,13 +28,13 @@ ACCOUNT = "000000000000"
 """The emulator's."""
 
 
-@pytest.fixture
-async def emulator(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
-    """An empty emulator: the SDK's settings for it."""
-    ports = choose(StackSettings(ports="free"))
-    home = Home(tmp_path)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[str, str]]:
+    """The SDK's settings for an emulator that all these tests share."""
+    ports, folder = choose(StackSettings(ports="free")), tmp_path_factory.mktemp("emulator")
+    home = Home(folder)
     part, endpoint = aws.part(home, ports), aws.endpoint(home, ports.aws)
-    (tmp_path / "aws" / "tmp").mkdir(parents=True, exist_ok=True)
+    (folder / "aws" / "tmp").mkdir(parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(*part.command, env=dict(part.environment), cwd=ROOT)
     try:
         await until(part.probe, within_s=30)
@@ -46,6 +47,16 @@ async def emulator(tmp_path: Path) -> AsyncIterator[dict[str, str]]:
     finally:
         process.terminate()
         await process.wait()
+
+
+@pytest.fixture
+async def emulator(started: dict[str, str]) -> dict[str, str]:
+    """The same with nothing in it."""
+    signed = f"AWS4-HMAC-SHA256 Credential={started['AWS_ACCESS_KEY_ID']}/"
+    async with http_client(base_url=started["AWS_ENDPOINT_URL"]) as client:
+        answer = await client.post("/_ministack/reset", headers={"authorization": signed})
+    assert answer.json() == {"reset": "ok"}
+    return started
 
 
 async def run(emulator: dict[str, str], *arguments: str) -> tuple[int | None, str, str]:
