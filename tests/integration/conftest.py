@@ -1,5 +1,6 @@
 """What tests on the real parts share."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -10,6 +11,9 @@ from aiokafka import AIOKafkaConsumer
 from lambda_query.app import App, create_app
 from pipeline.clients import aws as aws_clients
 from tests.support.querying import Writers, settings
+
+CALLS = 4
+"""To receive at once: each brings ten messages at most."""
 
 
 @pytest.fixture
@@ -47,10 +51,10 @@ async def sns_messages(aws: dict[str, str], source: str) -> AsyncIterator[Callab
         )
 
         async def receive() -> dict[str, Any]:
-            answer = await sqs.receive_message(
-                QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=60, MessageAttributeNames=["All"]
-            )
-            for message in answer.get("Messages", []):
+            asked = {"QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 60}
+            calls = (sqs.receive_message(**asked, MessageAttributeNames=["All"]) for _ in range(CALLS))
+            answers = await asyncio.gather(*calls)
+            for message in [each for answer in answers for each in answer.get("Messages", [])]:
                 beside = {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
                 if beside.get("source") == source:
                     found[beside["id"]] = message
