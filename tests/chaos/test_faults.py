@@ -65,10 +65,10 @@ CATCHING: dict[str, list[Fault]] = {
         Fault("kill", "service-c", 12),
     ],
     "inserts without ON CONFLICT": [],
-    "deletes before it writes": [Fault("stall", "service-b-postgres", 2, 6), Fault("kill", "service-b", 5)],
+    "deletes before it writes": [Fault("stall", "service-b-postgres", 1, 4), Fault("kill", "service-b", 3)],
     "commits past a failure": [Fault("reset", "service-c-dynamodb", 2, 6), Fault("restart", "service-c", 4)],
-    "drops what a batch write left undone": [Fault("part", "service-c-dynamodb", 1, 6)],
-    "acknowledges pending events and publishes none": [Fault("reset outage", "sns", 1, 5)],
+    "drops what a batch write left undone": [Fault("part", "service-c-dynamodb", 1, 4)],
+    "acknowledges pending events and publishes none": [Fault("reset outage", "sns", 1, 4)],
     "takes pending events for published while Kafka is out": [Fault("reset outage", "kafka", 1, 5)],
 }
 REPEATS = {"inserts without ON CONFLICT": 0.2}
@@ -191,7 +191,7 @@ async def test_a_broken_build_is_caught(rig: Rig, broken: Break, tmp_path: Path)
     try:
         # The one event that a kill catches may be a repeat, of which nothing is missing: repeats only where they count.
         mix = Mix(repeats=REPEATS.get(broken.name, 0), given_up=0)
-        run = await drive(rig, CATCHING[broken.name], seed=SEED, mix=mix, load_s=7)
+        run = await drive(rig, CATCHING[broken.name], seed=SEED, mix=mix, load_s=5)
     finally:
         await run_from(rig, broken.service, ROOT)
     assert run.findings, "nothing was found"
