@@ -5,13 +5,10 @@ twenty times a second whether there is one.
 """
 
 import asyncio
-import math
-import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
-_SMOOTHED_S = 0.2
-"""Time over which the rate of the events is taken."""
+from streams.rate import Rate
 
 
 class EagerTake:
@@ -30,8 +27,7 @@ class EagerTake:
         self._has_some, self._is_full, self._may_add = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._may_add.set()
         self._latest: asyncio.TimerHandle | None = None
-        self._per_s = 0.0
-        self._taken_at = time.monotonic()
+        self._rate = Rate()
 
     async def batches(self) -> AsyncGenerator[list[Any], None]:
         """The batches, one after the other: the stream is not read while one is at work."""
@@ -42,7 +38,7 @@ class EagerTake:
         try:
             while not stream.should_stop:
                 await stream.wait_for_stopped(self._has_some)
-                if self._events and self._per_s * self._linger_s >= self._worth:
+                if self._events and self._rate.expected(self._linger_s) >= self._worth:
                     await stream.wait_for_stopped(self._is_full, timeout=self._linger_s)
                 if self._events:
                     yield self._take()
@@ -73,8 +69,5 @@ class EagerTake:
         self._may_add.clear()
         self._has_some.clear()
         self._is_full.clear()
-        now = time.monotonic()
-        passed_s = max(now - self._taken_at, 1e-6)
-        self._taken_at = now
-        self._per_s += (len(events) / passed_s - self._per_s) * (1 - math.exp(-passed_s / _SMOOTHED_S))
+        self._rate.note(len(events))
         return events

@@ -21,6 +21,7 @@ from pipeline.core.settings.workers import WorkerSettings
 from pipeline.events.delivery import Arrival
 from streams.batch_channel import Batch, BatchChannel
 from streams.in_flight import InFlight
+from streams.rate import Rate
 from streams.supervision import keep_running
 
 _log = structlog.get_logger(__name__)
@@ -32,6 +33,8 @@ _STOP_TIMEOUT_S = 5
 """A stop takes 10 s at most: what is not settled by then is received again."""
 _GATHER_S = 0.02
 """After an answer with fewer messages than a call can bring: the next one brings more. One alone came at once."""
+_WORTH_MESSAGES = 25
+"""Fewer are not waited for: a call to a store costs less than the time that they would take to come."""
 _DELETE_LINGER_S = 0.05
 """Longest wait for a call that deletes to fill: the store has the messages, and nobody waits for it."""
 
@@ -54,6 +57,7 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
             longest_s=settings.visibility_timeout_s / 3,
         )
         self._received: asyncio.Queue[list[Message]] = asyncio.Queue()
+        self._rate = Rate()
         self._receivers: set[asyncio.Task[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._settled: list[Message] = []
@@ -185,7 +189,8 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
     async def _filled(self, messages: list[Message]) -> list[Message]:
         """These messages with those that are there already, and under load with those that soon will be."""
         most = self._settings.batch_events - CALL_MESSAGES
-        deadline = time.monotonic() + (self._settings.batch_wait_s if len(self._receivers) > 1 else 0)
+        wait_s = self._settings.batch_wait_s
+        deadline = time.monotonic() + (wait_s if self._rate.expected(wait_s) >= _WORTH_MESSAGES else 0)
         while len(messages) <= most:
             left_s = deadline - time.monotonic()
             if self._received.empty() and left_s <= 0:
@@ -195,6 +200,7 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
                     messages = messages + await self._received.get()
             except TimeoutError:
                 break
+        self._rate.note(len(messages))
         return messages
 
     async def _release(self, messages: Sequence[Message], positions: Sequence[int]) -> None:

@@ -79,8 +79,8 @@ class Running:
 
 
 @pytest.fixture
-async def running() -> AsyncIterator[Running]:
-    one = Running(in_flight_events=50, visibility_timeout_s=1)
+async def running(request: pytest.FixtureRequest) -> AsyncIterator[Running]:
+    one = Running(in_flight_events=50, visibility_timeout_s=1, **getattr(request, "param", {}))
     await one.bridge.start()
     yield one
     one.stopped = True
@@ -128,6 +128,24 @@ async def test_receivers_that_come_back_at_once_leave_one(running: Running) -> N
     running.queue.polls_end.set()
     await until(one_is_left, within_s=5)
     agent.cancel()
+
+
+@pytest.mark.parametrize("running", [{"batch_wait_s": 2}], indirect=True)
+async def test_one_after_a_burst_waits_for_no_others_though_several_receive(running: Running) -> None:
+    running.queue.polls_end.clear()
+    running.queue.waiting = [message(number) for number in range(100)]
+    held = 0
+    while held < 100:
+        batch = await asyncio.wait_for(running.batches.get(), 5)
+        held += len(batch.arrivals)
+        batch.settled.set_result(True)
+    await asyncio.sleep(2)  # the burst is over: its rate fades
+    assert len(running.bridge._receivers) > 1
+    begun = time.monotonic()
+    running.bridge._received.put_nowait([message(100)])
+    assert len((await running.batches.get()).arrivals) == 1
+    assert time.monotonic() - begun < 1.5
+    running.queue.polls_end.set()
 
 
 async def test_what_is_in_flight_is_bounded_and_stays_hidden(running: Running) -> None:

@@ -12,7 +12,7 @@ from faust.events import Event
 from faust.types.tuples import TP, Message
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
-from streams import eager_take
+from streams import rate
 from streams.batch_channel import BatchChannel
 from streams.eager_take import EagerTake
 
@@ -88,7 +88,7 @@ async def test_nothing_is_read_while_a_batch_is_at_work(source: Source) -> None:
 
 
 async def test_events_that_come_often_are_gathered(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eager_take, "_SMOOTHED_S", 0.01)
+    monkeypatch.setattr(rate, "_SMOOTHED_S", 0.3)
     take = EagerTake(source.stream, MOST, 0.3, WORTH)
     async with aclosing(take.batches()) as batches:
         source.send(MOST)
