@@ -45,9 +45,11 @@ class DeadLetterQueueReader:
             yield reading
         finally:
             keeper.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await keeper
-            await reading.give_back()
+            try:
+                # Not `await keeper`: an interrupt that comes now would be taken for the keeper's end.
+                await asyncio.wait((keeper,))
+            finally:
+                await reading.give_back()
 
 
 class _QueueReading:

@@ -3,7 +3,6 @@
 import asyncio
 import math
 import time
-from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, Self
 
@@ -69,8 +68,7 @@ class KafkaLeg:
 
     async def __aexit__(self, *error: object) -> None:
         self._keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._keeper
+        await asyncio.wait((self._keeper,))
         if self._connected.done():
             await kafka.stop(self._connected.result())
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import httptools
 import msgspec
 import structlog
-from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from pipeline.core import problems
@@ -222,15 +222,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
         A body may come in chunks of one byte: this is uvicorn's method in one, at half its cost.
         """
-        framing_bytes = self._framing_bytes - len(body) - _CHUNK_FRAMING_BYTES
-        self._framing_bytes = framing_bytes if framing_bytes > 0 else 0
-        cycle = self.cycle
-        if cycle.response_complete:
-            return
-        cycle.body += body
-        if len(cycle.body) > HIGH_WATER_LIMIT:
-            self.flow.pause_reading()
-        cycle.message_event.set()
+        self._framing_bytes = max(0, self._framing_bytes - len(body) - _CHUNK_FRAMING_BYTES)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The whole request is there."""

@@ -60,8 +60,7 @@ class Watch:
             yield
         finally:
             watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            await asyncio.wait((watching,))
             if self._backlogs:
                 await self._backlogs.close()
 
