@@ -9,8 +9,6 @@ from pipeline.core.table import position_key
 from pipeline.core.ways import Via
 from pipeline.events.metadata import Metadata
 
-"""(source, id)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Copy:

@@ -5,8 +5,6 @@ from typing import Any
 from pipeline.core.ways import WAYS
 from pipeline.events.receipts import Report
 
-"""Source and id."""
-
 _WAYS = tuple((way.store, way.via) for way in WAYS)
 
 

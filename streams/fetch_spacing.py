@@ -9,8 +9,8 @@ import math
 import time
 from typing import Any
 
-SPACING_S = 0.02
-"""Least time between a fetch that brought few records and the next. One alone came at once."""
+from streams.pace import SPACING_S
+
 FEW = 25
 """Fewer than a call to DynamoDB takes."""
 

@@ -1,8 +1,12 @@
-"""Pace of calls to a store: a window of events under way, and backoff after a failure."""
+"""Pace of calls: between two receptions, and to a store a window of events under way, and backoff after a failure."""
 
 import random
 import time
 
+SPACING_S = 0.02
+"""Least time between a reception, from a queue or from Kafka, that brought little and the next, which brings more.
+
+What comes alone is received at once."""
 _FIRST_EVENTS = 5
 """A window starts small: what is sent to a store of one event a second is to come back before its deadline."""
 _SLOW_S = 1.0

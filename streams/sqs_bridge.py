@@ -21,6 +21,7 @@ from pipeline.core.settings.workers import WorkerSettings
 from pipeline.events.delivery import Arrival
 from streams.batch_channel import Batch, BatchChannel
 from streams.in_flight import InFlight
+from streams.pace import SPACING_S
 from streams.rate import Rate
 from streams.supervision import keep_running
 
@@ -31,8 +32,6 @@ _ANSWER_S = 10
 _STOP_RECEIVING_S = 3
 _STOP_TIMEOUT_S = 5
 """A stop takes 10 s at most: what is not settled by then is received again."""
-_GATHER_S = 0.02
-"""After an answer with fewer messages than a call can bring: the next one brings more. One alone came at once."""
 _WORTH_MESSAGES = 25
 """Fewer are not waited for: a call to a store costs less than the time that they would take to come."""
 _DELETE_LINGER_S = 0.05
@@ -126,7 +125,7 @@ class SqsBridge(mode.Service):  # type: ignore[misc]
             if len(messages) == CALL_MESSAGES:
                 self._add_receiver()
             elif messages:
-                await asyncio.sleep(_GATHER_S)
+                await asyncio.sleep(SPACING_S)
 
     async def _poll(self) -> list[Message]:
         """Messages, or none once the worker stops; an outage, or whatever else fails, is waited out."""

@@ -18,6 +18,7 @@ from aiokafka.errors import (
 
 from gateway.errors import LegUnavailable
 from gateway.legs.leg import SPACING_S
+from gateway.legs.sns_batches import MAX_ENTRIES
 from gateway.publication import Publication
 from pipeline.clients import kafka, kafka_access
 from pipeline.core.settings.kafka import KafkaSettings
@@ -25,8 +26,6 @@ from pipeline.telemetry.call_metrics import Calls
 from pipeline.telemetry.tracing import Tracing
 
 _RESTART_S = 1.0
-_FULL = 10
-"""So many events go at once: SNS, which gets the same ones, takes no more in a call."""
 _log = structlog.get_logger(__name__)
 
 
@@ -97,7 +96,7 @@ class KafkaLeg:
         self._waiting.append(entry)
         if len(self._waiting) == 1:
             self._send_at(self._sent_at + SPACING_S)
-        elif len(self._waiting) == _FULL:
+        elif len(self._waiting) == MAX_ENTRIES:  # SNS, which gets the same ones, takes no more in a call
             self._send_at(loop.time())
         return entry.acknowledged
 

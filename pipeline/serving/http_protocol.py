@@ -9,10 +9,11 @@ import httptools
 import msgspec
 import structlog
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline.core import problems
 from pipeline.serving import origins
+from pipeline.serving.until_closed import UntilClosed
 
 MAX_HEAD_BYTES = 64 * 1024
 """Of a request line and headers: an event's attributes in ce-* headers fit well."""
@@ -81,28 +82,6 @@ _TIMEOUT = _Refusal(408, "timeout", "the request did not arrive in time: send it
 _NO_PROXY = _Refusal(501, "method", "this server is not a proxy")
 _TOO_MANY = _Refusal(503, "overloaded", "too many connections: try again a little later")
 _TOO_MUCH = _Refusal(503, "overloaded", "too much is being received: try again a little later")
-
-
-class _UntilClosed:
-    """Sends an answer to a client of HTTP/1.0: without a length it ends with the connection.
-
-    Such a client knows no chunked coding; uvicorn sends such an answer chunked to any client,
-    which a server must not do (RFC 9112, section 6.1).
-    """
-
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
-        self._has_length = True
-
-    async def __call__(self, message: Any) -> None:
-        """The cycle's `send`."""
-        if message["type"] == "http.response.start":
-            self._has_length = any(name.lower() == b"content-length" for name, _ in message.get("headers", ()))
-            if not self._has_length:
-                self._cycle.chunked_encoding = False
-        elif not self._has_length:
-            self._cycle.expected_content_length = len(message.get("body", b""))  # of this piece: the cycle compares it
-        await RequestResponseCycle.send(self._cycle, message)
 
 
 @dataclass
@@ -215,13 +194,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._due = self.loop.time() + BODY_TIMEOUT_S
         super().on_headers_complete()
         if self.parser.get_http_version() == "1.0":
-            self.cycle.send = _UntilClosed(self.cycle)  # type: ignore[method-assign]
+            self.cycle.send = UntilClosed(self.cycle)  # type: ignore[method-assign]
 
     def on_body(self, body: bytes) -> None:
-        """A part of the body: what is left of the bytes received is framing.
-
-        A body may come in chunks of one byte: this is uvicorn's method in one, at half its cost.
-        """
+        """A part of the body: what is left of the bytes received is framing."""
         self._framing_bytes = max(0, self._framing_bytes - len(body) - _CHUNK_FRAMING_BYTES)
         super().on_body(body)
 

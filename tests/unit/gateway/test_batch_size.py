@@ -3,7 +3,8 @@
 import asyncio
 
 from gateway.legs.sns_batches import SnsBatches
-from tests.unit.gateway.test_fan_out import Sns, make
+from tests.support.publications import make
+from tests.unit.gateway.test_sns_batches import Sns
 
 
 async def publish_at(batches: SnsBatches, gap_s: float, events: int) -> None:

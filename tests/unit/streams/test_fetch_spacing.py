@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from streams.fetch_spacing import FEW, SPACING_S, FetchSpacing
+from streams.fetch_spacing import FEW, FetchSpacing
+from streams.pace import SPACING_S
 
 FETCHES, RESETS = [("node", "request")], {"node": ["partition"]}
 
