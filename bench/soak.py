@@ -20,6 +20,7 @@ from bench.measuring.machine import Machine
 from bench.measuring.processes import Held
 from bench.measuring.slope import Slope
 from bench.rigs import steady_sender, system_rig, waiting
+from bench.rigs.waiting import Backlog
 from bench.workload import Durations
 from pipeline.core import clock
 from pipeline.core.errors import MensageriaError
@@ -66,6 +67,8 @@ class Soak(msgspec.Struct, frozen=True):
     rate_per_s: float
     events: int
     most_behind: int
+    most_behind_at: str
+    """The minute, and where most of these events were."""
     growth: dict[str, Growth]
     machine: Machine
 
@@ -73,7 +76,9 @@ class Soak(msgspec.Struct, frozen=True):
         """What is wrong; nothing where all is flat and nothing lagged."""
         found = [f"{name} may grow: {self.growth[name]}" for name in OURS if not self.growth[name].is_flat]
         if self.most_behind > _MOST_LAG_S * self.rate_per_s:
-            found.append(f"{self.most_behind} events were behind at one moment: over {_MOST_LAG_S:g} s of the load")
+            found.append(
+                f"{self.most_behind} events were behind {self.most_behind_at}: over {_MOST_LAG_S:g} s of the load"
+            )
         return found
 
 
@@ -84,17 +89,21 @@ async def soak(minutes: float) -> Soak:
         rate_per_s = _SHARE * (await rig.saturated(_SATURATED)).per_s
         before = await rig.at_rest()
         async with (
-            waiting.watched(rig.system) as backlog,
+            waiting.watched(rig.system) as watched,
             steady_sender.sending(rig.system.endpoints["gateway"], rate_per_s) as sender,
         ):
             moments: list[float] = []
-            held, behind = [], []
+            held: list[dict[str, Held]] = []
+            most = Backlog(0, {})
+            most_s = 0.0
             begun, first_pids = time.monotonic(), rig.system.pids()
             while (moment := time.monotonic() - begun) < 60 * minutes:
-                behind.append(await backlog.events(sender))
+                behind = await watched.backlog(sender)
+                if behind.events > most.events:
+                    most, most_s = behind, moment
                 held.append(processes.held(rig.system.pids()))
                 if moment // 60 > (moments[-1] // 60 if moments else -1):
-                    _say_progress(moment / 60, minutes, sender.due, behind[-1], held[-1])
+                    _say_progress(moment / 60, minutes, sender.due, behind, held[-1])
                 moments.append(moment)
                 await asyncio.sleep(_EVERY_S)
         if again := [name for name in OURS if rig.system.pid(name) != first_pids[name]]:
@@ -102,13 +111,16 @@ async def soak(minutes: float) -> Soak:
         await rig.all_stored(before, sender.due)
     first = int(len(moments) * _SETTLING)
     growth = {name: _growth(moments[first:], [each[name] for each in held[first:]]) for name in held[0]}
-    return Soak(began_at, minutes, rate_per_s, sender.due, max(behind), growth, machine.this())
+    most_at = f"in minute {most_s / 60:.0f}, most of them in {most.place}"
+    return Soak(began_at, minutes, rate_per_s, sender.due, most.events, most_at, growth, machine.this())
 
 
-def _say_progress(passed: float, minutes: float, sent: int, behind: int, held: Mapping[str, Held]) -> None:
+def _say_progress(passed: float, minutes: float, sent: int, behind: Backlog, held: Mapping[str, Held]) -> None:
     """A line a minute."""
     memory = ", ".join(f"{name} {held[name].memory_mib:.0f}" for name in OURS)
-    sys.stderr.write(f"minute {passed:.0f} of {minutes:g}: {sent:,} events, {behind} behind; MiB: {memory}\n")
+    sys.stderr.write(
+        f"minute {passed:.0f} of {minutes:g}: {sent:,} events, {behind.events} behind ({behind.place}); MiB: {memory}\n"
+    )
 
 
 def _growth(moments_s: list[float], held: list[Held]) -> Growth:

@@ -5,6 +5,7 @@ The stores would show it too, but DynamoDB would have to read every item for tha
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from bench.rigs.steady_sender import SteadySender
 from bench.rigs.system import System
@@ -16,6 +17,24 @@ from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.settings.tools import QueueSettings
 
 
+@dataclass(frozen=True)
+class Backlog:
+    """How many events wait at the gateway for their 202, and in each queue and the topic, by its name."""
+
+    unaccepted: int
+    queued: dict[str, int]
+
+    @property
+    def events(self) -> int:
+        """How many of what was due. An event is in both queues and in the topic: that where most wait counts."""
+        return self.unaccepted + max(self.queued.values(), default=0)
+
+    @property
+    def place(self) -> str:
+        """Where most of them wait."""
+        return max((self.queued | {"gateway": self.unaccepted}).items(), key=lambda each: each[1])[0]
+
+
 class Waiting:
     """Reads it as often as it is asked; what can't be read is as it was."""
 
@@ -23,13 +42,13 @@ class Waiting:
         self._reader = reader
         self._queued: dict[str, int] = {}
 
-    async def events(self, sender: SteadySender) -> int:
-        """How many of what was due. An event is in both queues and in the topic: that where most wait counts."""
+    async def backlog(self, sender: SteadySender) -> Backlog:
+        """What waits now of what `sender` had due."""
         read = await self._reader.read()
         self._queued |= {queue.place: sum(queue.depth) for queue in read.queues if not queue.dead}
         if "kafka" not in read.unavailable:
             self._queued["kafka"] = sum(read.lag.values())
-        return sender.unaccepted + max(self._queued.values(), default=0)
+        return Backlog(sender.unaccepted, dict(self._queued))
 
 
 @asynccontextmanager

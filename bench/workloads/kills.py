@@ -34,26 +34,26 @@ async def _start(durations: Durations) -> AsyncGenerator[MeasureCase, None]:
         async def measure(part: str) -> dict[str, float]:
             before = await rig.at_rest()
             async with (
-                waiting.watched(rig.system) as backlog,
+                waiting.watched(rig.system) as watched,
                 steady_sender.sending(rig.system.endpoints["gateway"], rate_per_s) as sender,
             ):
-                figures = await _killed(rig, part, backlog, sender)
+                figures = await _killed(rig, part, watched, sender)
             await rig.all_stored(before, sender.due)
             return figures
 
         yield measure
 
 
-async def _killed(rig: SystemRig, part: str, backlog: Waiting, sender: SteadySender) -> dict[str, float]:
+async def _killed(rig: SystemRig, part: str, watched: Waiting, sender: SteadySender) -> dict[str, float]:
     """Kill `part` and watch the backlog grow, shrink and go, for `_LONGEST_S` at most."""
-    usual = _LITTLE * await _most(backlog, sender)
+    usual = _LITTLE * await _most(watched, sender)
     pid = rig.system.pid(part)
     os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
     most, most_at, is_back, passed_s = 0, killed, False, 0.0
     while passed_s < _LONGEST_S:
         await asyncio.sleep(_POLL_S)
-        behind, now = await backlog.events(sender), time.monotonic()
+        behind, now = (await watched.backlog(sender)).events, time.monotonic()
         passed_s = now - killed
         if behind > most:
             most, most_at = behind, now
@@ -70,11 +70,11 @@ async def _all_are_ready(rig: SystemRig) -> bool:
     return all([await probe() for probe in probes])
 
 
-async def _most(backlog: Waiting, sender: SteadySender) -> int:
+async def _most(watched: Waiting, sender: SteadySender) -> int:
     """The largest backlog that is seen for a while."""
     until, most = time.monotonic() + _BEFORE_S, 0
     while time.monotonic() < until:
-        most = max(most, await backlog.events(sender))
+        most = max(most, (await watched.backlog(sender)).events)
         await asyncio.sleep(_POLL_S)
     return most
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.measuring import machine, processes, slope
+from bench.rigs.waiting import Backlog
 from bench.soak import OURS, Growth, Soak
 
 MOMENTS = [float(number) for number in range(300)]
@@ -40,7 +41,9 @@ def test_a_constant_does_not_grow() -> None:
 
 def soaked(growth: Growth, most_behind: int = 10) -> Soak:
     flat = Growth(100, (0, 0), 50, (0, 0))
-    return Soak("", 30, 100, 1000, most_behind, dict.fromkeys(OURS, flat) | {"web": growth}, machine.this())
+    return Soak(
+        "", 30, 100, 1000, most_behind, "in minute 3", dict.fromkeys(OURS, flat) | {"web": growth}, machine.this()
+    )
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,12 @@ def soaked(growth: Growth, most_behind: int = 10) -> Soak:
 )
 def test_a_soak_fails_for_growth_over_a_twentieth_and_for_lag_over_two_seconds(found: Soak, faults: int) -> None:
     assert len(found.faults()) == faults
+
+
+def test_an_event_that_waits_in_several_places_is_behind_once() -> None:
+    behind = Backlog(unaccepted=3, queued={"queue b": 10, "queue c": 40, "kafka": 30})
+    assert (behind.events, behind.place) == (43, "queue c")
+    assert (Backlog(3, {}).events, Backlog(3, {}).place) == (3, "gateway")
 
 
 def test_memory_and_descriptors_of_a_process_and_its_children_are_counted(tmp_path: Path) -> None:
