@@ -7,6 +7,7 @@ Endpoint, region and credentials are the SDK's own settings (`AWS_ENDPOINT_URL`,
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -81,12 +82,26 @@ async def account(service: Service, endpoint: Endpoint | None = None) -> AsyncGe
 
 def _session(endpoint: Endpoint | None) -> Any:
     import aioboto3  # here, as it takes half a second, and most commands of the tools end without it
+    from aiobotocore.session import get_session
 
-    if not endpoint:
-        return aioboto3.Session(region_name=aws_region())
-    return aioboto3.Session(
-        endpoint.aws_access_key_id, endpoint.aws_secret_access_key, region_name=endpoint.region_name
-    )
+    core = get_session()
+    models = _models(core.get_config_variable("data_path"))
+    core.register_component("data_loader", models)
+    if endpoint:
+        keys = (endpoint.aws_access_key_id, endpoint.aws_secret_access_key)
+        session = aioboto3.Session(*keys, region_name=endpoint.region_name, botocore_session=core)
+    else:
+        session = aioboto3.Session(region_name=aws_region(), botocore_session=core)
+    models.search_paths[:] = dict.fromkeys(models.search_paths)  # every session adds the same folder
+    return session
+
+
+@cache
+def _models(data_path: str | None) -> Any:
+    """The loader of the SDK's models, one a process: one a session would parse the same files for each client."""
+    from botocore.loaders import create_loader
+
+    return create_loader(data_path)
 
 
 def _client(
