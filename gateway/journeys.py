@@ -19,7 +19,7 @@ from pipeline.clients.notifier import Notifier
 from pipeline.core.identity import Identity
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events import receipts
-from pipeline.events.receipts import FOLLOW_S, Follow, Report
+from pipeline.events.receipts import REPEAT_S, Follow, Report
 from pipeline.telemetry.metrics import GatewayMetrics
 
 MAX_JOURNEYS = 500
@@ -31,7 +31,6 @@ MAX_JOURNEYS_OF_KEY = 250
 _CONNECT_S = 1.0
 """Longest that the first follow is held up until receipts are read."""
 
-_REPEAT_S = FOLLOW_S / 3
 _RETRY_S = 1.0
 _RETRY_AFTER_S = 5
 
@@ -128,12 +127,12 @@ class Journeys:
         self._metrics.open_journeys.set(self._open.total())
 
     async def _keep_followed(self, follow: Follow) -> None:
-        """Name the event again and again: services that have started meanwhile do not know of it."""
+        """Name the event again and again: a follow ends by itself, and a service may have missed it."""
         await self._addresses.connected(_CONNECT_S)
         while True:
             try:
                 await (await self._notifier.send(receipts.encode(follow)))
-                pause_s = _REPEAT_S
+                pause_s = REPEAT_S
             except Exception as error:  # noqa: BLE001 - whatever it is, the event is named again a moment later
                 _log.warning("journey not followed yet", error=repr(error))
                 pause_s = _RETRY_S

@@ -12,7 +12,7 @@ from pipeline.core.identity import Identity
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.ways import Store, Via
 from pipeline.events import receipts
-from pipeline.events.receipts import FOLLOW_S, Follow, Report
+from pipeline.events.receipts import FOLLOW_S, REPEAT_S, Follow, Report
 from streams.receipt_writer import ReceiptWriter
 from streams.store import Copy
 from streams.supervision import keep_running
@@ -38,7 +38,7 @@ class FollowReader(mode.Service):  # type: ignore[misc]
         self._store = store
         self._look_up = look_up
         self._writer = writer
-        self._tail = TopicTail(settings, settings.journeys_topic, self._take)
+        self._tail = TopicTail(settings, settings.journeys_topic, self._take, last_s=REPEAT_S)
         self._wanted: asyncio.Queue[Follow] = asyncio.Queue(_MOST_LOOK_UPS)
         self._looking: asyncio.Task[None] | None = None
 

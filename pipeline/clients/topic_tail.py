@@ -1,6 +1,7 @@
-"""Reads a topic of one partition from its end, in no group: what is of use at once or never."""
+"""Reads a topic of one partition from about its end, in no group: what is of use soon or never."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -18,12 +19,18 @@ _log = structlog.get_logger(__name__)
 
 
 class TopicTail:
-    """Hands the value of each record to `take`, from the end of the topic on as it is at the first `begin`."""
+    """Hands the value of each record to `take`: from the end of the topic on as it is at the first `begin`.
 
-    def __init__(self, settings: KafkaSettings, topic: str, take: Callable[[bytes | None], None]) -> None:
+    It begins with the records of the last `last_s` before that.
+    """
+
+    def __init__(
+        self, settings: KafkaSettings, topic: str, take: Callable[[bytes | None], None], *, last_s: float = 0.0
+    ) -> None:
         self._settings = settings
         self._partition = TopicPartition(topic, 0)
         self._take = take
+        self._last_s = last_s
         self._has_tried = asyncio.Event()
         self._next_offset: int | None = None
         self._pause_s = 0.0
@@ -71,5 +78,13 @@ class TopicTail:
         await consumer.start()
         consumer.assign([self._partition])
         if self._next_offset is None:
-            self._next_offset = (await consumer.end_offsets([self._partition]))[self._partition]
+            self._next_offset = await self._first_offset(consumer)
         consumer.seek(self._partition, self._next_offset)
+
+    async def _first_offset(self, consumer: AIOKafkaConsumer) -> int:
+        end: int = (await consumer.end_offsets([self._partition]))[self._partition]
+        if not self._last_s:
+            return end
+        since_ms = int((time.time() - self._last_s) * 1000)
+        found = (await consumer.offsets_for_times({self._partition: since_ms}))[self._partition]
+        return int(found.offset) if found else end

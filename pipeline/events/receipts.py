@@ -19,7 +19,10 @@ _MAX_IDENTITY = 1024
 """Characters: the services keep those of thousands of events that are followed."""
 
 FOLLOW_S = 45.0
-"""How long a follow lasts. A gateway repeats it every third of that, for services that have started since."""
+"""How long a follow lasts."""
+
+REPEAT_S = FOLLOW_S / 3
+"""How often a gateway repeats one: a service that starts reads those of that time."""
 
 
 class Report(msgspec.Struct, frozen=True, omit_defaults=True):
