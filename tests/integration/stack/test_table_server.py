@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra import template
@@ -51,13 +52,30 @@ class Server:
             yield made
 
 
-@pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
-    one = Server(Home(tmp_path), ports.choose(StackSettings(ports="free")))
+@asynccontextmanager
+async def started(folder: Path) -> AsyncIterator[Server]:
+    one = Server(Home(folder), ports.choose(StackSettings(ports="free")))
     await one.start()
     yield one
     if one.running.returncode is None:
         await one.end(signal.SIGKILL)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    """A server of the test's own, which it may end."""
+    async with started(tmp_path) as one:
+        yield one
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """A server that every test with the mark `in_its_loop` leaves running."""
+    async with started(tmp_path_factory.mktemp("shared")) as one:
+        yield one
+
+
+in_its_loop = pytest.mark.asyncio(loop_scope="module")
 
 
 def item(number: str, **changes: str) -> dict[str, dict[str, str]]:
@@ -104,6 +122,7 @@ async def test_what_was_acknowledged_outlives_a_kill(server: Server) -> None:
     assert len(in_index ^ names) <= 4
 
 
+@in_its_loop
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -118,10 +137,10 @@ async def test_what_was_acknowledged_outlives_a_kill(server: Server) -> None:
         ({"host": "127.0.0.1.example:80"}, 421),
     ],
 )
-async def test_web_pages_are_refused(server: Server, headers: dict[str, str], status: int) -> None:
+async def test_web_pages_are_refused(shared: Server, headers: dict[str, str], status: int) -> None:
     async with http_client(timeout=5) as http:
         for method in ("GET", "POST", "OPTIONS"):
-            answer = await http.request(method, server.endpoint.endpoint_url, headers=headers)
+            answer = await http.request(method, shared.endpoint.endpoint_url, headers=headers)
             if status != 200:
                 assert answer.status_code == status
                 assert "detail" in answer.json()
@@ -130,16 +149,18 @@ async def test_web_pages_are_refused(server: Server, headers: dict[str, str], st
                 assert answer.status_code not in (403, 421)
 
 
-async def test_an_absolute_target_with_another_host_is_refused(server: Server) -> None:
+@in_its_loop
+async def test_an_absolute_target_with_another_host_is_refused(shared: Server) -> None:
     for target, status in ((b"http://evil.example/", b"421"), (b"http://localhost/", b"200")):
-        reader, writer = await asyncio.open_connection(HOST, server.port)
+        reader, writer = await asyncio.open_connection(HOST, shared.port)
         writer.write(b"GET " + target + b" HTTP/1.1\r\nhost: localhost\r\n\r\n")
         assert (await reader.readline()).split()[1] == status
         writer.close()
 
 
-async def test_a_request_without_a_host_is_refused(server: Server) -> None:
-    reader, writer = await asyncio.open_connection(HOST, server.port)
+@in_its_loop
+async def test_a_request_without_a_host_is_refused(shared: Server) -> None:
+    reader, writer = await asyncio.open_connection(HOST, shared.port)
     writer.write(b"GET / HTTP/1.0\r\n\r\n")
     assert b" 421 " in await reader.readline()
     writer.close()
@@ -156,32 +177,35 @@ async def test_sigterm_ends_it_in_order_with_connections_open(server: Server) ->
         assert (await table.scan(TableName="events"))["Count"] == 1
 
 
-async def test_a_connection_that_breaks_off_ends_nothing(server: Server) -> None:
+@in_its_loop
+async def test_a_connection_that_breaks_off_ends_nothing(shared: Server) -> None:
     for _ in range(5):
-        broken = socket.create_connection((HOST, server.port))
+        broken = socket.create_connection((HOST, shared.port))
         broken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         broken.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
         broken.close()
-    async with server.table() as table:
+    async with shared.table() as table:
         await table.put_item(TableName="events", Item=item("1"))
-    assert server.running.returncode is None
+    assert shared.running.returncode is None
 
 
+@in_its_loop
 @pytest.mark.parametrize("changes", [{"event": "x" * 420_000}, {"identity": "x" * 2049}])
 async def test_what_is_too_large_is_refused_with_the_text_that_service_c_knows(
-    server: Server, changes: dict[str, str]
+    shared: Server, changes: dict[str, str]
 ) -> None:
     """What a publisher can make too large: the other keys are of bounded size by their making."""
-    async with server.table() as table:
+    async with shared.table() as table:
         with pytest.raises(ClientError) as refused:
             await table.batch_write_item(RequestItems={"events": [{"PutRequest": {"Item": item("1", **changes)}}]})
     assert refused.value.response["Error"]["Code"] == "ValidationException"
     assert _TOO_LARGE in refused.value.response["Error"]["Message"]
 
 
-async def test_another_table_than_ours_is_refused_with_other_texts(server: Server) -> None:
+@in_its_loop
+async def test_another_table_than_ours_is_refused_with_other_texts(shared: Server) -> None:
     wrong: list[dict[str, Any]] = [item("1") | {"copy": {"N": "1"}}, {"identity": {"S": "a"}}]
-    async with server.table() as table:
+    async with shared.table() as table:
         for each in wrong:
             with pytest.raises(ClientError) as refused:
                 await table.batch_write_item(RequestItems={"events": [{"PutRequest": {"Item": each}}]})
@@ -192,8 +216,9 @@ async def test_another_table_than_ours_is_refused_with_other_texts(server: Serve
         assert missing.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
-async def test_the_table_is_the_templates(server: Server) -> None:
-    async with server.table() as table:
+@in_its_loop
+async def test_the_table_is_the_templates(shared: Server) -> None:
+    async with shared.table() as table:
         made = (await table.describe_table(TableName="events"))["Table"]
     wanted = template.table()
     assert made["KeySchema"] == wanted["KeySchema"]
