@@ -11,12 +11,15 @@ from aiokafka.errors import MessageSizeTooLargeError
 from pipeline.clients.aws_json import JsonApi
 from pipeline.clients.sqs import Queue
 from pipeline.clients.sqs_text import sqs_text
+from pipeline.core.errors import MessageRefused
 from pipeline.events.delivery import Attribute
-from pipeline.events.envelope import ABOUT, open_envelope, without, without_message
+from pipeline.events.envelope import ABOUT, Envelope, open_envelope, packed, without, without_message
 from pipeline.telemetry.call_metrics import Calls
 
 _log = structlog.get_logger(__name__)
 
+_Message = tuple[str, Mapping[str, Attribute]]
+"""A message's text and its attributes."""
 MAX_MESSAGE_BYTES = 1_048_576
 """SQS: 1 MiB a message."""
 MAX_ATTRIBUTES = 10
@@ -33,7 +36,18 @@ class DeadLetterQueueWriter:
 
     async def write(self, envelopes: Sequence[bytes]) -> None:
         """Returns when SQS has them all; raises where it can't take them now."""
-        await self._queue.send_all([_message(envelope) for envelope in envelopes])
+        await self._queue.all_of([self._write_one(envelope) for envelope in envelopes])
+
+    async def _write_one(self, envelope: bytes) -> None:
+        """Write a letter in the first of its forms that the queue takes: it may have a smaller limit than SQS."""
+        for text, beside in _forms(envelope):
+            try:
+                await self._queue.send(text, beside)
+            except MessageRefused as error:
+                _log.warning("dead letter refused by its queue", error=str(error))
+                continue
+            return
+        raise MessageRefused("a dead letter without its body and attributes")
 
     async def close(self) -> None:
         """Close the connections."""
@@ -75,18 +89,31 @@ def _ever_smaller(envelope: bytes) -> Iterator[bytes]:
             yield msgspec.json.encode(without(whole, *left_out))
 
 
-def _message(envelope: bytes) -> tuple[str, Mapping[str, Attribute]]:
-    """The envelope; or, where base64 makes it too long, the message in it with the rest of it as an attribute."""
-    text = sqs_text(envelope)
-    opened = open_envelope(envelope)
-    if len(text.encode()) <= MAX_MESSAGE_BYTES or not opened:
-        return text, {}
+def _forms(envelope: bytes) -> Iterator[_Message]:
+    """The forms of a letter that SQS takes, the fullest first."""
+    for text, beside in _every_form(envelope):
+        if len(beside) <= MAX_ATTRIBUTES and _size_bytes(text, beside) <= MAX_MESSAGE_BYTES:
+            yield text, beside
+
+
+def _every_form(envelope: bytes) -> Iterator[_Message]:
+    """The envelope; where base64 makes it too long, the message in it with the rest of it beside; then ever less."""
+    yield sqs_text(envelope), {}
+    if not (opened := open_envelope(envelope)):
+        return
     _log.warning("dead letter too large for its envelope", reason=opened.reason, origin=opened.origin)
-    body, attributes = opened.body_base64.decode(), dict(opened.attributes or {})
-    attributes[ABOUT] = Attribute("String", sqs_text(without_message(opened)))
-    if len(attributes) > MAX_ATTRIBUTES or _size_bytes(body, attributes) > MAX_MESSAGE_BYTES:
-        attributes = opened.attributes or {}
-    return body, attributes
+    yield from _around_message(opened)
+    for left_out in (("body",), ("body", "attributes")):
+        yield sqs_text(msgspec.json.encode(without(opened, *left_out))), {}
+
+
+def _around_message(opened: Envelope) -> Iterator[_Message]:
+    """The message with the rest of its envelope in one more attribute, then in the only one, then without it."""
+    body, attributes = opened.body_base64.decode(), opened.attributes or {}
+    if ABOUT not in attributes:
+        yield body, {**attributes, ABOUT: Attribute("String", sqs_text(without_message(opened)))}
+    yield body, {ABOUT: Attribute("Binary", binary=packed(opened))}
+    yield body, attributes
 
 
 def _size_bytes(body: str, attributes: Mapping[str, Attribute]) -> int:

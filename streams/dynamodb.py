@@ -60,7 +60,8 @@ class _Page(msgspec.Struct, rename="pascal"):
 
 
 class _Written(msgspec.Struct, rename="pascal"):
-    unprocessed_items: dict[str, list[dict[str, Any]]] = {}
+    unprocessed_items: dict[str, list[dict[str, Any]]]
+    """DynamoDB always says so, be it that there are none: what does not has written nothing."""
 
 
 class DynamoStore:

@@ -21,8 +21,8 @@ CALL_MESSAGES = 10
 """SQS' limit of messages in one call."""
 _CALLS = 8
 _TIMEOUT_S = 5.0
-_NEVER_TAKEN = {"InvalidMessageContents", "InvalidParameterValue"}
-"""SQS' codes for a message that is wrong itself: its characters, its attributes, its length."""
+_NEVER_TAKEN = {"InvalidMessageContents", "InvalidParameterValue", "MissingParameter"}
+"""SQS' codes for a message that is wrong itself: its characters, its attributes, its length, or that it is empty."""
 
 
 PENDING_QUEUE = "events-pending"
@@ -46,6 +46,9 @@ class _Attribute(msgspec.Struct, rename="pascal"):
     string_value: str | None = None
     binary_value: bytes | None = None
 
+    def held_characters(self) -> int:
+        return len(self.string_value or "") + len(self.binary_value or b"")
+
 
 class Message(msgspec.Struct, rename="pascal", eq=False):
     """A message as ReceiveMessage gives it."""
@@ -61,9 +64,18 @@ class Message(msgspec.Struct, rename="pascal", eq=False):
         """When it came into its queue, in milliseconds since 1970."""
         return int(self.attributes["SentTimestamp"])
 
+    @property
+    def held_characters(self) -> int:
+        """Of its text and its attributes, which alone may fill a message: about the bytes that it takes."""
+        return len(self.body) + sum(map(_Attribute.held_characters, self.message_attributes.values()))
+
 
 class _Received(msgspec.Struct, rename="pascal"):
     messages: list[Message] | None = None
+
+
+class _Sent(msgspec.Struct, rename="pascal"):
+    message_id: str
 
 
 class _Failed(msgspec.Struct, rename="pascal"):
@@ -124,16 +136,17 @@ class Queue:
         """Returns when SQS has it; `beside` travels as its attributes. Raises MessageRefused where it never will."""
         attributes = {name: _sent(value) for name, value in beside.items()}
         try:
-            await self._call("SendMessage", {"MessageBody": text, "MessageAttributes": attributes}, dict[str, Any])
+            await self._call("SendMessage", {"MessageBody": text, "MessageAttributes": attributes}, _Sent)
         except QueueUnavailable as error:
             if isinstance(error.__cause__, CallFailed) and error.__cause__.code in _NEVER_TAKEN:
                 raise MessageRefused(str(error)) from error
             raise
 
-    async def send_all(self, messages: Sequence[tuple[str, Mapping[str, Attribute]]]) -> None:
-        """Send each text with its attributes; returns when SQS has them all. Raises as `send`."""
-        # One a call: dead letters can be large, and a batch call is bounded as one message is.
-        await self._all_of([self.send(text, attributes) for text, attributes in messages])
+    async def all_of(self, calls: Sequence[Coroutine[Any, Any, None]]) -> None:
+        """Wait for the end of all calls, then raise the gravest failure: none goes on behind its caller."""
+        outcomes = await asyncio.gather(*[self._in_turn(call) for call in calls], return_exceptions=True)
+        if failures := [outcome for outcome in outcomes if isinstance(outcome, BaseException)]:
+            raise min(failures, key=lambda failure: isinstance(failure, ReceiptExpired))
 
     async def delete(self, messages: Sequence[Message]) -> None:
         """Delete `messages` for good, with several tries."""
@@ -168,7 +181,7 @@ class Queue:
 
     async def _in_calls(self, operation: str, entries: list[dict[str, Any]]) -> None:
         chunks = (entries[start : start + CALL_MESSAGES] for start in range(0, len(entries), CALL_MESSAGES))
-        await self._all_of([self._carry_out(operation, chunk) for chunk in chunks])
+        await self.all_of([self._carry_out(operation, chunk) for chunk in chunks])
 
     async def _carry_out(self, operation: str, entries: list[dict[str, Any]]) -> None:
         """Carry out every entry; what fails alone is tried again alone, but for a receipt that ran out and its like."""
@@ -183,12 +196,6 @@ class Queue:
                     raise QueueUnavailable(f"{self.name}: {operation} failed for {len(left)} messages")
         if refused:
             raise ReceiptExpired(f"{self.name}: {operation} refused {len(refused)} messages: {refused[0].code}")
-
-    async def _all_of(self, calls: Sequence[Coroutine[Any, Any, None]]) -> None:
-        """Wait for the end of all calls, then raise the gravest failure: none goes on behind its caller."""
-        outcomes = await asyncio.gather(*[self._in_turn(call) for call in calls], return_exceptions=True)
-        if failures := [outcome for outcome in outcomes if isinstance(outcome, BaseException)]:
-            raise min(failures, key=lambda failure: isinstance(failure, ReceiptExpired))
 
     async def _in_turn(self, call: Coroutine[Any, Any, None]) -> None:
         async with self._calls:

@@ -1,5 +1,6 @@
 """The envelope of what can never be stored."""
 
+import zlib
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,8 @@ from pipeline.events.metadata import Metadata
 
 ABOUT = "dead_letter"
 """The attribute of a message that is too large to stand in its envelope: what the envelope has besides."""
+_MAX_UNPACKED_BYTES = 2**21
+"""Of ABOUT where it is binary: the attributes of a message, at most 1 MiB, and an envelope without them."""
 UNDECODABLE = "undecodable"
 """The reason of records that no client library can decode: the bytes are their whole batch, as the log has it."""
 
@@ -101,8 +104,8 @@ def enclosed(arrival: Arrival, rejected: Rejected, service: str) -> Envelope:
 
 
 def without(envelope: Envelope, *members: str) -> Envelope:
-    """The same letter with `members` left out, of "body", "key" and "headers": it says where the original is."""
-    empty: dict[str, Any] = {"body": {"body_base64": b""}, "headers": {"headers": []}}
+    """The same letter without `members`, of "body", "key", "headers", "attributes": it says where the original is."""
+    empty: dict[str, Any] = {"body": {"body_base64": b""}, "headers": {"headers": []}, "attributes": {"attributes": {}}}
     empty["key"] = {"key": None, "key_base64": None}
     changes = {name: value for member in members for name, value in empty[member].items()}
     return msgspec.structs.replace(envelope, omitted=members, **changes)
@@ -116,16 +119,32 @@ def too_large(body: bytes) -> Rejected | None:
 
 
 def without_message(envelope: Envelope) -> bytes:
-    """The envelope as JSON without the message in it, for ABOUT."""
+    """The envelope as JSON without the message in it, for ABOUT beside the message's own attributes."""
     return msgspec.json.encode(msgspec.structs.replace(envelope, body_base64=b"", attributes=None))
+
+
+def packed(envelope: Envelope) -> bytes:
+    """The envelope without its body, in as few bytes as may be, for ABOUT in place of the message's attributes."""
+    return zlib.compress(msgspec.msgpack.encode(msgspec.structs.replace(envelope, body_base64=b"")))
 
 
 def around_message(arrival: Arrival) -> Envelope | None:
     """The envelope of a message that has ABOUT; None of any other."""
     attributes = dict(arrival.attributes or {})
-    about = attributes.pop(ABOUT, None)
-    kept = open_envelope((about.value or "").encode()) if about else None
+    if not (about := attributes.pop(ABOUT, None)):
+        return None
+    if about.binary is not None:
+        kept = None if attributes else _unpacked(about.binary)
+        return kept and msgspec.structs.replace(kept, body_base64=arrival.body)
+    kept = open_envelope((about.value or "").encode())
     return kept and msgspec.structs.replace(kept, body_base64=arrival.body, attributes=attributes)
+
+
+def _unpacked(packed: bytes) -> Envelope | None:
+    try:
+        return msgspec.msgpack.decode(zlib.decompressobj().decompress(packed, _MAX_UNPACKED_BYTES), type=Envelope)
+    except (zlib.error, msgspec.DecodeError, UnicodeDecodeError):
+        return None  # somebody else's attribute
 
 
 def _text_or_octets(octets: bytes | None) -> tuple[str | None, bytes | None]:

@@ -1,6 +1,7 @@
 """Messages that no gateway would send: each is stored or is a dead letter, and nothing is held up."""
 
 import json
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,13 +10,23 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from cli.addresses import find
+from operations.dead_letter_queue import DeadLetterQueueReader
 from operations.dead_letters import DeadLetter, Place
 from pipeline.clients.aws import client
+from pipeline.clients.aws_json import JsonApi
 from pipeline.clients.kafka import producer
+from pipeline.clients.sqs import Queue
+from pipeline.core.errors import Rejected
 from pipeline.core.settings.kafka import KafkaSettings
+from pipeline.events.delivery import Arrival, Attribute
+from pipeline.events.envelope import envelope
+from pipeline.events.event import MAX_EVENT_BYTES
 from stack.http_client import http_client
+from streams.dead_letter_writers import DeadLetterQueueWriter
+from tests.support.mensageria import Tool
 from tests.support.waiting import until
 
+RECEIVED_AT = "2026-11-23T15:24:00.123456Z"
 BINARY = {"DataType": "Binary", "BinaryValue": b"\xff\0"}
 
 
@@ -111,7 +122,87 @@ async def test_a_message_that_base64_makes_too_long_is_kept_as_it_is(
 ) -> None:
     body = source + "x" * 900_000
     await sqs.send_message(QueueUrl=aws["queue_b"], MessageBody=body)
-    assert await dead_letter("b", body)
+    letter = (await dead_letter("b", body)).envelope
+    assert (letter.reason, letter.service, letter.attempts) == ("too_large", "service-b", 1)
+
+
+TEN_TEXTS = {f"a{number}": {"DataType": "String", "StringValue": "x" * 90_000} for number in range(10)}
+TEN_OCTETS = {
+    f"a{number}": {"DataType": "Binary.gif", "BinaryValue": random.Random(number).randbytes(72_000)}
+    for number in range(10)
+}
+OF_OUR_NAME = {"dead_letter": {"DataType": "String", "StringValue": "theirs"}, "b": TEN_TEXTS["a0"]}
+
+
+@pytest.mark.parametrize(
+    ("place", "attributes", "size"),
+    [("b", TEN_TEXTS, 0), ("c", TEN_OCTETS, 75_000), ("c", OF_OUR_NAME, 800_000)],
+    ids=["ten texts", "ten of octets", "one of our name"],
+)
+async def test_a_message_that_its_attributes_fill_keeps_its_reason_and_is_sent_again_as_it_was(
+    aws: dict[str, str],
+    home: None,
+    sqs: Any,
+    source: str,
+    system: Any,
+    place: Place,
+    attributes: dict[str, Any],
+    size: int,
+) -> None:
+    body = f"no event {source}".ljust(size)
+    await sqs.send_message(QueueUrl=aws[f"queue_{place}"], MessageBody=body, MessageAttributes=attributes)
+    first = await dead_letter(place, body)
+    tool = Tool(system.home, ("dead-letters",))
+    shown = (await tool("show", first.key, "--json")).lines[0]
+    assert shown["reason"] == ("too_large" if size > MAX_EVENT_BYTES else "malformed")
+    assert shown["attributes"].keys() == attributes.keys()
+    assert (await tool("send-again", first.key, "--yes")).code == 0
+    again = await dead_letter(place, body)
+    assert again.key != first.key
+    for letter in (first, again):
+        kept = letter.envelope
+        assert (kept.reason, kept.service, kept.attempts) == (shown["reason"], f"service-{place}", 1)
+        assert {name: held(each) for name, each in (kept.attributes or {}).items()} == attributes
+    assert (await tool("discard", again.key, "--yes")).code == 0
+
+
+def held(attribute: Attribute) -> dict[str, Any]:
+    """As SQS has it."""
+    if attribute.binary is not None:
+        return {"DataType": attribute.data_type, "BinaryValue": attribute.binary}
+    return {"DataType": attribute.data_type, "StringValue": attribute.value}
+
+
+async def test_a_dead_letter_queue_with_a_small_limit_gets_what_it_takes_of_each_letter(
+    aws: dict[str, str], sqs: Any, source: str
+) -> None:
+    name = f"small-{source.rpartition(':')[2]}"
+    url = (await sqs.create_queue(QueueName=name, Attributes={"MaximumMessageSize": "262144"}))["QueueUrl"]
+    queue, writer = Queue(url, JsonApi("sqs")), DeadLetterQueueWriter(url, JsonApi("sqs"))
+    sizes = {10: (), 250_000: (), 300_000: ("body",)}
+    try:
+        await writer.write(
+            [
+                envelope(
+                    Arrival(
+                        b"x" * size, "sqs", {"size": size}, RECEIVED_AT, attributes={"a": Attribute("Number", "1")}
+                    ),
+                    Rejected("rejected", "why"),
+                    "service-b",
+                )
+                for size in sizes
+            ]
+        )
+        async with DeadLetterQueueReader("b", queue, queue, "service-b").open() as reading:
+            letters = [letter.envelope async for letter in reading.letters()]
+        assert {each.origin["size"]: each.omitted for each in letters} == sizes
+        assert {(each.reason, each.detail, (each.attributes or {})["a"].value) for each in letters} == {
+            ("rejected", "why", "1")
+        }
+    finally:
+        await writer.close()
+        await queue.close()
+        await sqs.delete_queue(QueueUrl=url)
 
 
 @pytest.mark.parametrize(("place", "store"), [("b", "postgres"), ("c", "dynamodb")])

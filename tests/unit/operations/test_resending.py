@@ -62,6 +62,7 @@ async def test_bytes_that_are_no_text_go_with_their_replacement() -> None:
     [
         ("InvalidMessageContents", MessageRefused),
         ("InvalidParameterValue", MessageRefused),
+        ("MissingParameter", MessageRefused),
         ("RequestThrottled", QueueUnavailable),
     ],
 )

@@ -11,6 +11,11 @@ from aiohttp import web
 from pipeline.clients import aws_json
 from pipeline.clients.aws_json import CallFailed, JsonApi
 from pipeline.clients.signed_http import SignedHttp, signed_http
+from pipeline.clients.sqs import Queue
+from pipeline.core.errors import QueueUnavailable, StoreUnavailable
+from pipeline.events.delivery import Arrival, Delivery
+from pipeline.events.event import parse
+from streams.dynamodb import DynamoStore
 
 
 @pytest.fixture
@@ -112,3 +117,20 @@ async def test_the_first_calls_share_one_client(api: Any, monkeypatch: pytest.Mo
     monkeypatch.setattr(aws_json, "signed_http", counted)
     await asyncio.gather(*[made.call("GetItem", {}, dict[str, Any], timeout_s=5) for _ in range(8)])
     assert connected == ["dynamodb"]
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"status": "ok"}', b'{"UnprocessedItems": null, "MessageId": null}'])
+async def test_what_does_not_confirm_a_write_has_written_nothing(api: Any, body: bytes) -> None:
+    _, answer = api
+    answer["body"] = body
+    event = b'{"specversion": "1.0", "id": "1", "source": "s", "type": "t"}'
+    delivery = Delivery(parse(event), Arrival(event, "sqs", {}, "2026-11-23T15:24:00.000000Z"))
+    store, queue = DynamoStore("events", calls=1), Queue("http://sqs/dead", JsonApi("sqs"))
+    try:
+        with pytest.raises(StoreUnavailable):
+            await store.store([delivery])
+        with pytest.raises(QueueUnavailable):
+            await queue.send("x", {})
+    finally:
+        await store.close()
+        await queue.close()
