@@ -12,7 +12,10 @@ from pipeline.events.event import Event
 from streams.store import Stored
 
 _CALL_BYTES = 2**20
-"""Most bytes of a call to the store, but for one event that alone has more."""
+"""Most bytes of a call to the store, or of one with letters, but for one event that alone has more."""
+_CALL_LETTERS = 25
+_HEADER_BYTES = 32
+"""What a header takes in a letter besides its name and value."""
 
 
 class Refused(NamedTuple):
@@ -74,6 +77,17 @@ class BatchState:
             self.waiting.appendleft(first[count:])
         return first[:count]
 
+    def next_letters(self) -> Sequence[Refused]:
+        """The first letters that wait, in the bounds of a call: with what surrounds a body it may be far larger."""
+        size, count = 0, 0
+        for letter in self.letters[:_CALL_LETTERS]:
+            size += _letter_bytes(letter.arrival)
+            if count and size > _CALL_BYTES:
+                break
+            count += 1
+        first, self.letters = self.letters[:count], self.letters[count:]
+        return first
+
     def settled(self, arrivals: Iterable[Arrival]) -> None:
         """These are in the store, or are dead letters."""
         self._settled += [self._positions[id(arrival)] for arrival in arrivals]
@@ -83,3 +97,11 @@ class BatchState:
         self.released_at = time.monotonic()
         positions, self._settled = self._settled, []
         return positions
+
+
+def _letter_bytes(arrival: Arrival) -> int:
+    """About the bytes of its letter, without base64."""
+    size = len(arrival.body) + len(arrival.key or b"")
+    size += sum(_HEADER_BYTES + len(name) + len(value or b"") for name, value in arrival.headers or ())
+    attributes = (arrival.attributes or {}).values()
+    return size + sum(len(each.value or "") + len(each.binary or b"") for each in attributes)

@@ -25,6 +25,9 @@ from mode.services import WaitResults
 _LOOK_S = 0.05
 """How often the consumer looks whether there is room again: half of the bound lasts longer at any rate."""
 _LOOKS_A_COLLECTION = 40
+_FEW_HEADERS = 100
+_HEADER_BYTES = 80
+"""What a header takes besides its name and value: a record of 1 MiB can have half a million empty ones."""
 
 
 class EagerConsumer(driver.Consumer):  # type: ignore[misc]
@@ -54,7 +57,7 @@ class EagerConsumer(driver.Consumer):  # type: ignore[misc]
         What is held is counted anew here, and only here: a message is let go of in more ways than by
         its acknowledgement, a rebalance for one, and none of them tells.
         """
-        self._held_bytes = self._unacked_bytes()
+        self._count()
         if self._held_bytes < self.transport.most_bytes * 3 / 4:
             return
         looks = 0
@@ -65,11 +68,18 @@ class EagerConsumer(driver.Consumer):  # type: ignore[misc]
             looks += 1
             if looks % _LOOKS_A_COLLECTION == 0:
                 gc.collect()  # while nothing is delivered, nothing else frees what a cycle holds
-            self._held_bytes = self._unacked_bytes()
+            self._count()
 
-    def _unacked_bytes(self) -> int:
-        """Of all that was delivered: Faust's own set has a message from when its stream takes it from the queue."""
-        return sum(_size(message) for message in self._delivered if not message.acked)
+    def _count(self) -> None:
+        """Count all that was delivered: Faust's own set has a message from when its stream takes it from the queue.
+
+        What is acknowledged and still there is held by cycles: large messages are so few objects that the
+        collector would not come for hundreds of them.
+        """
+        sizes = [(message.acked, _size(message)) for message in self._delivered]
+        if sum(size for acked, size in sizes if acked) >= self.transport.most_bytes / 2:
+            gc.collect()
+        self._held_bytes = sum(size for acked, size in sizes if not acked)
 
     async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:  # noqa: ASYNC109 - the base class's
         """As the base class does; called for each message with its delivery and the wait for a rebalance."""
@@ -108,9 +118,10 @@ class EagerTransport(driver.Transport):  # type: ignore[misc]
 
 
 def _size(message: Any) -> int:
-    """The bytes of a message, without what Python needs for it."""
-    size = len(message.value or b"") + len(message.key or b"")
-    for name, value in message.headers or ():
+    """The bytes of a message, without what Python needs for it, but for very many headers."""
+    headers = message.headers or ()
+    size = len(message.value or b"") + len(message.key or b"") + _HEADER_BYTES * max(0, len(headers) - _FEW_HEADERS)
+    for name, value in headers:
         size += len(name) + len(value or b"")
     return size
 

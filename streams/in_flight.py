@@ -37,7 +37,7 @@ class InFlight:
         for message in messages:
             self._hidden_until[message] = hidden_until
             self._since[message] = now
-            self._bytes += len(message.body)
+            self._bytes += message.held_characters
         self._is_empty.clear()
 
     def remove(self, messages: Iterable[Message]) -> None:
@@ -45,7 +45,7 @@ class InFlight:
         for message in messages:
             del self._hidden_until[message], self._since[message]
             self._leaving.discard(message)
-            self._bytes -= len(message.body)
+            self._bytes -= message.held_characters
             self.removed += 1
         self._some_left.set()
         if not self._hidden_until:

@@ -30,7 +30,6 @@ _log = structlog.get_logger(__name__)
 
 _NAMED = 20
 """Most events of a batch that its line in the log names."""
-_CALL_LETTERS = 25
 _RELEASE_S = 1.0
 """A batch that takes longer is released in parts."""
 _INTERRUPTED_S = 5.0
@@ -155,7 +154,7 @@ class Intake:
             most = min(self._store.call_events, self._window.events)
             self._begin_store(batch, batch.next_arrivals(most))
         if batch.letters and not batch.is_writing_letters and not self._writing_letters.left_s:
-            letters, batch.letters = batch.letters[:_CALL_LETTERS], batch.letters[_CALL_LETTERS:]
+            letters = batch.next_letters()
             _begin(batch, self._write(letters), Call(time.monotonic(), letters=letters))
 
     def _may_store(self, batch: BatchState) -> bool:

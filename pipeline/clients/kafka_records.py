@@ -6,7 +6,8 @@ batch is decoded once more, record by record, with less strictness. What still c
 becomes one record whose value is `Undecodable`; the batches behind it are read as ever.
 
 A compressed batch is decompressed here, into a buffer with an end: aiokafka's reader would
-make gigabytes of one that has a few kilobytes in the log.
+make gigabytes of one that has a few kilobytes in the log. And of an answer with many such batches
+only the first are read: the others are fetched again.
 
 aiokafka's compiled writer, too, knows only header names in UTF-8: `ExactBatch` writes any.
 """
@@ -35,6 +36,14 @@ _CODEC = 0x07
 _ANY_SIZE = 2**31 - 1
 MAX_DECOMPRESSED_BYTES = 32 * 2**20
 """Of a batch. As the log has it, it is at most as large as the topic's `max.message.bytes`, 1 MiB by default."""
+_MOST_AT_ONCE_BYTES = 16 * 2**20
+"""Of what the batches of one answer take in memory beyond their own bytes: what stands behind is fetched again."""
+_LARGE_BYTES = 2**20
+"""Of a decompressed batch: a larger one, which has more than any other batch, is read with a bound on headers."""
+MAX_HEADERS = 1000
+"""Of a record in a large batch: a few MiB can hold a million, which take a hundred times as much in memory."""
+_HEADER_BYTES = 80
+"""What a header takes in memory besides its name and value."""
 _XERIAL = struct.Struct(">8sii")
 """The header of snappy as xerial's library frames it: each block follows its length."""
 _XERIAL_MAGIC = b"\x82SNAPPY\0"
@@ -107,17 +116,26 @@ class ReadableRecords:
         self._data = memoryview(data)
         self._begin = 0
         self._records = MemoryRecords(data)
+        self._latest: ReadableBatch | None = None
+        self._expanded_bytes = 0
 
     def size_in_bytes(self) -> int:
         """How many bytes the answer has, a batch that is cut off at its end included."""
         return len(self._data)
 
     def has_next(self) -> bool:
-        """Whether there is another whole batch."""
-        return bool(self._records.has_next())
+        """Whether there is another whole batch, and those before it have not expanded to too much."""
+        if self._latest:
+            self._expanded_bytes += self._latest.expanded_bytes
+            self._latest = None
+        return self._expanded_bytes < _MOST_AT_ONCE_BYTES and bool(self._records.has_next())
 
     def next_batch(self) -> "ReadableBatch":
         """The next batch."""
+        self._latest = self._next_batch()
+        return self._latest
+
+    def _next_batch(self) -> "ReadableBatch":
         base_offset, length = _FRAME.unpack_from(self._data, self._begin)
         end = self._begin + _FRAME.size + max(0, length)
         raw, self._begin = self._data[self._begin : end], end
@@ -135,6 +153,8 @@ class ReadableBatch:
         self._raw = raw
         self._batch = batch
         self._damage = damage
+        self.expanded_bytes = 0
+        """What it takes in memory beyond its own bytes, as far as it was read."""
         self.base_offset: int = batch.base_offset
         self.next_offset: int = max(batch.next_offset, batch.base_offset + 1)
         self.producer_id: int | None = batch.producer_id
@@ -162,9 +182,13 @@ class ReadableBatch:
             yield self._undecodable(self.base_offset, f"{type(error).__name__}: {error}")
             return
         reached = self.base_offset
+        if batch is None:
+            yield from self._read_again(raw, reached)
+            return
         try:
             for record in batch:
                 reached = record.offset + 1
+                self.expanded_bytes += _HEADER_BYTES * len(record.headers)
                 yield record
         except Exception:  # noqa: BLE001 - as above; the next attempt gives the reason
             yield from self._read_again(raw, reached)
@@ -173,16 +197,20 @@ class ReadableBatch:
         """The record of a control batch."""
         return next(self._batch)
 
-    def _decompressed(self) -> tuple[bytes | memoryview, Any]:
-        """The bytes of the batch without its codec, and the batch of them. Raises what decompressing raises."""
+    def _decompressed(self) -> tuple[bytearray | memoryview, Any]:
+        """The bytes of the batch without its codec, and the batch of them, but for a large one.
+
+        Raises what decompressing raises.
+        """
         if self._raw[_MAGIC] != 2 or not self._raw[_ATTRIBUTES] & _CODEC:
             return self._raw, self._batch
         raw = _decompressed(bytes(self._raw))
-        return raw, MemoryRecords(raw).next_batch()
+        self.expanded_bytes = len(raw)
+        return raw, MemoryRecords(bytes(raw)).next_batch() if len(raw) <= _LARGE_BYTES else None
 
-    def _read_again(self, raw: bytes | memoryview, reached: int) -> Iterator[Record]:
+    def _read_again(self, raw: bytearray | memoryview, reached: int) -> Iterator[Record]:
         try:
-            for record in _records(bytes(raw)):
+            for record in _records(raw if isinstance(raw, bytearray) else bytearray(raw)):
                 if record.offset >= reached:
                     reached = record.offset + 1
                     yield record
@@ -211,9 +239,9 @@ class _NoBatch(NamedTuple):
 class _Reader:
     """Takes the parts of records from `data`, one after another. Raises CorruptRecordException and IndexError."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = bytearray(data)
-        self.position = 0
+    def __init__(self, data: bytearray, position: int) -> None:
+        self._data = data
+        self.position = position
 
     def number(self) -> int:
         value, self.position = decode_varint(self._data, self.position)
@@ -229,26 +257,26 @@ class _Reader:
         return None if length < 0 else taken
 
 
-def _decompressed(raw: bytes) -> bytes:
+def _decompressed(raw: bytes) -> bytearray:
     """The same batch of version 2 without its codec; its checksum is no longer right.
 
     Raises CorruptRecordException where it cannot be decompressed or has more than MAX_DECOMPRESSED_BYTES.
     """
-    header = bytearray(raw[: DefaultRecordBase.HEADER_STRUCT.size])
-    number = header[_ATTRIBUTES] & _CODEC
+    plain = bytearray(raw[: DefaultRecordBase.HEADER_STRUCT.size])
+    number = plain[_ATTRIBUTES] & _CODEC
     if (decompress_into := _DECOMPRESS_INTO.get(number)) is None:
         raise UnsupportedCodecError(f"codec {number} is none that the format has")
     # Anonymous memory: a page of it costs nothing until something is written into it.
     with mmap(-1, MAX_DECOMPRESSED_BYTES) as buffer:
         try:
-            size = decompress_into(raw[len(header) :], buffer)
+            size = decompress_into(raw[len(plain) :], buffer)
         except cramjam.DecompressionError as error:
             why = f"codec {number}: damaged, or more than {MAX_DECOMPRESSED_BYTES:,} bytes ({error})"
             raise CorruptRecordException(why) from error
-        payload = buffer[:size]
-    header[_ATTRIBUTES] &= ~_CODEC
-    _FRAME.pack_into(header, 0, _FRAME.unpack_from(raw)[0], len(header) + size - _FRAME.size)
-    return bytes(header) + payload
+        plain[_ATTRIBUTES] &= ~_CODEC
+        _FRAME.pack_into(plain, 0, _FRAME.unpack_from(raw)[0], len(plain) + size - _FRAME.size)
+        plain += buffer[:size]
+    return plain
 
 
 def _snappy_into(payload: bytes, buffer: mmap) -> int:
@@ -273,7 +301,7 @@ _DECOMPRESS_INTO: Mapping[int, Callable[[bytes, mmap], int]] = {
 }
 
 
-def _records(raw: bytes) -> Iterator[Record]:
+def _records(raw: bytearray) -> Iterator[Record]:
     """The records of a batch of version 2 without a codec. Raises CorruptRecordException."""
     if raw[_MAGIC] != 2:
         raise CorruptRecordException(f"version {raw[_MAGIC]} of the format")
@@ -281,20 +309,24 @@ def _records(raw: bytes) -> Iterator[Record]:
     base_offset, _, _, _, _, attributes, _, first_time, max_time, _, _, _, count = header.unpack_from(raw)
     if attributes & _CODEC:
         raise CorruptRecordException("it is compressed")
-    reader, time_type = _Reader(raw[header.size :]), int(bool(attributes & _LOG_APPEND_TIME))
+    reader, time_type = _Reader(raw, header.size), int(bool(attributes & _LOG_APPEND_TIME))
+    most_headers = MAX_HEADERS if len(raw) > _LARGE_BYTES else len(raw)
     for _ in range(count):
         end = reader.number() + reader.position
         reader.number()  # attributes: none has a meaning
         timestamp = first_time + reader.number()
         offset = base_offset + reader.number()
-        key, value, headers = reader.octets(), reader.octets(), tuple(_headers(reader))
+        key, value, headers = reader.octets(), reader.octets(), tuple(_headers(reader, most_headers))
         if reader.position != end:
             raise CorruptRecordException(f"the record at offset {offset} has another length than it says")
         yield Record(offset, max_time if time_type else timestamp, time_type, key, value, headers)
 
 
-def _headers(reader: _Reader) -> Iterator[tuple[str, bytes | None]]:
-    for _ in range(reader.number()):
+def _headers(reader: _Reader, most: int) -> Iterator[tuple[str, bytes | None]]:
+    count = reader.number()
+    if count > most:
+        raise CorruptRecordException(f"a record with {count} headers in a batch of more than {_LARGE_BYTES} bytes")
+    for _ in range(count):
         name = reader.octets()
         if name is None:
             raise CorruptRecordException("a header without a name")

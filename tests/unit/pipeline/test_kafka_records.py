@@ -15,7 +15,13 @@ from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.clients.kafka_records import MAX_DECOMPRESSED_BYTES, ReadableRecords, Record, Undecodable
+from pipeline.clients.kafka_records import (
+    MAX_DECOMPRESSED_BYTES,
+    MAX_HEADERS,
+    ReadableRecords,
+    Record,
+    Undecodable,
+)
 from pipeline.core.errors import Rejected
 from pipeline.events.envelope import envelope, open_envelope
 from streams.topic_agent import _arrival
@@ -142,6 +148,52 @@ def test_half_a_gigabyte_in_a_small_batch_is_not_made(
     grown_kib, _, detail = done.stdout.partition(" ")
     assert "33,554,432 bytes" in detail
     assert int(grown_kib) < 64 * 1024
+
+
+def fetched(data: bytes) -> list[list[Record]]:
+    """As aiokafka fetches: an answer after the other, each from the offset that the one before has reached."""
+    answers: list[list[Record]] = []
+    at = 0
+    while at < len(data):
+        records = ReadableRecords(data[at:])
+        answers.append([])
+        while records.has_next():
+            one = records.next_batch()
+            assert one.validate_crc()
+            at += len(one._raw)
+            answers[-1] += one
+    return answers
+
+
+@pytest.mark.parametrize("codec", [1, 2, 3, 4])
+def test_an_answer_of_many_batches_that_expand_to_much_is_read_in_parts(codec: int) -> None:
+    large = b"x" * 6_000_000
+    data = b"".join(bytes(batch(number, [large], codec)) for number in range(8))
+    answers = fetched(data)
+    assert [[each.offset for each in part] for part in answers] == [[0, 1, 2], [3, 4, 5], [6, 7]]
+    assert {each.value for part in answers for each in part} == {large}
+
+
+def test_an_answer_of_small_compressed_batches_is_read_at_once() -> None:
+    data = b"".join(bytes(batch(number, [b"x" * 10_000] * 10, 4)) for number in range(100))
+    assert [len(part) for part in fetched(data)] == [1000]
+
+
+def test_headers_count_as_what_they_take_in_memory() -> None:
+    data = b"".join(bytes(batch(number, [b"x"], headers=[("", None)] * 60_000)) for number in range(8))
+    answers = fetched(data)
+    assert [len(part) for part in answers] == [4, 4]
+    assert {len(each.headers) for part in answers for each in part} == {60_000}
+
+
+def test_a_large_batch_with_a_record_of_very_many_headers_is_one_record() -> None:
+    made = bytes(batch(7, [b"x"], 4, headers=[("", None)] * 600_000))
+    (found,) = read(made)
+    assert isinstance(found.value, Undecodable)
+    assert (found.offset, found.value) == (7, made)
+    assert "600000 headers" in found.value.detail
+    (kept,) = read(bytes(batch(7, [b"x" * 2_000_000], 4, headers=[("a", b"b")] * MAX_HEADERS)))
+    assert len(kept.headers) == MAX_HEADERS
 
 
 @pytest.mark.parametrize("is_framed", [True, False])

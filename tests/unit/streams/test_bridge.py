@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipeline.clients.aws_json import JsonApi
@@ -252,6 +253,26 @@ def test_bytes_are_bounded_too() -> None:
     assert flight.is_full
     flight.remove(large[:1])
     assert (flight.is_full, len(flight), flight.removed) == (False, 2, 1)
+
+
+def test_the_bytes_of_attributes_count() -> None:
+    flight = InFlight(most_events=1000, most_bytes=1000, longest_s=60)
+    raw = {
+        "MessageId": "1",
+        "ReceiptHandle": "1",
+        "Body": "x",
+        "Attributes": {},
+        "MessageAttributes": {
+            "text": {"DataType": "String", "StringValue": "x" * 500},
+            "octets": {"DataType": "Binary", "BinaryValue": b"x" * 499},
+        },
+    }
+    large = msgspec.json.decode(msgspec.json.encode(raw), type=Message)
+    flight.add([large], time.monotonic() + 30)
+    assert flight.is_full
+    flight.remove([large])
+    flight.add([message(1, 999)], time.monotonic() + 30)
+    assert not flight.is_full
 
 
 async def test_nothing_more_is_received_while_the_oldest_waits_for_long() -> None:

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
 from pipeline.core.errors import StoreUnavailable
 from pipeline.core.settings.process import TraceSettings
-from pipeline.events.delivery import Arrival, Delivery
+from pipeline.events.delivery import Arrival, Attribute, Delivery
 from pipeline.telemetry.metrics import WayMetrics
 from pipeline.telemetry.tracing import Tracing
 from streams import intake as intakes
@@ -213,3 +214,25 @@ async def test_a_call_has_few_bytes() -> None:
     intake, _ = intake_of(store)
     await intake.settle(arrivals(60, size=200_000), lambda: False)
     assert 0 < store.largest_bytes <= 2**20
+
+
+@pytest.mark.parametrize(
+    ("changes", "calls"),
+    [
+        ({}, [25, 15]),
+        ({"body": b"{" * 300_000}, [3] * 13 + [1]),
+        ({"headers": [("h", b"")] * 10_000}, [3] * 13 + [1]),
+        ({"attributes": {"a": Attribute("Binary", binary=b"x" * 2_000_000)}}, [1] * 40),
+    ],
+    ids=["small", "bodies", "headers", "attributes"],
+)
+async def test_a_call_with_letters_has_few_bytes(changes: dict[str, Any], calls: list[int]) -> None:
+    written: list[int] = []
+
+    async def write(envelopes: Sequence[bytes]) -> None:
+        written.append(len(envelopes))
+
+    intake, _ = intake_of(SlowStore(10_000), write)
+    bad = Arrival(b"{", "sqs", {}, first_seen="2026-11-23T15:00:00Z")
+    await intake.settle([msgspec.structs.replace(bad, **changes) for _ in range(40)], lambda: False)
+    assert written == calls
