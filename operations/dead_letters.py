@@ -60,15 +60,21 @@ class DeadLetter:
         if kept.headers is not None:
             headers = [header.pair() for header in kept.headers]
             record = ResentRecord(kept.key_bytes, headers, kept.timestamp_ms, kept.body_is_null)
-            return Resend(self.body, {}, partition=kept.origin.get("partition", 0), record=record)
+            return Resend(self.body, {}, partition=self._partition, record=record)
         if kept.attributes is not None:
             return Resend(self.body, kept.attributes)
         return Resend(
             self.body,
             msgspec.structs.replace(kept.metadata, received_at=kept.received_at or kept.first_seen).known(),
             self.event.partition_key if self.event else None,
-            kept.origin.get("partition", 0),
+            self._partition,
         )
+
+    @property
+    def _partition(self) -> int:
+        """That which it came from; 0 where an envelope that somebody else wrote has none."""
+        found = self.envelope.origin.get("partition")
+        return found if isinstance(found, int) else 0
 
 
 class Reading(Protocol):

@@ -5,6 +5,7 @@ have been the first time.
 """
 
 import time
+import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,10 +18,14 @@ from pipeline.clients import kafka
 from pipeline.clients.kafka_records import ExactBatch
 from pipeline.clients.sqs import Queue
 from pipeline.clients.sqs_text import sqs_text
+from pipeline.core.errors import MessageRefused
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events.delivery import Attribute
 
 _TIMEOUT_S = 10
+_GZIP = 1
+_LARGE_BYTES = 2**19
+"""What is larger goes compressed where that makes it smaller: the record may have been, and a topic takes 1 MiB."""
 _RECENT_MS = 86_400_000
 """A record with an older timestamp could leave the log, by its retention, before it is read."""
 
@@ -38,7 +43,7 @@ class ResentRecord:
         """A batch of this record alone."""
         now_ms = int(time.time() * 1000)
         is_recent = self.timestamp_ms is not None and now_ms - _RECENT_MS <= self.timestamp_ms <= now_ms
-        batch = ExactBatch()
+        batch = ExactBatch(codec_number=_codec(body))
         batch.append(
             timestamp=self.timestamp_ms if is_recent else None,
             key=self.key,
@@ -62,6 +67,10 @@ class Resend:
     key: str | None = None
     partition: int = 0
     record: ResentRecord | None = None
+
+
+def _codec(body: bytes) -> int:
+    return _GZIP if len(body) > _LARGE_BYTES and len(zlib.compress(body, 1)) < len(body) else 0
 
 
 class Resender(Protocol):
@@ -93,37 +102,47 @@ class TopicResender:
         self._topic = topic
 
     async def send(self, outgoing: Resend) -> None:
-        """Returns when all replicas have it. Raises QueueUnavailable."""
+        """Returns when all replicas have it. Raises QueueUnavailable and MessageRefused."""
         try:
             if outgoing.record:
                 await self._send_record(outgoing.record, outgoing)
             else:
                 await self._send_event(outgoing)
+        except kafka.REFUSALS as error:
+            raise MessageRefused(f"kafka: {error!r}") from error
         except KafkaError as error:
             raise kafka.unavailable(error) from error
 
     async def _send_record(self, record: ResentRecord, outgoing: Resend) -> None:
-        partitions = await self._producer.partitions_for(self._topic)
-        partition = outgoing.partition if outgoing.partition in partitions else 0
+        partition = await self._partition(outgoing)
         await (await self._producer.send_batch(record.batch(outgoing.body), self._topic, partition=partition))
 
     async def _send_event(self, outgoing: Resend) -> None:
         key = None if outgoing.key is None else outgoing.key.encode()
-        partitions = await self._producer.partitions_for(self._topic)
         named = ((name, value.encode()) for name, value in outgoing.beside.items() if isinstance(value, str))
         await self._producer.send_and_wait(
             self._topic,
             value=outgoing.body,
             key=key,
-            partition=outgoing.partition if key is None else kafka.partition_of(key, len(partitions)),
+            partition=await self._partition(outgoing),
             headers=[kafka.CONTENT_TYPE, *named],
         )
+
+    async def _partition(self, outgoing: Resend) -> int:
+        """The one of its key, or that it came from; the first one where an envelope of a stranger names none."""
+        partitions = await self._producer.partitions_for(self._topic)
+        if outgoing.key is not None:
+            return kafka.partition_of(outgoing.key.encode(), len(partitions))
+        return outgoing.partition if outgoing.partition in partitions else 0
 
 
 @asynccontextmanager
 async def producing(settings: KafkaSettings) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer that is started, and stopped at the block's end. Raises QueueUnavailable."""
-    producer = kafka.producer(settings, timeout_s=_TIMEOUT_S)
+    """A producer that is started, and stopped at the block's end. Raises QueueUnavailable.
+
+    It is not idempotent: what is sent twice is stored once, and one record that is refused ends no others.
+    """
+    producer = kafka.producer(settings, timeout_s=_TIMEOUT_S, is_idempotent=False)
     try:
         try:
             await producer.start()

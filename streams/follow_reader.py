@@ -7,7 +7,7 @@ import mode
 import structlog
 
 from pipeline.clients.topic_tail import TopicTail
-from pipeline.core.errors import StoreUnavailable
+from pipeline.core.errors import Rejected, StoreUnavailable
 from pipeline.core.identity import Identity
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.core.ways import Store, Via
@@ -64,7 +64,7 @@ class FollowReader(mode.Service):  # type: ignore[misc]
             follow = await self._next()
             try:
                 held = await self._look_up((follow.source, follow.id))
-            except StoreUnavailable as error:
+            except (StoreUnavailable, Rejected) as error:  # no store can have what somebody else follows so
                 _log.warning("not looked up for a journey", error=str(error))
             else:
                 self._writer.report([self._report(follow, via, copy) for via, copy in held])

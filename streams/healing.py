@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from pipeline.clients import aws, kafka
 from pipeline.clients.sqs_text import size_bytes, sqs_text
@@ -114,6 +114,8 @@ class SnsPublisher:
             if error.response.get("Error", {}).get("Code") in aws.SNS_REFUSALS:
                 raise Rejected("rejected", f"sns: {error}") from error
             raise StoreUnavailable(f"sns: {error}") from error
+        except (ParamValidationError, UnicodeError) as error:  # a header that somebody else wrote can be no attribute
+            raise Rejected("rejected", f"sns: {error}") from error
         except (BotoCoreError, OSError) as error:
             raise StoreUnavailable(f"sns: {error}") from error
         return answer
@@ -142,6 +144,9 @@ class TopicPublisher:
             self._healed.inc(len(published.new))
             for end in filter(_is_error, ends):
                 raise end
+        except kafka.REFUSALS as error:
+            await self.close()  # an idempotent one sends no more to a partition that refused it a batch
+            raise Rejected("rejected", f"kafka: {error!r}") from error
         except KafkaError as error:
             await self.close()
             raise PartlyStored(published, f"kafka: {error!r}") from error

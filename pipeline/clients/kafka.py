@@ -11,7 +11,13 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaConnectionError, KafkaError, ProducerClosed
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerClosed,
+    RecordListTooLargeError,
+)
 
 from pipeline.clients import kafka_records
 from pipeline.core.errors import QueueUnavailable, SettingsError
@@ -23,20 +29,22 @@ CONTENT_TYPE = ("content-type", b"application/cloudevents+json; charset=UTF-8")
 SCRAM = "SCRAM-SHA-512"
 """How a user proves its password: MSK offers no other mechanism for one."""
 
-
+REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""What Kafka answers to a record that it never takes; every other error may end."""
 _STOP_TIMEOUT_S = 1.0
 _log = structlog.get_logger(__name__)
 
 
-def producer(settings: KafkaSettings, *, timeout_s: float) -> AIOKafkaProducer:
-    """An idempotent producer that waits for all replicas; `start` it in the loop that uses it.
+def producer(settings: KafkaSettings, *, timeout_s: float, is_idempotent: bool = True) -> AIOKafkaProducer:
+    """A producer that waits for all replicas; `start` it in the loop that uses it.
 
+    An idempotent one sends no more to a partition that has refused it a batch: its numbers have a gap.
     It has no linger, which would hold up one event alone: what comes while a request is under way goes together.
     """
     return AIOKafkaProducer(
         **connection(settings),
         acks="all",
-        enable_idempotence=True,
+        enable_idempotence=is_idempotent,
         max_batch_size=256 * 1024,
         max_request_size=2 * 1024**2,  # a dead letter holds the largest record in base64
         request_timeout_ms=int(timeout_s * 1000),

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -215,8 +216,8 @@ def letter_of(
     async def written(body: bytes, partition: int, **options: Any) -> DeadLetter:
         topic = aws["kafka_topic"]
         offset = await put(kafka, topic, body, partition=partition, **options)
-        await put(kafka, topic, event(source, "behind"), partition=partition)
-        await stored(query, source, "behind")
+        await put(kafka, topic, event(source, f"behind {offset}"), partition=partition)
+        await stored(query, source, f"behind {offset}")
         place = {"topic": topic, "partition": partition, "offset": offset}
         async with letters_of(system, "kafka", monkeypatch) as reading:
             # A whole batch also has its last offset.
@@ -338,6 +339,40 @@ async def test_a_record_whose_letter_is_too_large_holds_nothing_up(
     letter = await letter_of(body, partition=1, codec="gzip", key=b"k")
     assert (letter.envelope.reason, letter.envelope.omitted, letter.envelope.key) == ("too_large", ("body",), "k")
     watched.require_no_restart()
+
+
+@pytest.mark.parametrize("names", [["publisher"], ["received_at", "traceparent", "publisher"]])
+async def test_a_large_header_of_a_gateways_name_holds_nothing_up(
+    letter_of: LetterOf,
+    aws: dict[str, str],
+    kafka: AIOKafkaProducer,
+    query: httpx.AsyncClient,
+    watched: Watched,
+    source: str,
+    names: list[str],
+) -> None:
+    headers = [(name, b"\x01" * (900_000 // len(names))) for name in names]
+    letter = await letter_of(f"no event {source}".encode(), partition=1, headers=headers, key=b"k")
+    assert (letter.envelope.reason, letter.envelope.omitted) == ("malformed", ("body", "headers"))
+    assert (letter.envelope.key, letter.envelope.publisher) == ("k", None)
+    await put(kafka, aws["kafka_topic"], event(source, "good"), partition=1, headers=headers)
+    found = await stored(query, source, "good")
+    assert found["receipt"]["received_at"] > "2026"
+    watched.require_no_restart()
+
+
+async def test_a_record_that_is_too_large_to_be_sent_again_holds_up_no_other_letter(
+    letter_of: LetterOf, system: Any, source: str
+) -> None:
+    """It came compressed: as gzip has it, which sees 32 KiB, it is larger than the topic takes."""
+    small = await letter_of(f"no event {source}".encode(), partition=0)
+    refused = await letter_of(random.Random(1).randbytes(400_000) * 3, partition=0, codec="zstd")
+    text = await letter_of((source * 30_000).encode(), partition=0, codec="zstd")
+    tool = Tool(system.home, ("dead-letters",))
+    ended = await tool("send-again", text.key, refused.key, small.key, "--yes", "--json")
+    assert sorted(each["key"] for each in ended.lines) == sorted((small.key, text.key)), ended.err
+    assert f"not sent: {refused.key}" in ended.err
+    assert ended.code != 0
 
 
 async def test_a_record_of_many_faults_holds_nothing_up(letter_of: LetterOf, watched: Watched, source: str) -> None:

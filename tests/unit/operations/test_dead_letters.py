@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -74,6 +75,18 @@ def test_an_event_goes_back_with_its_key_and_what_was_beside_it() -> None:
 def test_what_is_no_event_goes_back_to_its_partition() -> None:
     sent = letter(b"\xff", received_at=None).outgoing()
     assert (sent.key, sent.partition, sent.beside["received_at"]) == (None, 3, "2026-11-23T15:24:01.000000Z")
+
+
+@pytest.mark.parametrize(
+    "origin", [{}, {"partition": None}, {"partition": "3"}, {"partition": [3]}, {"partition": 1e9}]
+)
+@pytest.mark.parametrize("headers", [None, [("a", b"b")]])
+def test_an_envelope_of_a_stranger_may_name_no_partition(
+    origin: dict[str, Any], headers: list[tuple[str, bytes]] | None
+) -> None:
+    came = Arrival(b"x", "kafka", origin, "2026-11-23T15:24:01.000000Z", headers=headers)
+    sent = DeadLetter("kafka", "kafka:0:1", enclosed(came, Rejected("malformed", "why"), "c")).outgoing()
+    assert sent.partition == 0
 
 
 @pytest.mark.parametrize(

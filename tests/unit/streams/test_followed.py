@@ -1,22 +1,27 @@
 """Followed events are reported to whoever follows them, for as long as that lasts, and cost others nothing."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from pipeline.core.errors import Rejected
+from pipeline.core.identity import Identity
 from pipeline.core.settings.kafka import KafkaSettings
+from pipeline.core.ways import Via
 from pipeline.events import receipts
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.event import parse
 from pipeline.events.receipts import FOLLOW_S, Follow, Report
 from streams import followed, receipt_writer
 from streams.batch_state import Refused
+from streams.follow_reader import FollowReader
 from streams.followed import Followed
 from streams.receipt_writer import ReceiptWriter
-from streams.store import Stored
+from streams.store import Copy, Stored
 from tests.support.clock import Clock
+from tests.support.waiting import until
 
 BODY = b'{"specversion": "1.0", "id": "%b", "source": "urn:test", "type": "t"}'
 
@@ -111,3 +116,25 @@ LONG = receipts.encode(receipts.Follow("a", "s" * 1024, "1"))
 def test_what_is_no_follow_is_passed_over(value: bytes | None) -> None:
     assert receipts.decode_follow(value) is None
     assert receipts.decode_follow(receipts.encode(follow("a"))) == follow("a")
+
+
+async def test_an_identity_that_no_store_can_have_holds_up_no_other() -> None:
+    writer = Sending()
+
+    async def look_up(identity: Identity) -> Sequence[tuple[Via, Copy]]:
+        if identity[1] == "\0":
+            raise Rejected("rejected", "postgres 22P05: unsupported Unicode escape sequence")
+        return [("sqs", Copy("2026-11-23T15:00:00Z", None, {}))]
+
+    reader = FollowReader(KafkaSettings(), "postgres", look_up, writer)
+    for id_ in ("\0", "1"):
+        reader._take(receipts.encode(follow("a", id_)))
+    looking = asyncio.create_task(reader._look_all_up())
+
+    async def is_reported() -> bool:
+        assert not looking.done()
+        return bool(writer.batches)
+
+    await until(is_reported, within_s=5)
+    looking.cancel()
+    assert [each.id for each in await writer.reports()] == ["1"]

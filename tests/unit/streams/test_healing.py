@@ -1,11 +1,16 @@
 """What the healers publish: the same bytes and metadata, and when it was."""
 
+import asyncio
 import json
 from datetime import datetime
+from typing import Any
 
+import pytest
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError, RequestTimedOutError
 from hypothesis import given
 from hypothesis import strategies as some
 
+from pipeline.core.errors import Rejected, StoreUnavailable
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events.delivery import Arrival, Attribute, Delivery, healing
 from pipeline.events.event import MAX_EVENT_BYTES, parse
@@ -73,3 +78,64 @@ def test_a_call_lasts_a_second_at_most_at_any_pace() -> None:
 
 def test_a_time_that_is_none_is_not_kept() -> None:
     assert healing(None) == healing("") == healing("yesterday") == {}
+
+
+async def test_a_header_that_can_be_no_attribute_is_not_tried_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No SNS is asked: the SDK cannot write it."""
+    for name, value in (("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_REGION", "us-east-1")):
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    publisher = SnsPublisher(
+        "arn:aws:sns:us-east-1:0:events", 1000, Counter(new_registry(), "healed", "h", ()).labels()
+    )
+    try:
+        with pytest.raises(Rejected):
+            await publisher.store([from_kafka(1, **{"\udcff": "1"})])
+        with pytest.raises(StoreUnavailable):
+            await publisher.store([from_kafka()])
+    finally:
+        await publisher.close()
+
+
+class Refusing:
+    """A producer whose broker takes no record: it says so with `error`, at once or later."""
+
+    def __init__(self, error: KafkaError, *, is_late: bool) -> None:
+        self._error = error
+        self._is_late = is_late
+        self.is_stopped = False
+
+    async def partitions_for(self, _: str) -> set[int]:
+        return {0, 1}
+
+    async def send(self, _: str, **__: Any) -> "asyncio.Future[Any]":
+        if not self._is_late:
+            raise self._error
+        late: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        late.set_exception(self._error)
+        return late
+
+    async def stop(self) -> None:
+        self.is_stopped = True
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (MessageSizeTooLargeError(), Rejected),
+        (RecordListTooLargeError(), Rejected),
+        (RequestTimedOutError(), StoreUnavailable),
+    ],
+    ids=repr,
+)
+async def test_what_kafka_never_takes_is_told_from_an_outage(
+    error: KafkaError, outcome: type[Exception], is_late: bool
+) -> None:
+    publisher = TopicPublisher(KafkaSettings(), 1000, Counter(new_registry(), "healed", "h", ()).labels())
+    producer: Any = Refusing(error, is_late=is_late)
+    publisher._producer = producer
+    with pytest.raises(outcome):
+        await publisher.store([from_kafka()])
+    assert producer.is_stopped
