@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from aiokafka import ConsumerRecord
 
-from cli import times
+from cli import dead_letter_commands, erasure, output, times
 from gateway.answers import refusal
 from gateway.errors import InvalidBatch
 from gateway.formats import media_types
@@ -25,20 +25,23 @@ from gateway.formats.schemas import Schemas
 from gateway.inbound import Inbound
 from lambda_query import cursor
 from lambda_query.parameters import parse_differences, parse_identity, parse_list, parse_stats
-from operations import dead_letter_queue, dead_letter_topic
+from operations import dead_letter_queue, dead_letter_topic, in_order
 from operations.dead_letters import DeadLetter
 from pipeline.clients import sqs_text
 from pipeline.clients.sqs import Message, Queue
 from pipeline.core import keys, trace_context
-from pipeline.core.errors import InvalidEvent, MensageriaError
-from pipeline.events.envelope import Envelope, open_envelope
+from pipeline.core.errors import InvalidEvent, MensageriaError, Rejected
+from pipeline.events import receipts
+from pipeline.events.delivery import Arrival, Attribute, event_of
+from pipeline.events.envelope import Envelope, enclosed, open_envelope
 from pipeline.events.event import STRUCTURED, parse
 from pipeline.events.strict_json import parse_json
 from stack.log_lines import Choice, readable
+from streams.dead_letter_writers import _ever_smaller, _every_form
 from web.answers import Record
 from web.events.event_contents import Contents
 from web.events.journey import Journey
-from web.operating import exposition
+from web.operating import dead_letters, exposition
 from web.operating.dead_letter_listing import Summary
 from web.publishing import lines
 from web.publishing.draft import Draft
@@ -221,6 +224,38 @@ def read_dead_record(text: str) -> None:
     summarised(dead_letter_topic.letter_of(record))
 
 
+def handle_letter(text: str) -> None:
+    """A letter with `text` in every place, as it is written, shown, sent again and searched."""
+    octets = text.encode(errors="surrogatepass")
+    parts = [octets[at : at + 16] for at in range(0, len(octets), 16)]
+    headers = [("subject", octets), *((f"ce_{number}", part) for number, part in enumerate(parts))]
+    attributes = {"a": Attribute("String", text), "b": Attribute("Binary", binary=octets)}
+    of_record = Arrival(octets, "kafka", {}, MOMENT, key=octets, headers=headers)
+    of_message = Arrival(octets, "sqs", {}, MOMENT, attributes=attributes)
+    for arrival, forms in ((of_record, _ever_smaller), (of_message, _every_form)):
+        kept = enclosed(arrival, Rejected("invalid", text), "c")
+        written = msgspec.json.encode(kept)
+        assert len(list(forms(written))) > 3
+        assert open_envelope(written) == kept
+        letter = DeadLetter("c", "c:1", kept)
+        summarised(letter)
+        erasure.concerns(letter, "nobody")
+        output.inert(msgspec.json.encode(dead_letter_commands._whole(letter)).decode())
+        assert dead_letters._view(letter)
+
+
+def read_record(text: str) -> None:
+    """`text` as the headers of a record in binary mode, many and one, and as its value."""
+    octets = text.encode(errors="surrogatepass")
+    many = [(f"ce_{text[at : at + 4]}", octets[at : at + 12]) for at in range(0, len(octets), 16)]
+    for headers in (many, [("ce_a", octets)], [("content-type", octets)], [("content-type", b"text/plain")], []):
+        with suppress(MensageriaError):
+            event_of(octets, [*((name, value.encode()) for name, value in BINARY.items()), *headers])
+    in_order.keys_of(octets)
+    receipts.decode(octets)
+    receipts.decode_follow(octets)
+
+
 def read_journey(text: str) -> None:
     """The receipt of an event, and what its page shows of it."""
     copy = {"stored_at": "2026-11-23T15:24:01Z", "via": "kafka", "origin": {"queue": text, "traceparent": text}}
@@ -278,6 +313,8 @@ BODY_READERS: dict[str, Reader] = {
     "letter": read_letter,
     "dead message": read_dead_message,
     "dead record": read_dead_record,
+    "any letter": handle_letter,
+    "record": read_record,
     "journey": read_journey,
     "draft": check_draft,
     "form": lambda text: Draft.typed(form.parse(urlencode({"json": text, "data": text}).encode())),
