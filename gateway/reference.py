@@ -17,7 +17,7 @@ _POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'n
 def reference() -> Blueprint:
     """The document, written by hand, and the page that it makes: no script, and nothing from elsewhere."""
     blueprint = Blueprint("reference", __name__, template_folder="templates")
-    api = yaml.safe_load(_DOCUMENT.read_text())
+    api = yaml.load(_DOCUMENT.read_text(), Loader=yaml.CSafeLoader)  # an eighth of safe_load's time
     style = _STYLE.read_bytes()
 
     def resolved(item: dict[str, Any]) -> Any:

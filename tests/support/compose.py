@@ -17,7 +17,7 @@ class NotSet(Exception):
 
 def load(variables: dict[str, str]) -> dict[str, Any]:
     """The file with `variables` filled in. Raises NotSet."""
-    return dict(_filled(yaml.safe_load(FILE.read_text()), variables))
+    return dict(_filled(yaml.load(FILE.read_text(), Loader=yaml.CSafeLoader), variables))
 
 
 def variables(text: str) -> dict[str, str]:
