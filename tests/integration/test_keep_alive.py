@@ -27,7 +27,7 @@ async def head(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> by
 
 
 async def test_a_connection_that_is_idle_stays_open(aws: dict[str, Any], scale: float) -> None:
-    """7 s, which uvicorn's own 5 s are less than; with --long the balancer's time and more."""
-    pause_s = BALANCER_S if scale == 1 else 7
+    """6 s, which uvicorn's own 5 s are less than; with --long the balancer's time and more."""
+    pause_s = BALANCER_S if scale == 1 else 6
     answered = await asyncio.gather(*(ask_twice(aws[part], pause_s) for part in PARTS))
     assert dict(zip(PARTS, answered, strict=True)) == {part: [b"HTTP/1.1 200 OK"] * 2 for part in PARTS}
