@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaConsumer
 
 from stack.http_client import http_client
 from stack.java import kept_start
-from tests.support.mensageria import mensageria
+from tests.support.mensageria import Tool
 from tests.support.processes import is_alive, maps, naming
 from tests.support.running_system import ROOT, System, launch, running
 from tests.support.waiting import until
@@ -215,7 +215,7 @@ async def test_events_of_an_older_home_come_back_into_the_table(home: Path, stop
         with database, database.cursor() as cursor:
             cursor.execute("update events set received_at = received_at - interval '1 minute'")
         database.close()
-        told = mensageria(home, "differences", "--repair")
+        told = await Tool(home)("differences", "--repair")
         assert told.code == 0, told.err
         await until(lambda: events(system.endpoints, "urn:test:run"), within_s=20)
         assert system.stop() == 0

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,8 @@ class Tool:
     group: tuple[str, ...] = ()
     encoding: str = "utf-8"
     """That of its standard streams."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables beside its own."""
 
     async def __call__(self, *arguments: str, given: bytes = b"") -> Ended:
         """Run it to its end."""
@@ -82,7 +84,7 @@ def _forked(arguments: Sequence[str], tool: Tool, given: bytes) -> Ended:
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / name for name in ("in", "out", "err")]
         files[0].write_bytes(given)
-        told = (arguments, environment(tool.home), files, tool.encoding)
+        told = (arguments, environment(tool.home, **tool.settings), files, tool.encoding)
         process = _FORKS.Process(target=_be_the_command, args=told)
         process.start()
         process.join(END_S)

@@ -45,33 +45,26 @@ async def test_wrong_usage_ends_with_2(tmp_path: Path, arguments: tuple[str, ...
         (("retention", "--days", "30"), {"AWS_REGION": "x", "AWS_ENDPOINT_URL": "no URL"}, "no URL"),
     ],
 )
-def test_an_aws_setting_that_is_missing_or_wrong_is_named(
+async def test_an_aws_setting_that_is_missing_or_wrong_is_named(
     tmp_path: Path, arguments: tuple[str, ...], settings: dict[str, str], said: str
 ) -> None:
     system = {f"MENSAGERIA_{name}": "x" for name in ("POSTGRES_URL", "QUEUE_B_URL", "QUEUE_C_URL")}
     files = {f"AWS_{name}_FILE": str(tmp_path / "none") for name in ("CONFIG", "SHARED_CREDENTIALS")}
-    run = subprocess.run(
-        [COMMAND, *arguments], env=environment(tmp_path, **system, **files, **settings), capture_output=True, text=True
-    )
-    assert (run.returncode, "Traceback" in run.stderr) == (2, False), run.stderr
-    assert said in run.stderr
+    ended = await Tool(tmp_path, settings=system | files | settings)(*arguments)
+    assert (ended.code, "Traceback" in ended.err) == (2, False), ended.err
+    assert said in ended.err
 
 
 @pytest.mark.parametrize(
     "command", [("list",), ("show", "kafka:0:0"), ("send-again", "--all", "--yes"), ("discard", "--all", "--yes")]
 )
-def test_kafka_that_is_out_is_one_line(tmp_path: Path, command: tuple[str, ...], unused_tcp_port: int) -> None:
+async def test_kafka_that_is_out_is_one_line(tmp_path: Path, command: tuple[str, ...], unused_tcp_port: int) -> None:
     kafka = f"127.0.0.1:{unused_tcp_port}"
     system = {f"MENSAGERIA_{name}": "http://127.0.0.1:1" for name in SYSTEM} | {"AWS_REGION": "x"}
-    where = () if command[0] == "show" else ("--in", "kafka")
-    run = subprocess.run(
-        [COMMAND, "dead-letters", *command, *where],
-        env=environment(tmp_path, MENSAGERIA_KAFKA_BOOTSTRAP_SERVERS=kafka, **system),
-        capture_output=True,
-        text=True,
-    )
-    assert (run.returncode, run.stdout) == (3, "")
-    assert run.stderr == f"mensageria: kafka at {kafka}: cannot connect\n"
+    dead_letters = Tool(tmp_path, ("dead-letters",), settings=system | {"MENSAGERIA_KAFKA_BOOTSTRAP_SERVERS": kafka})
+    ended = await dead_letters(*command, *(() if command[0] == "show" else ("--in", "kafka")))
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err == f"mensageria: kafka at {kafka}: cannot connect\n"
 
 
 def test_an_interrupt_while_it_is_imported_ends_quietly(tmp_path: Path) -> None:

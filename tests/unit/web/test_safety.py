@@ -9,6 +9,7 @@ import pytest
 from quart.typing import TestClientProtocol as Client
 
 import web
+from pipeline.core.errors import SettingsError
 from pipeline.core.settings import inherited
 from pipeline.core.settings.web import WebSettings
 from tests.support.edge import Edge
@@ -88,9 +89,15 @@ async def test_behind_a_guard_it_is_asked_by_the_names_that_it_was_told(edge: Ed
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "events.example"])
-def test_without_a_guard_it_does_not_start_where_others_can_reach_it(host: str) -> None:
+def test_without_a_guard_it_is_not_made_where_others_can_reach_it(host: str) -> None:
+    with pytest.raises(SettingsError, match="MENSAGERIA_WEB_GUARD=proxy") as refused:
+        create_app(WebSettings(host=host, query_url="http://127.0.0.1:1"))
+    assert f"MENSAGERIA_WEB_HOST is {host!r}" in str(refused.value)
+
+
+def test_without_a_guard_it_ends_with_a_message_where_others_can_reach_it() -> None:
     environment = {
-        "MENSAGERIA_WEB_HOST": host,
+        "MENSAGERIA_WEB_HOST": "0.0.0.0",
         "MENSAGERIA_WEB_PORT": "1",
         "MENSAGERIA_QUERY_URL": "http://127.0.0.1:1",
     }
@@ -98,7 +105,7 @@ def test_without_a_guard_it_does_not_start_where_others_can_reach_it(host: str) 
         [sys.executable, "-m", "web"], env=inherited() | environment, capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert f"MENSAGERIA_WEB_HOST is {host!r}" in ended.stderr
+    assert "MENSAGERIA_WEB_HOST is '0.0.0.0'" in ended.stderr
     assert "MENSAGERIA_WEB_GUARD=proxy" in ended.stderr
     assert "Traceback" not in ended.stderr
 
