@@ -1,10 +1,14 @@
 """The messages between their receipt and their deletion: how many, how large, and hidden until when."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterable
 
 from pipeline.clients.sqs import CALL_MESSAGES, Message
+
+_LARGE_CHARACTERS = 16_384
+"""Of a message: those that are smaller come in such numbers that the garbage collector does by itself."""
 
 
 class InFlight:
@@ -23,6 +27,7 @@ class InFlight:
         self._leaving: set[Message] = set()
         self._asked = 0
         self._bytes = 0
+        self._let_go_bytes = 0
         self._some_left = asyncio.Event()
         self._is_empty = asyncio.Event()
         self._is_empty.set()
@@ -45,11 +50,17 @@ class InFlight:
         for message in messages:
             del self._hidden_until[message], self._since[message]
             self._leaving.discard(message)
-            self._bytes -= message.held_characters
+            size = message.held_characters
+            self._bytes -= size
+            self._let_go_bytes += size if size > _LARGE_CHARACTERS else 0
             self.removed += 1
         self._some_left.set()
         if not self._hidden_until:
             self._is_empty.set()
+        if self._let_go_bytes > self._most_bytes / 2:
+            # They are held by cycles, and so few objects that the collector would not come for hundreds of them.
+            self._let_go_bytes = 0
+            gc.collect()
 
     def due(self, within_s: float) -> list[Message]:
         """Those that show up again in less than `within_s` seconds, and are not leaving."""

@@ -107,6 +107,23 @@ async def test_transactions_leave_no_lag_behind(
     assert await stored_by_kafka(query, source, "aborted") is None
 
 
+async def test_what_stands_behind_an_open_transaction_is_no_work_until_it_ends(
+    aws: dict[str, str], query: httpx.AsyncClient, watched: Watched, kafka: AIOKafkaProducer, source: str
+) -> None:
+    topic = aws["kafka_topic"]
+    async with producing(aws["kafka"], transactional_id=source) as transactional:
+        await transactional.begin_transaction()
+        await transactional.send_and_wait(topic, event(source, "inside"), partition=0)
+        await put(kafka, topic, event(source, "behind"), partition=0)
+        await put(kafka, topic, event(source, "elsewhere"), partition=1)
+        await stored(query, source, "elsewhere")
+        await watched.rest()
+        assert await stored_by_kafka(query, source, "behind") is None
+        await transactional.commit_transaction()
+    await stored(query, source, "inside", "behind")
+    watched.require_no_restart()
+
+
 @pytest.mark.parametrize("codec", CODECS)
 async def test_every_codec_is_read(
     aws: dict[str, str],
@@ -434,6 +451,18 @@ async def test_a_batch_that_expands_to_very_much_is_one_letter(
     assert zstd_decode(letter.body[HEADER_BYTES:]).count(b"\0") >= len(body)
     watched.require_no_restart()
     assert peak_of(system.pid("service-c")) - peak_kib < 2 * MAX_DECOMPRESSED_BYTES // 1024
+
+
+async def test_many_records_that_expand_to_much_do_not_fill_the_memory(
+    letter_of: LetterOf, aws: dict[str, str], kafka: AIOKafkaProducer, watched: Watched, system: Any
+) -> None:
+    peak_kib, body = peak_of(system.pid("service-c")), b"\0" * 10_000_000
+    for _ in range(29):
+        await put(kafka, aws["kafka_topic"], body, partition=2, codec="zstd")
+    letter = await letter_of(body, partition=2, codec="zstd")
+    assert (letter.envelope.reason, letter.envelope.omitted) == ("too_large", ("body",))
+    assert peak_of(system.pid("service-c")) - peak_kib < 200 * 1024
+    watched.require_no_restart()
 
 
 def peak_of(pid: int) -> int:

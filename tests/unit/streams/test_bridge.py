@@ -1,7 +1,9 @@
 """The bridge from a queue: how many receive, how much is in flight, and what becomes of a batch."""
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -273,6 +275,36 @@ def test_the_bytes_of_attributes_count() -> None:
     flight.remove([large])
     flight.add([message(1, 999)], time.monotonic() + 30)
     assert not flight.is_full
+
+
+class Cycle:
+    """Holds a message until the garbage collector comes, as a batch's tasks do."""
+
+    def __init__(self, held: Message) -> None:
+        self.held = held
+        self.itself = self
+
+
+def test_large_messages_that_were_let_go_of_do_not_wait_for_the_collector() -> None:
+    flight = InFlight(most_events=1000, most_bytes=200_000, longest_s=60)
+    cycles: list[weakref.ref[Cycle]] = []
+
+    def come_and_go(size: int) -> None:
+        one = message(len(cycles), size)
+        cycles.append(weakref.ref(Cycle(one)))
+        flight.add([one], time.monotonic() + 30)
+        flight.remove([one])
+
+    gc.disable()  # it looks after thousands of objects have come
+    try:
+        for _ in range(30):
+            come_and_go(50_000)
+        assert sum(cycle() is not None for cycle in cycles) <= 3
+        for _ in range(30):
+            come_and_go(10_000)
+        assert sum(cycle() is not None for cycle in cycles) >= 30
+    finally:
+        gc.enable()
 
 
 async def test_nothing_more_is_received_while_the_oldest_waits_for_long() -> None:
