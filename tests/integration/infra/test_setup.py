@@ -4,11 +4,11 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from urllib.parse import quote
 
 import psycopg2
 import pytest
+import pytest_asyncio
 from aiokafka.errors import KafkaConnectionError
 
 from infra import acls
@@ -26,10 +26,13 @@ SERVICE_B, QUERY = "b?#%[pass", "q:word"
 """Passwords such as RDS makes them, with what a URL would take for something else."""
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
-    """An empty server: its URL, without a user, and the owner's password."""
-    home, ports = Home(tmp_path / "home"), choose(StackSettings(ports="free"))
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[str, str]]:
+    """A server that is empty until a set-up succeeds: its URL, without a user, and the owner's password."""
+    home, ports = Home(tmp_path_factory.mktemp("home")), choose(StackSettings(ports="free"))
     part = postgres.part(home, ports)
     await part.prepare()
     with home.log("postgres").open("ab") as log:
@@ -44,10 +47,11 @@ async def database(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
         await process.wait()
 
 
-@pytest.fixture
-async def broker(tmp_path: Path, unused_tcp_port_factory: Callable[[], int]) -> AsyncIterator[SecuredKafka]:
-    folder = tmp_path / "kafka"
-    folder.mkdir()
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def broker(
+    tmp_path_factory: pytest.TempPathFactory, unused_tcp_port_factory: Callable[[], int]
+) -> AsyncIterator[SecuredKafka]:
+    folder = tmp_path_factory.mktemp("kafka")
     async with secured_kafka(folder, unused_tcp_port_factory(), unused_tcp_port_factory()) as one:
         await until(lambda: lets_in(one, "admin"), within_s=30)
         yield one
