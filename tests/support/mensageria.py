@@ -16,7 +16,13 @@ from typing import Any
 COMMAND = Path(__file__).resolve().parents[2] / "bin" / "mensageria"
 END_S = 100
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["cli.app", "cli.output", "aioboto3", "aiobotocore.config", "aiokafka"])
+_FORKS.set_forkserver_preload(
+    [
+        *("cli.app", "cli.output", "aioboto3", "aiobotocore.config", "aiokafka"),
+        *("typer._adapters", "pydantic.type_adapter", "rich._emoji_codes"),  # what these import when they are used
+        *("httpcore", "h2.connection", "anyio._backends._asyncio"),
+    ]
+)
 
 
 @dataclass(frozen=True)
