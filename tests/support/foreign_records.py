@@ -63,7 +63,9 @@ class Watched:
     async def is_at_rest(self) -> bool:
         """Whether C has read all: by the metrics of web, which `/pipeline` shows too. Fails where C was restarted."""
         self.require_no_restart()
-        text = (await self._http.get(f"{self._system.endpoints['web']}/metrics")).text
+        web = self._system.endpoints["web"]
+        await self._http.get(f"{web}/pipeline")  # takes the state anew
+        text = (await self._http.get(f"{web}/metrics")).text
         lags = re.findall(r"^kafka_consumer_lag_events\{.*\} (\S+)$", text, re.MULTILINE)
         return bool(lags) and not any(map(float, lags))
 
@@ -74,7 +76,7 @@ class Watched:
     async def rest(self, within_s: float = 40) -> None:
         """Wait until nothing is to be read, by the metrics and by `status`; both probes are 200 then."""
         await until(self._status_is_at_rest, within_s=within_s, every_s=0.5)
-        await until(self.is_at_rest, within_s=within_s)  # web has read it anew by then
+        await until(self.is_at_rest, within_s=within_s)
         for probe in ("healthz", "readyz"):
             answer = await self._http.get(f"{self._system.endpoints['service_c']}/{probe}")
             assert answer.status_code == 200, answer.text

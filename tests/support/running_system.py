@@ -22,10 +22,13 @@ QUICK = {
     "WORKER_VISIBILITY_TIMEOUT_S": "6",
     "WORKER_POLL_S": "1",
     "WORKER_STORE_TIMEOUT_S": "8",
-    "WEB_BACKLOG_EVERY_S": "1",
+    "WEB_BACKLOG_EVERY_S": "5",
     "WEB_WATCH_EVERY_S": "1",
 }
-"""What tests wait for: a killed worker's messages, a stop, a store that hangs, the state on /pipeline."""
+"""What tests wait for: a killed worker's messages, a stop, a store that hangs, the state on /pipeline.
+
+The state is taken every second while somebody looks, and seldom otherwise: that costs all parts, for the whole run.
+"""
 
 
 @dataclass(frozen=True)
