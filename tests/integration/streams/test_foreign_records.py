@@ -358,6 +358,20 @@ async def test_a_record_whose_letter_is_too_large_holds_nothing_up(
     watched.require_no_restart()
 
 
+async def test_an_event_that_is_too_large_for_the_table_is_one_letter_and_its_neighbours_are_stored(
+    letter_of: LetterOf, aws: dict[str, str], kafka: AIOKafkaProducer, query: httpx.AsyncClient, source: str
+) -> None:
+    attributes = {"specversion": "1.0", "id": "large", "source": source, "type": "t", "extension": "x" * 100_000}
+    headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]
+    await put(kafka, aws["kafka_topic"], event(source, "before"), partition=3)
+    letter = await letter_of(b"\xff" * 250_000, partition=3, headers=headers)
+    assert (letter.envelope.reason, letter.envelope.omitted) == ("rejected", ())
+    assert letter.event
+    assert letter.event.id == "large"
+    await stored(query, source, "before")
+    assert await stored_by_kafka(query, source, "large") is None
+
+
 @pytest.mark.parametrize("names", [["publisher"], ["received_at", "traceparent", "publisher"]])
 async def test_a_large_header_of_a_gateways_name_holds_nothing_up(
     letter_of: LetterOf,

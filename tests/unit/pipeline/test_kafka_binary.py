@@ -1,12 +1,13 @@
 """CloudEvents in binary mode of the Kafka binding."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.core.errors import InvalidEvent, MensageriaError
+from pipeline.core.errors import InvalidEvent, MalformedEvent, MensageriaError
 from pipeline.events.delivery import event_of
 
 ATTRIBUTES = [("ce_specversion", b"1.0"), ("ce_id", b"1"), ("ce_source", b"urn:s"), ("ce_type", b"t")]
@@ -65,6 +66,38 @@ def test_headers_that_are_no_attributes_are_named(header: tuple[str, bytes], poi
     with pytest.raises(InvalidEvent) as found:
         event_of(b"", [*ATTRIBUTES, header])
     assert pointer in {fault.pointer for fault in found.value.faults}
+
+
+@pytest.mark.parametrize(
+    ("headers", "value", "wrong"),
+    [
+        ([JSON, ("ce_specversion", b"0.3"), *ATTRIBUTES[1:]], b"{}", "/specversion must be"),
+        ([("content-type", b"application/json; charset=utf-16"), *ATTRIBUTES], "{}".encode("utf-16"), "utf-16"),
+        ([("content-type", b"application/json; charset=utf-16"), *ATTRIBUTES], b"{}", "utf-16"),
+        ([("content-type", b"nonsense"), *ATTRIBUTES], b"{}", "/datacontenttype must be a media type"),
+        ([("content-type", b""), *ATTRIBUTES], b"{}", "/datacontenttype must not be empty"),
+        ([("content-type", b"a/b\0"), *ATTRIBUTES], b"{}", "/datacontenttype contains the character U+0000"),
+        ([("content-type", b"\xff"), *ATTRIBUTES], b"{}", "/datacontenttype is not UTF-8"),
+        ([JSON, *ATTRIBUTES], b"{", "not JSON"),
+        ([JSON, *ATTRIBUTES], b"\xef\xbb\xbf{}", "byte order mark"),
+        ([JSON, *ATTRIBUTES], b"[" * 10_000 + b"]" * 10_000, "/data: nested deeper"),
+        ([JSON, *ATTRIBUTES, ("ce_Bad-Name", b"1")], b"{}", "/Bad-Name: an attribute name"),
+        ([JSON, *ATTRIBUTES, ("ce_time", b"yesterday")], b"{}", "/time must be"),
+        ([("content-type", b"application/cloudevents-batch+json"), *ATTRIBUTES], b"[%s]" % INNER, "a JSON object"),
+        ([("content-type", b"application/cloudevents+avro"), *ATTRIBUTES], b"\0", "not JSON"),
+    ],
+)
+def test_what_is_wrong_with_a_record_is_said(headers: list[tuple[str, bytes]], value: bytes, wrong: str) -> None:
+    with pytest.raises((InvalidEvent, MalformedEvent), match=re.escape(wrong)):
+        event_of(value, headers)
+
+
+def test_attributes_are_taken_as_they_are() -> None:
+    """Kafka's headers have no percent-encoding, and one that is null is one that is not set."""
+    event = event_of(b"{}", [JSON, *ATTRIBUTES, ("ce_subject", b"a%20b"), ("ce_time", None)])
+    assert (event.subject, event.time) == ("a%20b", None)
+    structured = ("content-type", b"application/cloudevents-batch+json")
+    assert event_of(INNER, [structured, *ATTRIBUTES]).id == "inner"
 
 
 @given(
