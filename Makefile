@@ -28,6 +28,8 @@ each_quoted = $(foreach word,$(1),$(call quoted,$(word)))
 REFERENCES := naive plain faststream powertools
 BENCH := $(REFERENCES:%=.venv-bench-%/.installed)
 INSTALL := $(UV) pip install -q --require-hashes
+# Where byte code is not kept, each of the hundreds of processes that the tests start compiles its modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Two workers with a system each; the files with the longest tests come first.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 
