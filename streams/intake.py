@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from pipeline.core import trace_context
-from pipeline.core.errors import InvalidEvent, MalformedEvent, Rejected
+from pipeline.core.errors import InvalidEvent, MalformedEvent, Rejected, StoreUnavailable
 from pipeline.events.delivery import Arrival, Delivery
 from pipeline.events.envelope import UNDECODABLE, envelope, too_large
 from pipeline.events.event import Event
@@ -43,6 +43,15 @@ Release = Callable[[Sequence[int]], Awaitable[None]]
 
 class Interrupted(Exception):
     """The worker stops or loses its partitions: what was not released of the batch is given back."""
+
+
+class _PartlyWritten(StoreUnavailable):
+    """Of the letters of a call only `written` are kept, for `cause`."""
+
+    def __init__(self, written: Sequence[Refused], cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.written = written
+        self.cause = cause
 
 
 async def release_nothing(_: Sequence[int]) -> None:
@@ -194,8 +203,20 @@ class Intake:
             self._metrics.batch_seconds[via, outcome].observe(time.perf_counter() - begun)
 
     async def _write(self, letters: Sequence[Refused]) -> Stored:
-        async with asyncio.timeout(self._timeout_s):
-            await self._write_dead_letters([envelope(each.arrival, each.why, self._service) for each in letters])
+        """Write each by itself: what is written stays written. Raises _PartlyWritten."""
+        written: list[Refused] = []
+
+        async def write(letter: Refused) -> None:
+            await self._write_dead_letters([envelope(letter.arrival, letter.why, self._service)])
+            written.append(letter)
+
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                outcomes = await asyncio.gather(*map(write, letters), return_exceptions=True)
+        except TimeoutError as error:
+            raise _PartlyWritten(written, error) from error
+        if failures := [outcome for outcome in outcomes if isinstance(outcome, BaseException)]:
+            raise _PartlyWritten(written, failures[0]) from failures[0]
         return Stored()
 
     def _take(self, batch: BatchState, ended: "asyncio.Task[Stored]", processing: Processing) -> None:
@@ -205,8 +226,7 @@ class Intake:
         if isinstance(error, Rejected):
             self._take_rejected(batch, call.deliveries, error)
         elif error and call.letters:
-            batch.letters = [*call.letters, *batch.letters]
-            self._writing_letters.failed(self._failed(batch, call, error))
+            self._take_failed_letters(batch, call, error, processing)
         elif call.letters:
             self._take_letters(batch, call.letters, processing)
         elif error:
@@ -215,6 +235,19 @@ class Intake:
             self._window.succeeded(len(call.deliveries), call.begun)
             self._storing.succeeded()
             self._take_stored(batch, ended.result())
+
+    def _take_failed_letters(self, batch: BatchState, call: Call, error: BaseException, processing: Processing) -> None:
+        """Only the letters that are not written wait again."""
+        written = error.written if isinstance(error, _PartlyWritten) else []
+        cause = error.cause if isinstance(error, _PartlyWritten) else error
+        kept = {id(letter) for letter in written}
+        batch.letters = [*(letter for letter in call.letters if id(letter) not in kept), *batch.letters]
+        why = self._failed(batch, call, cause)
+        if written:
+            self._take_letters(batch, written, processing)
+            self._writing_letters.partly_failed()
+        else:
+            self._writing_letters.failed(why)
 
     def _take_rejected(self, batch: BatchState, deliveries: Sequence[Delivery], why: Rejected) -> None:
         """A call with a bad event in it is halved until that one is alone."""

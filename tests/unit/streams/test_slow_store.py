@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,13 +12,14 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
-from pipeline.core.errors import StoreUnavailable
+from pipeline.core.errors import QueueUnavailable, Rejected, StoreUnavailable
 from pipeline.core.settings.process import TraceSettings
 from pipeline.events.delivery import Arrival, Attribute, Delivery
 from pipeline.telemetry.metrics import WayMetrics
 from pipeline.telemetry.tracing import Tracing
 from streams import intake as intakes
 from streams import pace
+from streams.batch_state import BatchState, Refused
 from streams.intake import Intake, Interrupted
 from streams.store import PartlyStored, Stored
 from tests.support.waiting import until
@@ -226,13 +228,42 @@ async def test_a_call_has_few_bytes() -> None:
     ],
     ids=["small", "bodies", "headers", "attributes"],
 )
-async def test_a_call_with_letters_has_few_bytes(changes: dict[str, Any], calls: list[int]) -> None:
-    written: list[int] = []
-
-    async def write(envelopes: Sequence[bytes]) -> None:
-        written.append(len(envelopes))
-
-    intake, _ = intake_of(SlowStore(10_000), write)
+def test_a_call_with_letters_has_few_bytes(changes: dict[str, Any], calls: list[int]) -> None:
     bad = Arrival(b"{", "sqs", {}, first_seen="2026-11-23T15:00:00Z")
-    await intake.settle([msgspec.structs.replace(bad, **changes) for _ in range(40)], lambda: False)
-    assert written == calls
+    batch = BatchState([msgspec.structs.replace(bad, **changes) for _ in range(40)])
+    batch.letters = [Refused(arrival, Rejected("malformed", "")) for arrival in batch.waiting[0]]
+    sizes = []
+    while batch.letters:
+        sizes.append(len(batch.next_letters()))
+    assert sizes == calls
+
+
+class SlowLetters:
+    """Keeps `per_s` letters a second, one after the other, or refuses each of a share now."""
+
+    def __init__(self, per_s: float = 10_000, refused: float = 0) -> None:
+        self._per_s = per_s
+        self._refused = refused
+        self._random = random.Random(3)
+        self._turn = asyncio.Lock()
+        self.kept: list[bytes] = []
+
+    async def write(self, envelopes: Sequence[bytes]) -> None:
+        for each in envelopes:
+            async with self._turn:
+                await asyncio.sleep(1 / self._per_s)
+                if self._random.random() < self._refused:
+                    raise QueueUnavailable("RequestThrottled")
+                self.kept.append(each)
+
+
+@pytest.mark.parametrize("letters", [SlowLetters(per_s=50), SlowLetters(refused=0.5)], ids=["slow", "throttled"])
+async def test_letters_are_written_at_any_rate_and_none_again_and_again(letters: SlowLetters) -> None:
+    intake, metrics = intake_of(SlowStore(10_000), letters.write, timeout_s=0.2)  # 10 letters of a call of 25
+    bad = [Arrival(b"{%d" % number, "sqs", {}, first_seen="2026-11-23T15:00:00Z") for number in range(40)]
+    async with asyncio.timeout(20):
+        await intake.settle([*bad[:20], *arrivals(20), *bad[20:]], lambda: False)
+    assert len(set(letters.kept)) == 40
+    assert len(letters.kept) == 40
+    assert metrics.dead_letters.labels("sqs", "malformed").value == 40
+    assert metrics.stored["sqs", "stored"].value == 20
