@@ -14,22 +14,28 @@ _MARGIN_S = 14 * _DAY_S
 
 
 class Days:
-    """Knows which days are written. `put` writes some, 25 items at most, and raises where it can't."""
+    """Knows which days are written. `put` writes at most so many, and returns the keys of those that were left out."""
 
-    def __init__(self, put: Callable[[list[dict[str, Any]]], Awaitable[None]], most: int) -> None:
+    def __init__(self, put: Callable[[list[dict[str, Any]]], Awaitable[set[tuple[str, str]]]], most: int) -> None:
         self._put = put
         self._most = most
         self._written: dict[str, float] = {}
 
-    async def add(self, expiries: dict[str, int | None]) -> None:
-        """Write those of the days that aren't written; each with when its last event expires, in epoch seconds."""
+    async def add(self, expiries: dict[str, int | None]) -> int:
+        """Write those of the days that aren't written; each with when its last event expires, in epoch seconds.
+
+        How many of a call were left out: those that were written are not written again.
+        """
         moment = monotonic()
         self._written = {day: at for day, at in self._written.items() if moment - at < _KNOWN_S}
         missing = sorted(expiries.keys() - self._written.keys())
         for start in range(0, len(missing), self._most):
-            days = missing[start : start + self._most]
-            await self._put([table.day_item(day) | _expiry(expiries[day]) for day in days])
-            self._written |= dict.fromkeys(days, moment)
+            items = {day: table.day_item(day) | _expiry(expiries[day]) for day in missing[start : start + self._most]}
+            left_out = await self._put(list(items.values()))
+            self._written |= {day: moment for day, item in items.items() if table.key(item) not in left_out}
+            if left_out:
+                return len(left_out)
+        return 0
 
     def forget(self) -> None:
         """Write each day again at its next event: the table may be another one."""

@@ -31,6 +31,9 @@ has exceeded the maximum size limit of2048 bytes") that is too large, as dynalit
 which also run against AWS, have it. All else that it finds invalid is a table unlike ours: the events are not
 to blame, and wait."""
 
+_PERHAPS_ANOTHER_TABLE = ("NoAnswer", "ResourceNotFoundException")
+"""After these the days are written again. After a throttled call they are not: they would take what the events need."""
+
 
 class UnprocessedItems(PartlyStored):
     """DynamoDB took a part of a call: the rest is to be sent again, more slowly."""
@@ -76,7 +79,7 @@ class DynamoStore:
         self.calls = calls
         self._room = asyncio.Semaphore(calls)
         self._api = JsonApi("dynamodb")
-        self._days = Days(self._put_days, CALL_ITEMS)
+        self._days = Days(self._put_items, CALL_ITEMS)
 
     async def store(self, deliveries: Sequence[Delivery]) -> Stored:
         """Put each of at most CALL_ITEMS deliveries; which of them were there before is unknown."""
@@ -85,8 +88,9 @@ class DynamoStore:
         for delivery in deliveries:
             item = _item(delivery, stored_at) | self._expiry(delivery)
             # A call with a key twice is invalid, and one item does for both.
-            copies.setdefault(_key(item), _Put(item, [])).deliveries.append(delivery)
-        await self._days.add(last_expiries(copy.item for copy in copies.values()))
+            copies.setdefault(table.key(item), _Put(item, [])).deliveries.append(delivery)
+        if days := await self._days.add(last_expiries(copy.item for copy in copies.values())):
+            raise UnprocessedItems(Stored(), f"dynamodb: {days} days were not processed")
         return await self._put(list(copies.values()), stored_at)
 
     async def ways(self, identity: tuple[str, str]) -> Sequence[tuple[Via, Copy]]:
@@ -126,23 +130,20 @@ class DynamoStore:
         received = datetime.fromisoformat(delivery.received_at).timestamp()
         return {"expires_at": {"N": str(int(received) + self._retention_days * 86_400)}}
 
-    async def _put_days(self, items: list[dict[str, Any]]) -> None:
+    async def _put_items(self, items: list[dict[str, Any]]) -> set[tuple[str, str]]:
+        """Put them, by one call; the keys of those that DynamoDB left out."""
         requests = [{"PutRequest": {"Item": item}} for item in items]
         async with self._room:
             answer = await self._call("BatchWriteItem", {"RequestItems": {self._table: requests}}, _Written)
-        if left_out := answer.unprocessed_items.get(self._table):
-            raise UnprocessedItems(Stored(), f"dynamodb: {len(left_out)} days were not processed")
+        left_out = answer.unprocessed_items.get(self._table, [])
+        return {table.key(request["PutRequest"]["Item"]) for request in left_out}
 
     async def _put(self, copies: Sequence["_Put"], stored_at: str) -> Stored:
-        requests = [{"PutRequest": {"Item": copy.item}} for copy in copies]
-        async with self._room:
-            answer = await self._call("BatchWriteItem", {"RequestItems": {self._table: requests}}, _Written)
-        if not (left_out := answer.unprocessed_items.get(self._table)):
+        if not (left_out := await self._put_items([copy.item for copy in copies])):
             return Stored(new=[each for copy in copies for each in copy.deliveries], stored_at=stored_at)
-        keys = [_key(request["PutRequest"]["Item"]) for request in left_out]
-        written = [each for copy in copies if _key(copy.item) not in keys for each in copy.deliveries]
+        written = [each for copy in copies if table.key(copy.item) not in left_out for each in copy.deliveries]
         raise UnprocessedItems(
-            Stored(new=written, stored_at=stored_at), f"dynamodb: {len(keys)} items were not processed"
+            Stored(new=written, stored_at=stored_at), f"dynamodb: {len(left_out)} items were not processed"
         )
 
     async def _call(self, operation: str, request: dict[str, Any], answer: type[T]) -> T:
@@ -151,7 +152,8 @@ class DynamoStore:
         except CallFailed as error:
             if error.code == "ValidationException" and _TOO_LARGE in str(error):
                 raise Rejected("rejected", f"dynamodb: {error}") from error
-            self._days.forget()
+            if error.code in _PERHAPS_ANOTHER_TABLE:
+                self._days.forget()
             raise StoreUnavailable(f"dynamodb: {error}") from error
 
 
@@ -160,10 +162,6 @@ class _Put(NamedTuple):
 
     item: dict[str, Any]
     deliveries: list[Delivery]
-
-
-def _key(item: dict[str, Any]) -> tuple[str, str]:
-    return item[table.IDENTITY]["S"], item[table.COPY]["S"]
 
 
 def _item(delivery: Delivery, stored_at: str) -> dict[str, Any]:

@@ -76,6 +76,11 @@ def day_item(day: str) -> dict[str, dict[str, str]]:
     return {IDENTITY: {"S": DAYS}, COPY: {"S": day}}
 
 
+def key(item: dict[str, dict[str, str]]) -> tuple[str, str]:
+    """The key of an item, as DynamoDB's JSON has it."""
+    return item[IDENTITY]["S"], item[COPY]["S"]
+
+
 def position_key(received_at: str, source: str, id_: str) -> str:
     """The index's sort key: by time, then source and id, cut where DynamoDB's limit is."""
     whole = f"{received_at}#{identity_key(source, id_)}".encode()

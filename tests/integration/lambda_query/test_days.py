@@ -66,9 +66,9 @@ async def test_a_day_is_written_once_and_again_after_a_failure(
     written: list[str] = []
     put = store._days._put
 
-    async def counted(items: list[dict[str, Any]]) -> None:
+    async def counted(items: list[dict[str, Any]]) -> set[tuple[str, str]]:
         written.extend(item[table.COPY]["S"] for item in items)
-        await put(items)
+        return await put(items)
 
     monkeypatch.setattr(store._days, "_put", counted)
     moment = datetime(2004, 4, 4, tzinfo=UTC)

@@ -83,6 +83,21 @@ THROTTLED = b'{"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughput
 INVALID = b'{"__type": "com.amazon.coral.validate#ValidationException", "message": "The provided key is no key"}'
 
 
+class OneUnit(Table):
+    """Has capacity for one item, and for the next only once a call was throttled."""
+
+    has_unit = True
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        ((name, requests),) = json.loads(await request.read())["RequestItems"].items()
+        self.has_unit, had_unit = not self.has_unit, self.has_unit
+        if not had_unit:
+            return web.Response(status=400, body=THROTTLED)
+        item = requests[0]["PutRequest"]["Item"]
+        self.written.update([item.get("id", item["copy"])["S"]])
+        return web.json_response({"UnprocessedItems": {name: requests[1:]} if requests[1:] else {}})
+
+
 @pytest.mark.parametrize(
     ("odd", "most_written"),
     [
@@ -100,11 +115,26 @@ async def test_every_answer_but_the_right_one_is_an_outage(
     odd: list[Odd],
     most_written: int,
 ) -> None:
+    table = Table(*odd)
+    await serving(table)
+    assert await settled() == EVENTS
+    assert table.written.keys() == {str(n) for n in range(EVENTS)}
+    assert max(table.written.values()) <= most_written
+
+
+async def test_a_table_that_throttles_after_each_item_gets_each_day_and_each_event_once(serving: Start) -> None:
+    table = OneUnit()
+    await serving(table)
+    assert await settled(events=4, days=2) == 4
+    assert table.written == {"2026-11-01": 1, "2026-11-02": 1} | {str(n): 1 for n in range(4)}
+
+
+async def settled(events: int = EVENTS, days: int = 1) -> float:
+    """How many of so many events count as stored, once all are settled."""
+
     async def no_letters(_: object) -> None:
         pytest.fail("an outage makes no dead letter")
 
-    table = Table(*odd)
-    await serving(table)
     metrics = WayMetrics(CollectorRegistry(), "dynamodb", ("sqs",))
     store = DynamoStore("events", calls=2)
     intake = Intake("service-c", store, no_letters, metrics, Tracing("service-c", TraceSettings()), timeout_s=5)
@@ -112,10 +142,9 @@ async def test_every_answer_but_the_right_one_is_an_outage(
     try:
         async with asyncio.timeout(20):
             await intake.settle(
-                [Arrival(body % n, "sqs", {}, "2026-11-23T15:24:00.000000Z") for n in range(EVENTS)], lambda: False
+                [Arrival(body % n, "sqs", {}, f"2026-11-0{1 + n % days}T15:24:00.000000Z") for n in range(events)],
+                lambda: False,
             )
     finally:
         await store.close()
-    assert table.written.keys() == {str(n) for n in range(EVENTS)}
-    assert max(table.written.values()) <= most_written
-    assert metrics.stored["sqs", "stored"].value == EVENTS
+    return metrics.stored["sqs", "stored"].value
