@@ -49,7 +49,7 @@ class Finding:
 
 async def findings(addresses: Addresses) -> list[Finding]:
     """What is known of every part, each asked at the same time; one that can't be asked is a finding too."""
-    settings, health = addresses.read(EdgeSettings), addresses.read(HealthSettings)
+    settings, health, places = addresses.read(EdgeSettings), addresses.read(HealthSettings), addresses.places
     async with http_client(settings.timeout_s) as http:
         return await asyncio.gather(
             service(http, "gateway", settings.gateway_url),
@@ -59,8 +59,8 @@ async def findings(addresses: Addresses) -> list[Finding]:
             service(http, "service-c", health.service_c_url),
             _known("queue b", _queue(addresses, "b")),
             _known("queue c", _queue(addresses, "c")),
-            _known("kafka", _topic(addresses.places)),
-            _known("pending sns", _pending_for_sns(addresses.places)),
+            _known("kafka", _topic(places)),
+            _known("pending sns", _pending_for_sns(places)),
             _known("pending kafka", _pending_for_kafka(addresses)),
         )
 

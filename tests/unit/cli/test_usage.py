@@ -67,6 +67,13 @@ async def test_kafka_that_is_out_is_one_line(tmp_path: Path, command: tuple[str,
     assert ended.err == f"mensageria: kafka at {kafka}: cannot connect\n"
 
 
+async def test_status_without_the_queues_says_so_in_one_line(tmp_path: Path) -> None:
+    edges = {f"MENSAGERIA_{name}": "http://127.0.0.1:1" for name in ("GATEWAY_URL", "QUERY_URL")}
+    ended = await Tool(tmp_path, settings=edges)("status")
+    assert (ended.code, len(ended.err.splitlines())) == (2, 1), ended.err
+    assert "MENSAGERIA_QUEUE_B_URL is not set" in ended.err
+
+
 def test_an_interrupt_while_it_is_imported_ends_quietly(tmp_path: Path) -> None:
     told = environment(tmp_path, PYTHONVERBOSE="1")
     with subprocess.Popen([COMMAND, "status"], env=told, stderr=subprocess.PIPE, text=True) as process:
