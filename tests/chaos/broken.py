@@ -75,8 +75,8 @@ BREAKS = (
         name="drops what a batch write left undone",
         service="service-c",
         file="streams/dynamodb.py",
-        before="        if not (left_out := answer.unprocessed_items.get(self._table)):\n",
-        after="        if not (left_out := answer.unprocessed_items.get(self._table)) or left_out:\n",
+        before="        if not (left_out := await self._put_items([copy.item for copy in copies])):\n",
+        after="        if not (left_out := await self._put_items([copy.item for copy in copies])) or left_out:\n",
     ),
     Break(
         name="acknowledges pending events and publishes none",
