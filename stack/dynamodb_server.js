@@ -11,7 +11,16 @@
 
 const path = require("node:path");
 const { parseArgs } = require("node:util");
-const dynalite = require(path.join(__dirname, "..", ".dynamodb", "node_modules", "dynalite"));
+const installed = (name) => require(path.join(__dirname, "..", ".dynamodb", "node_modules", name));
+
+// dynalite 4.0.0 ends a Query or Scan with the iterator's `return`, which abstract-level's iterators do not have. An
+// iterator that is not closed keeps what the database held at its moment, in memory and as files, until the process ends.
+const { AbstractKeyIterator, AbstractValueIterator } = installed("abstract-level");
+for (const { prototype } of [AbstractKeyIterator, AbstractValueIterator]) {
+  if (prototype.return || !prototype.close) throw new Error("other iterators than this server knows: see its source");
+  prototype.return = prototype.close;
+}
+const dynalite = installed("dynalite");
 
 // Clients keep connections for reuse: the server must not be the first to close an idle one.
 const KEEP_ALIVE_MS = 75_000;

@@ -1,7 +1,9 @@
 """The server of DynamoDB's API: durability, guard, stop, and the texts of its errors."""
 
 import asyncio
+import base64
 import json
+import random
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -45,6 +47,10 @@ class Server:
         self.running.send_signal(number)
         async with asyncio.timeout(8):
             return await self.running.wait()
+
+    def stored_bytes(self) -> int:
+        """What its folder has."""
+        return sum(file.stat().st_size for file in (self._home.path / "dynamodb" / "leveldb").iterdir())
 
     @asynccontextmanager
     async def table(self) -> AsyncIterator[Any]:
@@ -120,6 +126,21 @@ async def test_what_was_acknowledged_outlives_a_kill(server: Server) -> None:
     in_index = {each["position"]["S"] for each in indexed}
     assert set(acknowledged) <= in_index
     assert len(in_index ^ names) <= 4
+
+
+async def test_a_query_keeps_nothing_of_what_is_overwritten(server: Server) -> None:
+    async with server.table() as table:
+        for number in range(120):
+            large = item(str(number % 4), event=base64.b64encode(random.Random(number).randbytes(280_000)).decode())
+            await table.put_item(TableName="events", Item=large)
+            await table.query(
+                TableName="events",
+                Limit=1,
+                KeyConditionExpression="#identity = :identity",
+                ExpressionAttributeNames={"#identity": "identity"},
+                ExpressionAttributeValues={":identity": large["identity"]},
+            )
+    assert server.stored_bytes() < 25_000_000  # of 45 MB that were written, 1.5 are not overwritten
 
 
 @in_its_loop
