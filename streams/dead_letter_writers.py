@@ -63,7 +63,6 @@ class DeadLetterTopicWriter:
 
     async def write(self, envelopes: Sequence[bytes]) -> None:
         """Returns when all replicas have them all; raises where they can't take them now."""
-        # `send` only queues; what it answers is done when the broker has it.
         with self._calls.timed("send"):
             await asyncio.gather(*map(self._write_one, envelopes))
 
