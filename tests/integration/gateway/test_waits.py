@@ -21,6 +21,8 @@ BATCH = "application/cloudevents-batch+json"
 NOTHING = {"postgres": None, "dynamodb": {"sqs": None, "kafka": None}}
 UNREPORTED = "events-dead-letters"
 """A topic on which no receipt ever is: a wait for one runs out."""
+ALL_AT_ONCE = httpx.Limits(max_connections=None)
+"""httpx opens 100 connections by itself: other requests would wait in the client."""
 
 
 def body(source: str, id_: str, data: Any = 1) -> dict[str, Any]:
@@ -33,7 +35,7 @@ async def publish(client: httpx.AsyncClient, event: dict[str, Any], prefer: str)
 
 @pytest.fixture
 async def client(aws: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(base_url=aws["gateway"], timeout=60) as one:
+    async with http_client(base_url=aws["gateway"], timeout=60, limits=ALL_AT_ONCE) as one:
         yield one
 
 
@@ -44,7 +46,7 @@ async def own_gateway(
     """A gateway of the test's own that is ready, and a client of it."""
     async with (
         gateway(aws, port, **settings) as process,
-        http_client(base_url=f"http://127.0.0.1:{port}", timeout=60) as one,
+        http_client(base_url=f"http://127.0.0.1:{port}", timeout=60, limits=ALL_AT_ONCE) as one,
     ):
         await until(lambda: answers(one, "/healthz", 200), within_s=20)
         await until(lambda: answers(one, "/readyz", 200), within_s=20)
