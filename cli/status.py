@@ -57,8 +57,8 @@ async def findings(addresses: Addresses) -> list[Finding]:
             service(http, "web", health.web_url),
             service(http, "service-b", health.service_b_url),
             service(http, "service-c", health.service_c_url),
-            _known("queue b", _queue(addresses, "b")),
-            _known("queue c", _queue(addresses, "c")),
+            _known("queue b", _queue(places, "b")),
+            _known("queue c", _queue(places, "c")),
             _known("kafka", _topic(places)),
             _known("pending sns", _pending_for_sns(places)),
             _known("pending kafka", _pending_for_kafka(addresses)),
@@ -92,8 +92,8 @@ async def _known(part: str, asking: Awaitable[Finding]) -> Finding:
         return Finding(part, ok=False, detail=str(error))
 
 
-async def _queue(addresses: Addresses, name: Any) -> Finding:
-    async with addresses.places.queue(name) as queue, addresses.places.queue(name, dead=True) as dead_letters:
+async def _queue(places: Connections, name: Any) -> Finding:
+    async with places.queue(name) as queue, places.queue(name, dead=True) as dead_letters:
         depth, dead = await queue.depth(), await dead_letters.depth()
     return Finding(f"queue {name}", True, "", depth.waiting, depth.in_flight, sum(dead))
 

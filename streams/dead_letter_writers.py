@@ -1,7 +1,6 @@
 """Writers of dead letters: to a queue, or to a Kafka topic."""
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import faust
 import msgspec
@@ -34,12 +33,11 @@ class DeadLetterQueueWriter:
     def __init__(self, url: str, api: JsonApi) -> None:
         self._queue = Queue(url, api)
 
-    async def write(self, envelopes: Sequence[bytes]) -> None:
-        """Returns when SQS has them all; raises where it can't take them now."""
-        await self._queue.all_of([self._write_one(envelope) for envelope in envelopes])
+    async def write(self, envelope: bytes) -> None:
+        """Write a letter in the first of its forms that the queue takes: it may have a smaller limit than SQS.
 
-    async def _write_one(self, envelope: bytes) -> None:
-        """Write a letter in the first of its forms that the queue takes: it may have a smaller limit than SQS."""
+        Returns when SQS has it; raises where it can't take it now.
+        """
         for text, beside in _forms(envelope):
             try:
                 await self._queue.send(text, beside)
@@ -61,13 +59,15 @@ class DeadLetterTopicWriter:
         self._calls = calls
         self._topic = app.topic(name, value_type=bytes, value_serializer="raw")
 
-    async def write(self, envelopes: Sequence[bytes]) -> None:
-        """Returns when all replicas have them all; raises where they can't take them now."""
-        with self._calls.timed("send"):
-            await asyncio.gather(*map(self._write_one, envelopes))
+    async def write(self, envelope: bytes) -> None:
+        """Write a letter; one that is too large for the topic without its body, and where need be without its headers.
 
-    async def _write_one(self, envelope: bytes) -> None:
-        """Write a letter that is too large for the topic without its body, and where need be without its headers."""
+        Returns when all replicas have it; raises where they can't take it now.
+        """
+        with self._calls.timed("send"):
+            await self._send_fitting(envelope)
+
+    async def _send_fitting(self, envelope: bytes) -> None:
         for each in _ever_smaller(envelope):
             if len(each) > MAX_RECORD_BYTES:
                 continue

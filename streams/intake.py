@@ -35,8 +35,8 @@ _RELEASE_S = 1.0
 _INTERRUPTED_S = 5.0
 """How long batches that move are still settled while others wait for the partitions: a rebalance may take 60 s."""
 
-DeadLetterWriter = Callable[[Sequence[bytes]], Awaitable[None]]
-"""Keeps envelopes for good before it returns; raises where it can't."""
+DeadLetterWriter = Callable[[bytes], Awaitable[None]]
+"""Keeps an envelope for good before it returns; raises where it can't."""
 Release = Callable[[Sequence[int]], Awaitable[None]]
 """Takes the positions, within their batch, of arrivals that are settled while others of the batch are not."""
 
@@ -65,7 +65,7 @@ class Intake:
         self,
         service: str,
         store: Store,
-        write_dead_letters: DeadLetterWriter,
+        write_dead_letter: DeadLetterWriter,
         metrics: WayMetrics,
         tracing: Tracing,
         *,
@@ -73,7 +73,7 @@ class Intake:
     ) -> None:
         self._service = service
         self._store = store
-        self._write_dead_letters = write_dead_letters
+        self._write_dead_letter = write_dead_letter
         self._metrics = metrics
         self._tracing = tracing
         self._timeout_s = timeout_s
@@ -207,7 +207,7 @@ class Intake:
         written: list[Refused] = []
 
         async def write(letter: Refused) -> None:
-            await self._write_dead_letters([envelope(letter.arrival, letter.why, self._service)])
+            await self._write_dead_letter(envelope(letter.arrival, letter.why, self._service))
             written.append(letter)
 
         try:

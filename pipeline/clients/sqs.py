@@ -136,17 +136,12 @@ class Queue:
         """Returns when SQS has it; `beside` travels as its attributes. Raises MessageRefused where it never will."""
         attributes = {name: _sent(value) for name, value in beside.items()}
         try:
-            await self._call("SendMessage", {"MessageBody": text, "MessageAttributes": attributes}, _Sent)
+            async with self._calls:
+                await self._call("SendMessage", {"MessageBody": text, "MessageAttributes": attributes}, _Sent)
         except QueueUnavailable as error:
             if isinstance(error.__cause__, CallFailed) and error.__cause__.code in _NEVER_TAKEN:
                 raise MessageRefused(str(error)) from error
             raise
-
-    async def all_of(self, calls: Sequence[Coroutine[Any, Any, None]]) -> None:
-        """Wait for the end of all calls, then raise the gravest failure: none goes on behind its caller."""
-        outcomes = await asyncio.gather(*[self._in_turn(call) for call in calls], return_exceptions=True)
-        if failures := [outcome for outcome in outcomes if isinstance(outcome, BaseException)]:
-            raise min(failures, key=lambda failure: isinstance(failure, ReceiptExpired))
 
     async def delete(self, messages: Sequence[Message]) -> None:
         """Delete `messages` for good, with several tries."""
@@ -180,8 +175,12 @@ class Queue:
         await self._api.close()
 
     async def _in_calls(self, operation: str, entries: list[dict[str, Any]]) -> None:
+        """Wait for the end of all calls, then raise the gravest failure: none goes on behind its caller."""
         chunks = (entries[start : start + CALL_MESSAGES] for start in range(0, len(entries), CALL_MESSAGES))
-        await self.all_of([self._carry_out(operation, chunk) for chunk in chunks])
+        calls = [self._in_turn(self._carry_out(operation, chunk)) for chunk in chunks]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        if failures := [outcome for outcome in outcomes if isinstance(outcome, BaseException)]:
+            raise min(failures, key=lambda failure: isinstance(failure, ReceiptExpired))
 
     async def _carry_out(self, operation: str, entries: list[dict[str, Any]]) -> None:
         """Carry out every entry; what fails alone is tried again alone, but for a receipt that ran out and its like."""

@@ -8,8 +8,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 class UntilClosed:
     """Sends an answer to a client of HTTP/1.0: without a length it ends with the connection.
 
-    Such a client knows no chunked coding; uvicorn sends such an answer chunked to any client,
-    which a server must not do (RFC 9112, section 6.1).
+    uvicorn sends such an answer chunked to any client, which a server must not do (RFC 9112, section 6.1).
     """
 
     def __init__(self, cycle: RequestResponseCycle) -> None:

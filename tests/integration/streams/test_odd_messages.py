@@ -181,18 +181,10 @@ async def test_a_dead_letter_queue_with_a_small_limit_gets_what_it_takes_of_each
     queue, writer = Queue(url, JsonApi("sqs")), DeadLetterQueueWriter(url, JsonApi("sqs"))
     sizes = {10: (), 250_000: (), 300_000: ("body",)}
     try:
-        await writer.write(
-            [
-                envelope(
-                    Arrival(
-                        b"x" * size, "sqs", {"size": size}, RECEIVED_AT, attributes={"a": Attribute("Number", "1")}
-                    ),
-                    Rejected("rejected", "why"),
-                    "service-b",
-                )
-                for size in sizes
-            ]
-        )
+        for size in sizes:
+            attributes = {"a": Attribute("Number", "1")}
+            large = Arrival(b"x" * size, "sqs", {"size": size}, RECEIVED_AT, attributes=attributes)
+            await writer.write(envelope(large, Rejected("rejected", "why"), "service-b"))
         async with DeadLetterQueueReader("b", queue, queue, "service-b").open() as reading:
             letters = [letter.envelope async for letter in reading.letters()]
         assert {each.origin["size"]: each.omitted for each in letters} == sizes

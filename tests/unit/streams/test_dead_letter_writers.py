@@ -1,5 +1,6 @@
 """What becomes of a dead letter that is larger than SQS, its queue or its topic takes."""
 
+import asyncio
 import json
 import random
 from collections.abc import Sequence
@@ -159,7 +160,8 @@ async def test_a_queue_with_a_small_limit_gets_what_it_takes_of_each_letter_once
     queue = SmallQueue(262_144)
     writer = DeadLetterQueueWriter("http://sqs/dead", queue)
     others = [envelope(arrival(b"%d" % number, {}), WHY, "service-b") for number in range(3)]
-    await writer.write([others[0], envelope(arrival(body, attributes), WHY, "service-b"), *others[1:]])
+    letters = [others[0], envelope(arrival(body, attributes), WHY, "service-b"), *others[1:]]
+    await asyncio.gather(*map(writer.write, letters))
     assert len(queue.taken) == 4
     (letter,) = [
         each for each in (read(*one) for one in queue.taken) if len(each.body) != 1 or each.envelope.attributes

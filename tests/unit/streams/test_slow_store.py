@@ -178,8 +178,8 @@ async def test_a_dead_letter_that_waits_for_its_queue_does_not_store_the_others_
     store = SlowStore(10_000)
     tries: list[int] = []
 
-    async def write(envelopes: Sequence[bytes]) -> None:
-        tries.append(len(envelopes))
+    async def write(envelope: bytes) -> None:
+        tries.append(envelope.count(b'"reason":"malformed"'))
         if len(tries) < 3:
             raise StoreUnavailable("away")
 
@@ -248,13 +248,12 @@ class SlowLetters:
         self._turn = asyncio.Lock()
         self.kept: list[bytes] = []
 
-    async def write(self, envelopes: Sequence[bytes]) -> None:
-        for each in envelopes:
-            async with self._turn:
-                await asyncio.sleep(1 / self._per_s)
-                if self._random.random() < self._refused:
-                    raise QueueUnavailable("RequestThrottled")
-                self.kept.append(each)
+    async def write(self, envelope: bytes) -> None:
+        async with self._turn:
+            await asyncio.sleep(1 / self._per_s)
+            if self._random.random() < self._refused:
+                raise QueueUnavailable("RequestThrottled")
+            self.kept.append(envelope)
 
 
 @pytest.mark.parametrize("letters", [SlowLetters(per_s=50), SlowLetters(refused=0.5)], ids=["slow", "throttled"])
