@@ -162,8 +162,8 @@ def run(url: str, statement: str) -> None:
 async def test_one_row_that_postgres_refuses_leaves_the_others(strict: PostgresStore, source: str) -> None:
     letters: list[bytes] = []
 
-    async def write(envelopes: Any) -> None:
-        letters.extend(envelopes)
+    async def write(envelope: bytes) -> None:
+        letters.append(envelope)
 
     intake = Intake(
         "service-b",
@@ -371,5 +371,5 @@ async def test_a_table_that_is_missing_is_an_outage(aws: dict[str, str], source:
         await missing.close()
 
 
-async def _no_letters(_envelopes: Any) -> None:
+async def _no_letters(_envelope: Any) -> None:
     pytest.fail("an outage makes no dead letter")

@@ -104,5 +104,5 @@ async def test_a_call_that_may_still_be_answered_is_what_keeps_a_batch_from_movi
     assert intake.obstacle is None
 
 
-async def _no_letters(envelopes: object) -> None:
+async def _no_letters(envelope: object) -> None:
     raise AssertionError
