@@ -11,7 +11,7 @@ from faust import streams as faust_streams
 from faust.app import BootStrategy
 from faust.auth import Credentials, SASLCredentials, SSLCredentials
 
-from pipeline.clients import kafka, kafka_records
+from pipeline.clients import kafka, kafka_connections, kafka_records
 from pipeline.core.errors import SettingsError
 from pipeline.core.settings import read
 from pipeline.core.settings.kafka import KafkaSettings
@@ -119,6 +119,7 @@ def create_topic_app(service: str, settings: WorkerSettings, cluster: KafkaSetti
         **_TOPIC_APP,
         **_WITHOUT_TABLES,
     )
+    kafka_connections.use_broker_connections()
     kafka_records.read_all_records()
     app.transport = PositionTransport(app.conf.broker_consumer, app, most_bytes=settings.in_flight_bytes)
     return app

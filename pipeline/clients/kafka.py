@@ -19,7 +19,7 @@ from aiokafka.errors import (
     RecordListTooLargeError,
 )
 
-from pipeline.clients import kafka_records
+from pipeline.clients import kafka_connections, kafka_records
 from pipeline.core.errors import QueueUnavailable, SettingsError
 from pipeline.core.settings.kafka import KafkaSettings
 
@@ -144,6 +144,7 @@ async def client(settings: KafkaSettings, *, timeout_ms: int) -> AsyncGenerator[
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
     """What every client is told: where the brokers are, and who it is to them. Raises SettingsError."""
+    kafka_connections.use_broker_connections()
     told: dict[str, Any] = {"bootstrap_servers": settings.bootstrap_servers}
     if settings.security_protocol == "PLAINTEXT":
         return told
