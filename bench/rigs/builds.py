@@ -12,8 +12,25 @@ from stack.home import ROOT
 
 EARLIER_COMMIT = "dfe25e0"
 """The first that starts with dynalite: no earlier one runs without DynamoDB Local, which is not open source."""
-_EMULATOR = "stack/aws.py", '"-m", "stack.emulator")', '"-m", "stack.emulator", "--unchanged")'
-"""The index of the emulator's queues came before dynalite: in that commit they are let be ministack's own."""
+_ITS_EMULATOR = (
+    ("stack/aws.py", '"-m", "stack.emulator")', '"-m", "stack.emulator", "--unchanged")'),
+    (
+        "stack/emulator.py",
+        "    uvicorn.Server(config).run(sockets=[_listening(options.host, port) for port in ports])\n",
+        """\
+    from asyncio import run
+
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    bind = [f"{options.host}:{port}" for port in ports]
+    run(serve(guard, Config.from_mapping(bind=bind, keep_alive_timeout=_KEEP_ALIVE_S, loglevel="WARNING")))
+""",
+    ),
+)
+"""File, text, replacement. What was done to the emulator came before dynalite: in that commit it is undone, so that
+ministack has its own queues, and its own server, hypercorn, as its `main` starts it.
+"""
 _CHECKOUTS = ROOT / ".build" / "earlier"
 
 
@@ -22,14 +39,16 @@ async def _this_checkout() -> Path:
 
 
 async def _earlier_checkout() -> Path:
-    """A worktree of EARLIER_COMMIT with ministack's own queues, and all that is locked there. Raises BenchError."""
+    """A worktree of EARLIER_COMMIT with ministack as it comes, and all that is locked there. Raises BenchError."""
     tree = _CHECKOUTS / EARLIER_COMMIT
     if not (tree / "Makefile").exists():
         # Forced: a worktree whose folder was removed is still known.
         await _run("git", "worktree", "add", "--force", "--detach", str(tree), EARLIER_COMMIT)
-    name, before, after = _EMULATOR
-    file = tree / name
-    file.write_text(file.read_text().replace(before, after))
+    for name, before, after in _ITS_EMULATOR:
+        file = tree / name
+        file.write_text(file.read_text().replace(before, after))
+        if after not in file.read_text():
+            raise BenchError(f"{file} is neither that of {EARLIER_COMMIT} nor changed as it should be: remove {tree}")
     await _run("make", "-C", str(tree), "install", f"PYTHON={sys._base_executable}")  # type: ignore[attr-defined]
     return tree
 
