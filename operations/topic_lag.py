@@ -4,12 +4,13 @@ What a consumer reports itself ends with the consumer, which is when it is neede
 """
 
 import asyncio
-from typing import Any, Self
+from typing import Self
 
 import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
 
 from pipeline.clients import kafka
 from pipeline.core.settings.kafka import KafkaSettings
@@ -63,19 +64,21 @@ class TopicLag:
         topic = (await admin.describe_topics([self._topic]))[0]
         partitions = [TopicPartition(self._topic, each["partition"]) for each in topic["partitions"]]
         # The commits first: events that are stored meanwhile make the lag no less than it was.
-        committed = await self._committed(admin)
+        committed = await self._committed(admin, partitions)
         begins, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
-        return {each.partition: ends[each] - max(begins[each], _offset(committed.get(each))) for each in partitions}
+        return {each.partition: ends[each] - max(begins[each], committed[each].offset) for each in partitions}
 
-    async def _committed(self, admin: AIOKafkaAdminClient) -> dict[TopicPartition, Any]:
-        """By partition; a group's coordinator comes up with the first that asks for it."""
+    async def _committed(
+        self, admin: AIOKafkaAdminClient, partitions: list[TopicPartition]
+    ) -> dict[TopicPartition, OffsetAndMetadata]:
+        """By partition, -1 where there is none; a group's coordinator comes up with the first that asks for it."""
         async for attempt in stamina.retry_context(
             on=_COORDINATOR_STARTS, attempts=None, timeout=None, wait_initial=0.1, wait_max=0.5, wait_jitter=0.1
         ):
             with attempt:
-                return dict(await admin.list_consumer_group_offsets(self._group))
+                committed = dict(await admin.list_consumer_group_offsets(self._group, partitions=partitions))
+                if committed.keys() != set(partitions):
+                    # aiokafka drops the error that a coordinator answers with, in place of partitions, while it loads.
+                    raise GroupLoadInProgressError
+                return committed
         raise AssertionError("the retries have no end")
-
-
-def _offset(committed: Any) -> int:
-    return committed.offset if committed else 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from operations import dead_letter_topic
 from operations.backlog import BacklogReader
@@ -51,6 +51,25 @@ async def test_lag_is_what_a_group_without_members_has_not_committed(aws: dict[s
     assert await lag.read() == {0: 3, 1: 1}
     await commit(aws["kafka"], group, topic, 2)
     assert await lag.read() == {0: 1, 1: 1}
+    await lag.close()
+
+
+async def test_lag_is_not_all_there_is_where_the_coordinator_still_loads(
+    aws: dict[str, str], topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka answers with an error and no partition then, and aiokafka with no offset."""
+    group = f"test-{uuid.uuid4()}"
+    await commit(aws["kafka"], group, topic, 2)
+    loaded, answers = AIOKafkaAdminClient.list_consumer_group_offsets, []
+
+    async def loading(*asked: Any, **of: Any) -> Any:
+        answers.append(await loaded(*asked, **of))
+        return answers[-1] if len(answers) > 1 else {}
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_consumer_group_offsets", loading)
+    lag = TopicLag(KafkaSettings(bootstrap_servers=aws["kafka"], topic=topic), group)
+    assert await lag.read() == {0: 1, 1: 1}
+    assert len(answers) == 2
     await lag.close()
 
 
