@@ -42,9 +42,6 @@ class BatchState:
         self.waiting: deque[Sequence[Arrival]] = deque([arrivals])
         self.letters: list[Refused] = []
         self.calls: dict[asyncio.Task[Stored], Call] = {}
-        self.stored = Stored()
-        self.refused: list[Refused] = []
-        """What became a dead letter and was not logged yet; `stored` likewise."""
         self.released_at = time.monotonic()
         self._positions = {id(arrival): position for position, arrival in enumerate(arrivals)}
         self._settled: list[int] = []

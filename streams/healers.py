@@ -19,8 +19,9 @@ from pipeline.telemetry.metrics import WayMetrics
 from pipeline.telemetry.tracing import Tracing
 from streams.healing import SnsPublisher, TopicPublisher
 from streams.in_flight import InFlight
-from streams.intake import DeadLetterWriter, Intake
+from streams.intake import Intake
 from streams.kafka_consumer import KafkaConsumer
+from streams.letter_calls import DeadLetterWriter
 from streams.liveness import Watched
 from streams.measured_sqs import MeasuredSqs
 from streams.ordered_stop import Closing

@@ -9,49 +9,31 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from typing import Any
 
-import structlog
-
-from pipeline.core import trace_context
-from pipeline.core.errors import InvalidEvent, MalformedEvent, Rejected, StoreUnavailable
+from pipeline.core.errors import Rejected
 from pipeline.events.delivery import Arrival, Delivery
-from pipeline.events.envelope import UNDECODABLE, envelope, too_large
-from pipeline.events.event import Event
 from pipeline.telemetry.metrics import WayMetrics
 from pipeline.telemetry.tracing import Processing, Tracing
 from streams.batch_state import BatchState, Call, Refused
+from streams.letter_calls import DeadLetterWriter, PartlyWritten, write_letters
+from streams.outcomes import Outcomes
 from streams.pace import Backoff, Window
+from streams.parsing import conflict, parsed
 from streams.receipt_writer import ReceiptWriter
 from streams.store import PartlyStored, Store, Stored
 
-_log = structlog.get_logger(__name__)
-
-_NAMED = 20
-"""Most events of a batch that its line in the log names."""
 _RELEASE_S = 1.0
 """A batch that takes longer is released in parts."""
 _INTERRUPTED_S = 5.0
 """How long batches that move are still settled while others wait for the partitions: a rebalance may take 60 s."""
 
-DeadLetterWriter = Callable[[bytes], Awaitable[None]]
-"""Keeps an envelope for good before it returns; raises where it can't."""
 Release = Callable[[Sequence[int]], Awaitable[None]]
 """Takes the positions, within their batch, of arrivals that are settled while others of the batch are not."""
 
 
 class Interrupted(Exception):
     """The worker stops or loses its partitions: what was not released of the batch is given back."""
-
-
-class _PartlyWritten(StoreUnavailable):
-    """Of the letters of a call only `written` are kept, for `cause`."""
-
-    def __init__(self, written: Sequence[Refused], cause: BaseException) -> None:
-        super().__init__(str(cause))
-        self.written = written
-        self.cause = cause
 
 
 async def release_nothing(_: Sequence[int]) -> None:
@@ -74,19 +56,18 @@ class Intake:
         self._service = service
         self._store = store
         self._write_dead_letter = write_dead_letter
-        self._metrics = metrics
+        self._outcomes = Outcomes(metrics)
         self._tracing = tracing
         self._timeout_s = timeout_s
         self._window = Window(store.call_events * store.calls)
         self._storing, self._writing_letters = Backoff(), Backoff()
-        self._receipts: ReceiptWriter | None = None
         self._batch: BatchState | None = None
         self._interrupted_at: float | None = None
         self._ends = asyncio.Event()
 
     def report_to(self, receipts: ReceiptWriter) -> None:
         """Have what is settled from now on reported by `receipts`."""
-        self._receipts = receipts
+        self._outcomes.report_to(receipts)
 
     @property
     def call_events(self) -> int:
@@ -133,7 +114,7 @@ class Intake:
                 self._batch = None
                 self._storing.succeeded()
                 self._writing_letters.succeeded()
-                self._log(batch)
+                self._outcomes.log(batch.via)
 
     def _must_end(self, interrupted: Callable[[], bool]) -> bool:
         if not interrupted():
@@ -155,7 +136,7 @@ class Intake:
             if self._must_end(interrupted) or (self.outage and interrupted()):
                 raise Interrupted
             if time.monotonic() - batch.released_at > _RELEASE_S:
-                self._log(batch)
+                self._outcomes.log(batch.via)
                 await release(batch.take_settled())
 
     def _begin_calls(self, batch: BatchState) -> None:
@@ -174,7 +155,7 @@ class Intake:
 
     def _begin_store(self, batch: BatchState, arrivals: Sequence[Arrival]) -> None:
         # Parsed here and not all at once: a parsed event takes a multiple of its bytes.
-        deliveries, unfit = _parsed(arrivals)
+        deliveries, unfit = parsed(arrivals)
         batch.letters += unfit
         if deliveries:
             _begin(batch, self._call(batch.via, deliveries), Call(time.monotonic(), deliveries))
@@ -200,23 +181,10 @@ class Intake:
             outcome = "stored"
             return stored
         finally:
-            self._metrics.batch_seconds[via, outcome].observe(time.perf_counter() - begun)
+            self._outcomes.called(via, outcome, begun)
 
     async def _write(self, letters: Sequence[Refused]) -> Stored:
-        """Write each by itself: what is written stays written. Raises _PartlyWritten."""
-        written: list[Refused] = []
-
-        async def write(letter: Refused) -> None:
-            await self._write_dead_letter(envelope(letter.arrival, letter.why, self._service))
-            written.append(letter)
-
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                outcomes = await asyncio.gather(*map(write, letters), return_exceptions=True)
-        except TimeoutError as error:
-            raise _PartlyWritten(written, error) from error
-        if failures := [outcome for outcome in outcomes if isinstance(outcome, BaseException)]:
-            raise _PartlyWritten(written, failures[0]) from failures[0]
+        await write_letters(self._service, self._write_dead_letter, letters, timeout_s=self._timeout_s)
         return Stored()
 
     def _take(self, batch: BatchState, ended: "asyncio.Task[Stored]", processing: Processing) -> None:
@@ -238,8 +206,8 @@ class Intake:
 
     def _take_failed_letters(self, batch: BatchState, call: Call, error: BaseException, processing: Processing) -> None:
         """Only the letters that are not written wait again."""
-        written = error.written if isinstance(error, _PartlyWritten) else []
-        cause = error.cause if isinstance(error, _PartlyWritten) else error
+        written = error.written if isinstance(error, PartlyWritten) else []
+        cause = error.cause if isinstance(error, PartlyWritten) else error
         kept = {id(letter) for letter in written}
         batch.letters = [*(letter for letter in call.letters if id(letter) not in kept), *batch.letters]
         why = self._failed(batch, call, cause)
@@ -272,63 +240,20 @@ class Intake:
             self._storing.failed(why)
 
     def _take_stored(self, batch: BatchState, stored: Stored) -> None:
-        held = stored.new + stored.repeated
-        batch.settled(delivery.arrival for delivery in held)
-        batch.letters += [_conflict(delivery) for delivery in stored.conflicting]
-        batch.stored.new += stored.new
-        batch.stored.repeated += stored.repeated
-        self._metrics.stored[batch.via, "stored"].inc(len(stored.new))
-        self._metrics.stored[batch.via, "duplicate"].inc(len(stored.repeated))
-        self._observe_latency(batch.via, stored.new)
-        if self._receipts:
-            self._receipts.stored(stored)
+        batch.settled(delivery.arrival for delivery in stored.new + stored.repeated)
+        batch.letters += [conflict(delivery) for delivery in stored.conflicting]
+        self._outcomes.stored(batch.via, stored)
 
     def _take_letters(self, batch: BatchState, letters: Sequence[Refused], processing: Processing) -> None:
         self._writing_letters.succeeded()
         batch.settled(refused.arrival for refused in letters)
-        batch.refused += letters
-        if self._receipts:
-            self._receipts.refused(letters)
-        for arrival, why, event in letters:
-            processing.refused(arrival, why.reason)
-            self._metrics.dead_letters.labels(batch.via, why.reason).inc()
-            named = {"source": event.source, "id": event.id} if event else {}
-            # The letter has the detail: it may quote the event.
-            _log.warning(
-                "dead letter",
-                via=batch.via,
-                reason=why.reason,
-                origin=arrival.origin,
-                **named,
-                **trace_context.ids(arrival.metadata.traceparent),
-            )
+        self._outcomes.refused(batch.via, letters, processing)
 
     def _failed(self, batch: BatchState, call: Call, error: BaseException) -> str:
-        """Count and log any error: what is no outage is a defect, and a batch that waits loses nothing."""
-        # The deadline itself says nothing.
+        # A deadline's error has no text.
         why = f"{type(error).__name__}: {str(error) or f'{self._store.name}: not settled in time'}"
-        self._metrics.count_retry(error)
-        events = len(call.deliveries) or len(call.letters)
-        _log.warning("write failed", via=batch.via, events=events, error=why, **_named(call.deliveries))
+        self._outcomes.failed(batch.via, call, error, why)
         return why
-
-    def _observe_latency(self, via: str, new: Sequence[Delivery]) -> None:
-        moment, latency = time.time(), self._metrics.latency[via]
-        for delivery in new:
-            seconds = max(0.0, moment - datetime.fromisoformat(delivery.received_at).timestamp())
-            latency.observe(seconds)
-            traceparent = delivery.arrival.metadata.traceparent
-            if traceparent and trace_context.is_sampled(traceparent):
-                latency.show(seconds, traceparent)
-
-    def _log(self, batch: BatchState) -> None:
-        """Log what became of the batch, or of the part of it that was settled since the last line."""
-        stored, batch.stored = batch.stored, Stored()
-        refused, batch.refused = batch.refused, []
-        if held := stored.new + stored.repeated:
-            _log.info("stored", via=batch.via, events=len(held), repeated=len(stored.repeated), **_named(held))
-        if held or refused:
-            self._metrics.batch_events[batch.via].observe(len(held) + len(refused))
 
 
 def _begin(batch: BatchState, work: Coroutine[Any, Any, Stored], call: Call) -> None:
@@ -346,44 +271,3 @@ async def _wait(event: asyncio.Event, longest_s: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(longest_s):
             await event.wait()
-
-
-def _named(deliveries: Sequence[Delivery]) -> dict[str, list[str]]:
-    """The ids and traces of a batch that is so small that a person may look for one event in the log."""
-    if len(deliveries) > _NAMED:
-        return {}
-    contexts = [trace_context.parse(each.arrival.metadata.traceparent) for each in deliveries]
-    return {
-        "ids": [each.event.id for each in deliveries],
-        "trace_ids": [context.trace_id for context in contexts if context],
-    }
-
-
-def _parsed(arrivals: Sequence[Arrival]) -> tuple[list[Delivery], list[Refused]]:
-    deliveries: list[Delivery] = []
-    refused: list[Refused] = []
-    for arrival in arrivals:
-        try:
-            deliveries.append(Delivery(_event(arrival), arrival))
-        except Rejected as why:
-            refused.append(Refused(arrival, why))
-    return deliveries, refused
-
-
-def _event(arrival: Arrival) -> Event:
-    if arrival.damage is not None:
-        raise Rejected(UNDECODABLE, arrival.damage)
-    if why := too_large(arrival.body):
-        raise why
-    try:
-        return arrival.event()
-    except MalformedEvent as error:
-        raise Rejected("malformed", str(error)) from error
-    except InvalidEvent as error:
-        raise Rejected("invalid", str(error)) from error
-
-
-def _conflict(delivery: Delivery) -> Refused:
-    source, id_ = delivery.event.identity
-    why = Rejected("conflict", f"the store has another content of source {source!r}, id {id_!r}")
-    return Refused(delivery.arrival, why, delivery.event)

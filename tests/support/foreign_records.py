@@ -7,14 +7,18 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import pytest
 from aiokafka import AIOKafkaProducer
 
+from cli.addresses import find
+from operations.dead_letters import Place, Reading
 from pipeline.clients.kafka_records import ExactBatch
 from tests.support.mensageria import Tool
 from tests.support.running_system import System
 from tests.support.waiting import until
 
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+STORED_S = 20
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -93,3 +97,20 @@ async def stored_by_kafka(query: httpx.AsyncClient, source: str, id_: str) -> di
     answer = await query.get("/event", params={"source": source, "id": id_})
     found: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
     return found if found and found["receipt"]["dynamodb"]["kafka"] else None
+
+
+async def stored(query: httpx.AsyncClient, source: str, *ids: str) -> dict[str, Any]:
+    """Wait until Kafka has brought them all; the last one's answer."""
+    found: dict[str, Any] | None = None
+    for id_ in ids:
+        found = await until(lambda id_=id_: stored_by_kafka(query, source, id_), within_s=STORED_S)  # type: ignore[misc]
+    assert found
+    return found
+
+
+@asynccontextmanager
+async def letters_of(system: System, place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reading]:
+    """The dead letters of `place`, as the command finds them."""
+    monkeypatch.setenv("MENSAGERIA_HOME", str(system.home))
+    async with find().places.dead_letters(place) as reading:
+        yield reading

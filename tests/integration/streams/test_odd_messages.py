@@ -45,12 +45,6 @@ async def kafka(aws: dict[str, str]) -> AsyncIterator[AIOKafkaProducer]:
 
 
 @pytest.fixture
-async def query(aws: dict[str, str]) -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(base_url=aws["query"], timeout=30) as made:
-        yield made
-
-
-@pytest.fixture
 def home(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The home of the system, for what finds its parts by it."""
     monkeypatch.setenv("MENSAGERIA_HOME", str(system.home))
