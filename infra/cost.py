@@ -26,7 +26,7 @@ _ENVELOPE_BYTES = 1_024
 ITEM_UNITS, ENTRY_UNITS = 2, 1
 """Write units of 1 KiB: an item of the table is 1.2 KiB, its entry of the index a third of one."""
 _WAYS = 2
-TASK_EVENTS_PER_S = {"gateway": 1_700, "service-b": 1_400, "service-c": 1_150}
+TASK_EVENTS_PER_S = {"gateway": 1_000, "service-b": 1_400, "service-c": 1_150}
 """A vCPU is half a core: half of the 60 % that docs/scale.md has busy of a process on a core of its own."""
 _SNS_BATCH, _SQS_BATCH = 8, 8
 """Events a call where there is much to do; below a hundred a second each is a call of its own."""

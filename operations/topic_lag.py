@@ -78,7 +78,8 @@ class TopicLag:
             with attempt:
                 committed = dict(await admin.list_consumer_group_offsets(self._group, partitions=partitions))
                 if committed.keys() != set(partitions):
-                    # aiokafka drops the error that a coordinator answers with, in place of partitions, while it loads.
+                    # aiokafka drops the error that a coordinator answers with in place of partitions, whatever it is:
+                    # while it loads, or is not yet this group's. One that lasts ends with the deadline of `read`.
                     raise GroupLoadInProgressError
                 return committed
         raise AssertionError("the retries have no end")

@@ -41,6 +41,7 @@ def part(home: Home, ports: Ports, endpoint: Endpoint, kept: Literal["disk", "me
         probe=answers(endpoint.endpoint_url),
         lay_out=lay_out,
         prepare=prepare,
+        data=_folder(home).parent if kept == "disk" else None,
         notice="what it held in memory is gone" if kept == "memory" else "",
     )
 

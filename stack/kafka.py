@@ -76,6 +76,7 @@ def part(home: Home, ports: Ports, settings: KafkaSettings) -> Part:
         command=(*java("kafka", "kafka.Kafka", "-Xms32m", "-Xmx256m", *_LOGGING), str(file)),
         environment=inherited(),
         prepare=prepare,
+        data=file.parent,
         probe=listens(ports.kafka),
         lay_out=lay_out,
         stop_timeout_s=14,

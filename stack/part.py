@@ -18,7 +18,8 @@ class Part:
     (topics, tables, a schema), after each start, so it is safe to repeat. Only then is
     the part ready. `prepare` runs before each start. `notice` is said when the part
     was started again after it ended by itself. `scratch` is a folder that is emptied
-    before each start and removed after the stop.
+    before each start and removed after the stop. `data` is the folder without room in
+    which no start can succeed.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Part:
     prepare: Callable[[], Awaitable[None]] = nothing_more
     notice: str = ""
     scratch: Path | None = None
+    data: Path | None = None
     deadline_s: float = 60.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout_s: float = 10.0

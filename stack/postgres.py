@@ -76,6 +76,7 @@ def part(home: Home, ports: Ports) -> Part:
         command=unprivileged(str(binary("postgres")), "-D", str(home.path / "postgres" / "data"), *options),
         environment=inherited(),
         prepare=prepare,
+        data=home.path / "postgres",
         probe=probe,
         lay_out=lay_out,
         stop_signal=signal.SIGINT,  # "fast": ends the sessions, keeps what they committed

@@ -16,6 +16,8 @@ from stack.part import Part
 MOST_FAILURES = 5
 """Ends in a row, without having become ready, after which the system gives up on a part."""
 _LONGEST_PAUSE_S = 1.0
+LEAST_ROOM_BYTES = 64 * 2**20
+"""Free space that a server needs to start: PostgreSQL makes files of 16 MiB, Kafka of 10."""
 
 
 class Supervisor:
@@ -87,19 +89,32 @@ class Supervisor:
                     raise PartFailed(part.name, what, self._home.log(part.name)) from failed
                 self._say(f"{part.name}: {failed.what}, starting it again")
                 await asyncio.sleep(min(0.1 * 2**failures, _LONGEST_PAUSE_S))  # spares the machine, awaits nothing
+                await self._until_room(part)
             else:
                 return
+
+    async def _until_room(self, part: Part) -> None:
+        """Wait as long as the part's disk is full: tries would be used up by it in seconds."""
+
+        async def has_room() -> bool:
+            return not (part.data and part.data.exists()) or shutil.disk_usage(part.data).free >= LEAST_ROOM_BYTES
+
+        if not await has_room():
+            self._say(f"{part.name}: waiting for {LEAST_ROOM_BYTES >> 20} MiB of free disk space in {part.data}")
+            await process.until(has_room)
 
     async def _start(self, part: Part) -> None:
         """One start: returns when the part is ready; raises PartFailed, with nothing left of it."""
         log = self._home.log(part.name)
         if part.name in self._processes:
             process.kill_group(self._processes[part.name].pid)
-        _renew(part.scratch)
-        await part.prepare()
-        running = await process.spawn(part.command, part.environment, log, ROOT)
-        self._processes[part.name] = running
-        write_private(self._home.pid(part.name), f"{running.pid}\n")  # never seen half written
+        try:
+            _renew(part.scratch)
+            await part.prepare()
+            running = self._processes[part.name] = await process.spawn(part.command, part.environment, log, ROOT)
+            write_private(self._home.pid(part.name), f"{running.pid}\n")  # never seen half written
+        except OSError as error:
+            raise PartFailed(part.name, f"could not be started ({error})", log) from error
         ended = asyncio.ensure_future(running.wait())
         ready = asyncio.ensure_future(_become_ready(part))
         try:

@@ -19,7 +19,7 @@ from streams.batch_state import BatchState, Call, Refused
 from streams.letter_calls import DeadLetterWriter, PartlyWritten, write_letters
 from streams.outcomes import Outcomes
 from streams.pace import Backoff, Window
-from streams.parsing import conflict, parsed
+from streams.parsing import parsed
 from streams.receipt_writer import ReceiptWriter
 from streams.store import PartlyStored, Store, Stored
 
@@ -241,7 +241,7 @@ class Intake:
 
     def _take_stored(self, batch: BatchState, stored: Stored) -> None:
         batch.settled(delivery.arrival for delivery in stored.new + stored.repeated)
-        batch.letters += [conflict(delivery) for delivery in stored.conflicting]
+        batch.letters += [_conflict(delivery) for delivery in stored.conflicting]
         self._outcomes.stored(batch.via, stored)
 
     def _take_letters(self, batch: BatchState, letters: Sequence[Refused], processing: Processing) -> None:
@@ -271,3 +271,9 @@ async def _wait(event: asyncio.Event, longest_s: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(longest_s):
             await event.wait()
+
+
+def _conflict(delivery: Delivery) -> Refused:
+    source, id_ = delivery.event.identity
+    why = Rejected("conflict", f"the store has another content of source {source!r}, id {id_!r}")
+    return Refused(delivery.arrival, why, delivery.event)

@@ -26,9 +26,9 @@ class Outcomes:
     def __init__(self, metrics: WayMetrics) -> None:
         self._metrics = metrics
         self._receipts: ReceiptWriter | None = None
+        # Since the last line of `log`.
         self._stored = Stored()
-        self._refused: list[Refused] = []
-        """What was not logged yet."""
+        self._refused = 0
 
     def report_to(self, receipts: ReceiptWriter) -> None:
         """Have what comes from now on reported by `receipts` too."""
@@ -50,7 +50,7 @@ class Outcomes:
 
     def refused(self, via: str, letters: Sequence[Refused], processing: Processing) -> None:
         """These are dead letters."""
-        self._refused += letters
+        self._refused += len(letters)
         if self._receipts:
             self._receipts.refused(letters)
         for arrival, why, event in letters:
@@ -76,11 +76,11 @@ class Outcomes:
     def log(self, via: str) -> None:
         """Log what became of the batch, or of the part of it that was settled since the last line."""
         stored, self._stored = self._stored, Stored()
-        refused, self._refused = self._refused, []
+        refused, self._refused = self._refused, 0
         if held := stored.new + stored.repeated:
             _log.info("stored", via=via, events=len(held), repeated=len(stored.repeated), **_named(held))
         if held or refused:
-            self._metrics.batch_events[via].observe(len(held) + len(refused))
+            self._metrics.batch_events[via].observe(len(held) + refused)
 
     def _observe_latency(self, via: str, new: Sequence[Delivery]) -> None:
         moment, latency = time.time(), self._metrics.latency[via]

@@ -1,4 +1,4 @@
-"""Which arrivals are events, and why the others never can be stored."""
+"""Which arrivals are events, and why the others are none."""
 
 from collections.abc import Sequence
 
@@ -19,13 +19,6 @@ def parsed(arrivals: Sequence[Arrival]) -> tuple[list[Delivery], list[Refused]]:
         except Rejected as why:
             refused.append(Refused(arrival, why))
     return deliveries, refused
-
-
-def conflict(delivery: Delivery) -> Refused:
-    """A delivery whose identity the store has with another content."""
-    source, id_ = delivery.event.identity
-    why = Rejected("conflict", f"the store has another content of source {source!r}, id {id_!r}")
-    return Refused(delivery.arrival, why, delivery.event)
 
 
 def _event(arrival: Arrival) -> Event:

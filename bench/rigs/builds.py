@@ -28,8 +28,8 @@ _ITS_EMULATOR = (
 """,
     ),
 )
-"""File, text, replacement. What was done to the emulator came before dynalite: in that commit it is undone, so that
-ministack has its own queues, and its own server, hypercorn, as its `main` starts it.
+"""File, text, replacement. That commit already adapts ministack: this undoes it, as the index of its queues and uvicorn
+are a part of what is compared. ministack then has its own queues and its own server, hypercorn.
 """
 _CHECKOUTS = ROOT / ".build" / "earlier"
 

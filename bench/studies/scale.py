@@ -27,14 +27,17 @@ KEPT = ROOT / "docs" / "benchmarks"
 BEGIN, END = "<!-- python -m bench.studies.scale -->", "<!-- end -->"
 
 _FIGURES = {
-    "gateway": ("W1", "gateway_us", 1),
-    "service-b": ("W3", "service_us", 1),
-    "service-c": ("W4", "service_us", 2),
+    "gateway": ("W2", "mensageria at 50%", "gateway_us", "W1", 1),
+    "service-b": ("W3", OURS.name, "service_us", "W3", 1),
+    "service-c": ("W4", OURS.name, "service_us", "W4", 2),
 }
-"""The workload that tells what a service takes, the figure of its CPU in microseconds, and how many of what it counts
-an event is: C stores each by both ways."""
-_LOADS = ("mensageria at 50%", "mensageria at 80%")
-"""W2's cases: loads that the model can be held against."""
+"""The workload, case and figure that tell a service's CPU in microseconds, the workload that tells what it takes, and
+how many of what these count an event is: C stores each by both ways.
+
+The gateway's CPU is that of half load: it is never to be full, and where it has room each event wakes it by itself.
+"""
+_LOAD = "mensageria at 80%"
+"""W2's case that the model is not made of, and is held against."""
 _BUSY = 0.6
 """Of a process' capacity: what autoscaling aims at, and what is left for a peak and for a task that is lost."""
 
@@ -79,19 +82,18 @@ class Load(NamedTuple):
 def processes(kept: Path = KEPT) -> dict[str, Process]:
     """Each service's process. Raises BenchError where a record is missing."""
     found = {}
-    for service, (name, figure, times) in _FIGURES.items():
-        record = _record(kept, name)
-        cpu_us, rate = (_median(record, OURS.name, each) for each in (figure, "events_per_s"))
+    for service, (cost_by, case, figure, rate_by, times) in _FIGURES.items():
+        cpu_us = _median(_record(kept, cost_by), case, figure)
+        rate = _median(_record(kept, rate_by), OURS.name, "events_per_s")
         found[service] = Process(round(times * cpu_us), round(rate / times))
     return found
 
 
-def loads(gateway: Process, kept: Path = KEPT) -> list[Load]:
-    """What the model says of loads that were measured apart from what it is made of."""
+def load(gateway: Process, kept: Path = KEPT) -> Load:
+    """What the model says of a load that was measured apart from what it is made of."""
     record = _record(kept, "W2")
-    rates = [_median(record, case, "events_per_s") for case in _LOADS]
-    busy = [_median(record, case, "gateway_busy") / 100 for case in _LOADS]
-    return [Load(rate, rate * gateway.cpu_us / 1e6, seen) for rate, seen in zip(rates, busy, strict=True)]
+    rate, busy = _median(record, _LOAD, "events_per_s"), _median(record, _LOAD, "gateway_busy") / 100
+    return Load(rate, rate * gateway.cpu_us / 1e6, busy)
 
 
 def rows_per_s() -> tuple[int, float]:
@@ -126,7 +128,7 @@ def limits(service_c: Process, database: float) -> list[Limit]:
     return sorted(found, key=lambda limit: limit.events_per_s)
 
 
-def lines(found: Mapping[str, Process], seen: list[Load], database: tuple[int, float]) -> Iterator[str]:
+def lines(found: Mapping[str, Process], seen: Load, database: tuple[int, float]) -> Iterator[str]:
     """All tables in Markdown."""
     yield "| a process of | CPU, µs/event | so on a core, events/s | measured, events/s | counted on, events/s |"
     yield "|---|---:|---:|---:|---:|"
@@ -135,8 +137,7 @@ def lines(found: Mapping[str, Process], seen: list[Load], database: tuple[int, f
     yield ""
     yield "| gateway at events/s | busy by the model | busy as measured |"
     yield "|---:|---:|---:|"
-    for load in seen:
-        yield f"| {load.rate:,.0f} | {load.model:.0%} | {load.measured:.0%} |"
+    yield f"| {seen.rate:,.0f} | {seen.model:.0%} | {seen.measured:.0%} |"
     yield ""
     known = limits(found["service-c"], database[1])
     yield "| events/s | " + " | ".join(found) + " | limits passed |"
@@ -157,7 +158,7 @@ def lines(found: Mapping[str, Process], seen: list[Load], database: tuple[int, f
 def written(page: str, kept: Path = KEPT) -> str:
     """The `page` with what the records in `kept` give between its marks."""
     found = processes(kept)
-    told = "\n".join(lines(found, loads(found["gateway"], kept), rows_per_s()))
+    told = "\n".join(lines(found, load(found["gateway"], kept), rows_per_s()))
     before, _, rest = page.partition(BEGIN)
     return f"{before}{BEGIN}\n\n{told}\n\n{END}{rest.partition(END)[2]}"
 

@@ -143,7 +143,10 @@ async def client(settings: KafkaSettings, *, timeout_ms: int) -> AsyncGenerator[
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
-    """What every client is told: where the brokers are, and who it is to them. Raises SettingsError."""
+    """What every client is told: where the brokers are, and who it is to them. Raises SettingsError.
+
+    Who asks connects by `kafka_connections` from now on, as the whole process does.
+    """
     kafka_connections.use_broker_connections()
     told: dict[str, Any] = {"bootstrap_servers": settings.bootstrap_servers}
     if settings.security_protocol == "PLAINTEXT":

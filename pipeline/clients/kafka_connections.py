@@ -1,4 +1,4 @@
-"""Connections to Kafka's brokers, of which a broken one is an error that aiokafka knows.
+"""Kafka connections whose writes fail with KafkaConnectionError after a reset.
 
 After a reset uvloop raises RuntimeError where asyncio drops what is written (aiokafka's issue 1038),
 until the connection's reader has seen its end. No task of aiokafka expects it: the one that keeps
@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaConnectionError
 
 
 class BrokerConnection(conn.AIOKafkaConnection):  # type: ignore[misc]
-    """A connection whose requests end in an answer or a KafkaError, whichever loop it runs in."""
+    """A connection whose writes raise what aiokafka's callers expect, whichever loop it runs in."""
 
     def send(self, request: Any, expect_response: bool = True) -> Awaitable[Any]:
         """What `request` is answered. Raises KafkaConnectionError where the connection is broken."""
@@ -30,6 +30,8 @@ class BrokerConnection(conn.AIOKafkaConnection):  # type: ignore[misc]
         try:
             yield
         except RuntimeError as error:
+            if type(error) is not RuntimeError:  # NotImplementedError: the broker has no version of the request
+                raise
             self.close(reason=conn.CloseReason.CONNECTION_BROKEN, exc=error)
             raise KafkaConnectionError(f"Connection at {self.host}:{self.port} broken: {error}") from error
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from cli.addresses import find
-from operations.dead_letters import Place, Reading
+from operations.dead_letters import DeadLetter, Place, Reading
 from pipeline.clients.kafka_records import ExactBatch
 from tests.support.mensageria import Tool
 from tests.support.running_system import System
@@ -20,6 +20,8 @@ from tests.support.waiting import until
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 STORED_S = 20
 Headers = Sequence[tuple[str, bytes | None]]
+LetterOf = Callable[..., Awaitable[DeadLetter]]
+"""Writes a record, waits until an event behind it is stored, and gives the record's dead letter."""
 
 
 def event(source: str, id_: str, **more: Any) -> bytes:

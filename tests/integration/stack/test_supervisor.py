@@ -1,6 +1,7 @@
 """The supervisor with small real programs as its parts."""
 
 import asyncio
+import errno
 import fcntl
 import os
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,41 @@ async def test_gives_up_after_five_failures_in_a_row(home: Home, supervisor: Sup
     assert "the disk is on fire" in str(failure)
     assert home.log("one").read_text().count("the disk is on fire") == MOST_FAILURES
     assert any("other: stopped" in line for line in said)
+
+
+async def test_a_part_whose_disk_is_full_is_started_again_when_there_is_room(
+    home: Home, supervisor: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk ends a server at each start: five tries are over in seconds, and the disk may be full for longer."""
+    full = home.folder("up") / "one.full"
+    server = f"import os, sys\nif os.path.exists(sys.argv[1] + '.full'): {BROKEN}\n{PROGRAM}"
+    async with supervisor:
+        await supervisor.start(replace(part(home, "one", server), data=home.path))
+        full.touch()
+        monkeypatch.setattr("stack.supervisor.LEAST_ROOM_BYTES", 2**62)
+        os.kill(pid(home, "one"), signal.SIGKILL)
+
+        async def waits() -> bool:
+            return any("one: waiting for" in line for line in said)
+
+        await until(waits, within_s=5)
+        assert home.log("one").read_text().count("the disk is on fire") == 1
+        monkeypatch.setattr("stack.supervisor.LEAST_ROOM_BYTES", 0)
+        full.unlink()
+
+        async def is_back() -> bool:
+            return "one: ready again" in said
+
+        await until(is_back, within_s=5)
+
+
+async def test_a_part_that_cannot_be_prepared_says_why(home: Home, supervisor: Supervisor) -> None:
+    async def prepare() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(ExceptionGroup) as failures:
+        await hold(supervisor, (replace(part(home, "one"), prepare=prepare),))
+    assert failures.group_contains(PartFailed, match="one could not be started .*No space left on device")
 
 
 async def test_a_part_that_ends_at_its_first_start_stops_all(home: Home, supervisor: Supervisor) -> None:

@@ -1,6 +1,6 @@
 """Who writes to the topic beside the gateway, and what is looked at afterwards."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -9,9 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from operations.dead_letters import DeadLetter
 from stack.http_client import http_client
-from tests.support.foreign_records import Watched, event, letters_of, producing, put, stored
-
-LetterOf = Callable[..., Awaitable[DeadLetter]]
+from tests.support.foreign_records import LetterOf, Watched, event, letters_of, producing, put, stored
 
 
 @pytest.fixture

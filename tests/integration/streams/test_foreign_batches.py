@@ -11,8 +11,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.record.util import calc_crc32c
 
 from pipeline.clients.kafka_records import MAX_DECOMPRESSED_BYTES, ExactBatch
-from tests.integration.streams.conftest import LetterOf
-from tests.support.foreign_records import Watched, event, put
+from tests.support.foreign_records import LetterOf, Watched, event, put
 
 HEADER_BYTES = 61
 """Of a batch in version 2 of the format."""

@@ -12,8 +12,7 @@ from pipeline.clients import kafka as kafka_clients
 from pipeline.clients.aws import client
 from pipeline.core.settings.kafka import KafkaSettings
 from pipeline.events.delivery import Attribute
-from tests.integration.streams.conftest import LetterOf
-from tests.support.foreign_records import Watched, event, letters_of, put, stored, stored_by_kafka
+from tests.support.foreign_records import LetterOf, Watched, event, letters_of, put, stored, stored_by_kafka
 from tests.support.mensageria import Tool
 from tests.support.waiting import until
 

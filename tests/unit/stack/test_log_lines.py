@@ -50,7 +50,7 @@ def test_our_own_lines_are_made_readable() -> None:
         "error": "postgres: no answer",
         "event": "write failed",
         "level": "warning",
-        "logger": "streams.intake",
+        "logger": "streams.outcomes",
         "timestamp": "2026-11-23T19:12:12.047123Z",
         "service": "service-b",
     }
