@@ -106,14 +106,14 @@ class Supervisor:
     async def _start(self, part: Part) -> None:
         """One start: returns when the part is ready; raises PartFailed, with nothing left of it."""
         log = self._home.log(part.name)
-        if part.name in self._processes:
-            process.kill_group(self._processes[part.name].pid)
+        self._kill(part)
         try:
             _renew(part.scratch)
             await part.prepare()
             running = self._processes[part.name] = await process.spawn(part.command, part.environment, log, ROOT)
             write_private(self._home.pid(part.name), f"{running.pid}\n")  # never seen half written
         except OSError as error:
+            self._kill(part)
             raise PartFailed(part.name, f"could not be started ({error})", log) from error
         ended = asyncio.ensure_future(running.wait())
         ready = asyncio.ensure_future(_become_ready(part))
@@ -125,6 +125,10 @@ class Supervisor:
         finally:
             ended.cancel()
             ready.cancel()
+
+    def _kill(self, part: Part) -> None:
+        if part.name in self._processes:
+            process.kill_group(self._processes[part.name].pid)
 
     async def _stop(self, part: Part) -> None:
         begun = time.monotonic()

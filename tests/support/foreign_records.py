@@ -101,11 +101,11 @@ async def stored_by_kafka(query: httpx.AsyncClient, source: str, id_: str) -> di
     return found if found and found["receipt"]["dynamodb"]["kafka"] else None
 
 
-async def stored(query: httpx.AsyncClient, source: str, *ids: str) -> dict[str, Any]:
+async def stored(query: httpx.AsyncClient, source: str, *ids: str, within_s: float = STORED_S) -> dict[str, Any]:
     """Wait until Kafka has brought them all; the last one's answer."""
     found: dict[str, Any] | None = None
     for id_ in ids:
-        found = await until(lambda id_=id_: stored_by_kafka(query, source, id_), within_s=STORED_S)  # type: ignore[misc]
+        found = await until(lambda id_=id_: stored_by_kafka(query, source, id_), within_s=within_s)  # type: ignore[misc]
     assert found
     return found
 

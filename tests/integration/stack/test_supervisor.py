@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -165,6 +166,24 @@ async def test_a_part_whose_disk_is_full_is_started_again_when_there_is_room(
             return "one: ready again" in said
 
         await until(is_back, within_s=5)
+
+
+async def test_a_part_whose_process_id_could_not_be_kept_does_not_run_on(
+    home: Home, supervisor: Supervisor, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with supervisor:
+        await supervisor.start(replace(part(home, "one"), data=home.path))
+        monkeypatch.setattr("stack.supervisor.write_private", write)
+        monkeypatch.setattr("stack.supervisor.LEAST_ROOM_BYTES", 2**62)
+        os.kill(pid(home, "one"), signal.SIGKILL)
+
+        async def nothing_runs() -> bool:
+            return any("one: waiting for" in line for line in said) and naming(str(home.path)) == []
+
+        await until(nothing_runs, within_s=5)
 
 
 async def test_a_part_that_cannot_be_prepared_says_why(home: Home, supervisor: Supervisor) -> None:

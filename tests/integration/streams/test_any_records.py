@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from cli.addresses import find
 from pipeline.clients.aws import client
 from stack.http_client import http_client
-from tests.support.foreign_records import CODECS, Watched, event, producing, put, stored_by_kafka
+from tests.support.foreign_records import CODECS, Watched, event, producing, put, stored, stored_by_kafka
 from tests.support.waiting import until
 
 RECORDS = 25
@@ -76,8 +76,8 @@ async def settled(system: Any, aws: dict[str, str], source: str, records: list[D
         await written(aws, source, records)
         is_kept = [each.transaction is not False for each in records]
         good = [str(n) for n, each in enumerate(records) if each.body is None and is_kept[n]]
-        for id_ in good:
-            assert await until(lambda id_=id_: stored_by_kafka(query, source, id_), within_s=30)  # type: ignore[misc]
+        if good:
+            await stored(query, source, *good, within_s=30)
         await watched.rest()
         await nothing_aborted(query, source, records)
         bad = [str(n) for n, each in enumerate(records) if each.body is not None and is_kept[n]]

@@ -13,9 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from stack.http_client import http_client
-from tests.support.foreign_records import Watched, event, producing, put, stored_by_kafka
+from tests.support.foreign_records import Watched, event, producing, put, stored
 from tests.support.running_system import System, running
-from tests.support.waiting import until
 
 STUCK_AFTER_S = 3
 
@@ -42,7 +41,7 @@ async def test_markers_and_records_that_are_gone_are_no_work(impatient: System, 
             await transactional.begin_transaction()
             await transactional.send_and_wait(topic, event(source, f"tx-{is_kept}"), partition=0)
             await (transactional.commit_transaction if is_kept else transactional.abort_transaction)()
-        await until(lambda: stored_by_kafka(query, source, "tx-True"), within_s=20)
+        await stored(query, source, "tx-True")
         pid = impatient.pid("service-c")
         os.kill(pid, signal.SIGSTOP)
         try:
